@@ -1,0 +1,121 @@
+"""Half-open UTC intervals: ``start <= time < stop``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.core import clock
+from workbench.core.errors import WindowError
+
+MIN = np.datetime64(-(2**63) + 1, "ns")
+MAX = np.datetime64(2**63 - 1, "ns")
+
+_UNITS = {
+    "s": 1, "sec": 1, "second": 1, "seconds": 1,
+    "min": 60, "minute": 60, "minutes": 60,
+    "h": 3600, "hour": 3600, "hours": 3600,
+    "d": 86400, "day": 86400, "days": 86400,
+    "w": 604800, "week": 604800, "weeks": 604800,
+}  # fmt: skip
+_SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)?\s*([a-zA-Z]+)\s*")
+
+
+def duration(text: str) -> np.timedelta64:
+    """``"10min"``, ``"2 days"``, ``"1h"`` as ``timedelta64[ns]``; WindowError otherwise."""
+    match = _SPAN.fullmatch(text)
+    unit = _UNITS.get(match[2].lower()) if match else None
+    if match is None or unit is None:
+        raise WindowError(f"'{text}' is not a duration. Write it as 30s, 10min, 6h, 2 days or 1w.")
+    return np.timedelta64(round(float(match[1] or 1) * unit * 1_000_000_000), "ns")
+
+
+def moment(text: str) -> np.datetime64:
+    """``"now"``, ``"now-1h"`` or an ISO 8601 time (UTC) as ``datetime64[ns]``; WindowError otherwise."""
+    plain = text.strip()
+    if plain == "now":
+        return clock.now()
+    if plain.startswith("now-"):
+        return clock.now() - duration(plain[4:])
+    try:
+        value = np.datetime64(plain.removesuffix("Z").removesuffix("+00:00"), "ns")
+    except ValueError:
+        value = np.datetime64("NaT")
+    if np.isnat(value):
+        raise WindowError(f"'{text}' is not a time. Write it as 2023-01-12T21:00, now or now-6h (UTC).")
+    return value
+
+
+@dataclass(frozen=True)
+class Window:
+    """A half-open UTC interval ``[start, stop)``.
+
+    Attributes
+    ----------
+    start, stop : numpy.datetime64[ns]
+    """
+
+    start: np.datetime64 = MIN
+    stop: np.datetime64 = MAX
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "start", np.datetime64(self.start, "ns"))
+        object.__setattr__(self, "stop", np.datetime64(self.stop, "ns"))
+        if np.isnat(self.start) or np.isnat(self.stop):
+            raise WindowError("a window needs two times; NaT is not one")
+
+    @classmethod
+    def parse(cls, text: str | Window | slice | None) -> Window:
+        """``"all"``, ``"last 2 days"``, ``"FROM..TO"`` (either side may be empty), ``"now-1h..now"``.
+
+        Raises
+        ------
+        WindowError
+            When the text is none of these.
+        """
+        if text is None:
+            return ALWAYS
+        if isinstance(text, Window):
+            return text
+        if isinstance(text, slice):
+            a = MIN if text.start is None else np.datetime64(text.start, "ns")
+            b = MAX if text.stop is None else np.datetime64(text.stop, "ns")
+            return cls(a, b)
+        plain = text.strip()
+        if plain in ("all", ""):
+            return ALWAYS
+        if plain.startswith("last "):
+            now = clock.now()
+            return cls(now - duration(plain[5:]), now)
+        if ".." in plain:
+            left, right = plain.split("..", 1)
+            return cls(moment(left) if left.strip() else MIN, moment(right) if right.strip() else MAX)
+        raise WindowError(f"'{text}' is not a time range. Write it as all, last 2 days, FROM..TO or now-1h..now.")
+
+    def __bool__(self) -> bool:
+        return bool(self.start < self.stop)
+
+    def __and__(self, other: Window) -> Window:
+        return Window(max(self.start, other.start), min(self.stop, other.stop))
+
+    def __iter__(self) -> Iterator[np.datetime64]:
+        return iter((self.start, self.stop))
+
+    def __str__(self) -> str:
+        a = "" if self.start == MIN else np.datetime_as_string(self.start, unit="s")
+        b = "" if self.stop == MAX else np.datetime_as_string(self.stop, unit="s")
+        return f"{a}..{b}"
+
+    def contains(self, time: npt.NDArray[np.datetime64]) -> npt.NDArray[np.bool_]:
+        """Which of `time` lie inside; NaT lies in no window but the one of all time."""
+        values = np.asarray(time)
+        if self == ALWAYS:
+            return np.ones(values.shape, dtype=np.bool_)
+        return np.asarray((values >= self.start) & (values < self.stop), dtype=np.bool_)
+
+
+ALWAYS = Window()

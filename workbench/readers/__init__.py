@@ -1,0 +1,1 @@
+"""Bytes to datasets. One format per file, each an xarray engine."""
