@@ -98,7 +98,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="store_true", help="print the version and stop")
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
 
-    def command(name: str, text: str, example: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+    def command(
+        name: str, text: str, example: str, run: Callable[[argparse.Namespace], int]
+    ) -> argparse.ArgumentParser:
         sub = commands.add_parser(
             name, help=text, description=text[0].upper() + text[1:] + ".", epilog=f"example: {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -114,12 +116,18 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_server(demo)
 
-    board = command("board", "serve the live board of a cruise", "workbench board catalogs/demo.yaml --port 5006", _board)
+    board = command(
+        "board", "serve the live board of a cruise", "workbench board catalogs/demo.yaml --port 5006", _board
+    )
     _add_catalog(board)
     board.add_argument("--record", metavar="DIR", help="the cruise folder (default: beside the catalog)")
     _add_server(board)
     board.add_argument(
-        "--allow-origin", metavar="HOST[:PORT]", action="append", default=[], help="also accept pages opened under this name"
+        "--allow-origin",
+        metavar="HOST[:PORT]",
+        action="append",
+        default=[],
+        help="also accept pages opened under this name",
     )
     board.add_argument("--tokens", metavar="FILE", help="who may write: lines of NAME ROLE SHA256")
 
@@ -130,7 +138,12 @@ def parser() -> argparse.ArgumentParser:
     init.add_argument("dir", metavar="DIR", help="the folder to look at")
     init.add_argument("--force", action="store_true", help="replace an existing catalog.yaml")
 
-    simulate = command("simulate", "write a simulated cruise in the real file formats", "workbench simulate /data/sim --days 3", _simulate)
+    simulate = command(
+        "simulate",
+        "write a simulated cruise in the real file formats",
+        "workbench simulate /data/sim --days 3",
+        _simulate,
+    )
     simulate.add_argument("dir", metavar="DIR", help="where to write it")
     _add_simulation(simulate)
     return top

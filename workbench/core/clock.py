@@ -41,7 +41,8 @@ class Clock:
 
     def now(self) -> np.datetime64:
         gone = round((time.time() - self.wall) * self.warp * _SECOND)
-        return self.start.astype("datetime64[ns]") + np.timedelta64(gone, "ns")
+        shown: np.datetime64 = self.start.astype("datetime64[ns]") + np.timedelta64(gone, "ns")
+        return shown
 
     def seconds(self, cruise: float) -> float:
         """Real seconds that `cruise` seconds of this clock take."""

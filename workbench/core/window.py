@@ -41,6 +41,7 @@ def moment(text: str) -> np.datetime64:
         return clock.now()
     if plain.startswith("now-"):
         return clock.now() - duration(plain[4:])
+    value: np.datetime64
     try:
         value = np.datetime64(plain.removesuffix("Z").removesuffix("+00:00"), "ns")
     except ValueError:
@@ -63,8 +64,8 @@ class Window:
     stop: np.datetime64 = MAX
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "start", np.datetime64(self.start, "ns"))
-        object.__setattr__(self, "stop", np.datetime64(self.stop, "ns"))
+        object.__setattr__(self, "start", np.asarray(self.start, "datetime64[ns]")[()])
+        object.__setattr__(self, "stop", np.asarray(self.stop, "datetime64[ns]")[()])
         if np.isnat(self.start) or np.isnat(self.stop):
             raise WindowError("a window needs two times; NaT is not one")
 
