@@ -1,0 +1,1 @@
+"""Dataset x Viewport -> pixels: count, levels, frames, envelopes, the coastline. Plain numpy and numba."""

@@ -1,0 +1,48 @@
+"""One picture as bytes for the browser: a small JSON header and the deflated levels."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+#: Measured on real and simulated cytograms: level 1 is three times faster than 6 and 15 % larger.
+LEVEL = 1
+
+
+def pack(levels: npt.NDArray[np.uint8]) -> bytes:
+    """Levels (height, width) row by row, deflated (zlib). Made once for all who ask the same."""
+    if levels.dtype != np.uint8 or levels.ndim != 2:
+        raise ValueError(f"levels are uint8 (height, width), not {levels.dtype} {levels.shape}")
+    return zlib.compress(np.ascontiguousarray(levels), LEVEL)
+
+
+def frame(header: dict[str, Any], packed: bytes) -> bytes:
+    """uint32 (little endian) length of the header, the header as UTF-8 JSON, then the packed levels."""
+    text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+    return struct.pack("<I", len(text)) + text + packed
+
+
+def encode(header: dict[str, Any], levels: npt.NDArray[np.uint8]) -> bytes:
+    """A whole frame; ``width`` and ``height`` are added to the header."""
+    height, width = levels.shape
+    return frame({**header, "width": width, "height": height}, pack(levels))
+
+
+def decode(data: bytes) -> tuple[dict[str, Any], npt.NDArray[np.uint8]]:
+    """The header and the levels of a frame. ValueError when it is not one."""
+    if len(data) < 4:
+        raise ValueError(f"a frame has at least 4 bytes, not {len(data)}")
+    (size,) = struct.unpack_from("<I", data)
+    if len(data) < 4 + size:
+        raise ValueError(f"the frame ends inside its header ({len(data)} bytes, expected more than {4 + size})")
+    header = json.loads(data[4 : 4 + size])
+    try:
+        flat = np.frombuffer(zlib.decompress(data[4 + size :]), np.uint8)
+    except zlib.error as error:
+        raise ValueError(f"the levels at byte {4 + size} are not deflated data ({error})") from error
+    return header, flat.reshape(header["height"], header["width"])
