@@ -1,0 +1,1 @@
+"""YAML to a Cruise of Sources. The only room that knows intake."""

@@ -1,0 +1,72 @@
+"""What a catalog declares about a cruise, as values: board items and KPIs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+#: How the rows of a KPI's `over` become one number.
+REDUCTIONS = ("last", "mean", "median", "min", "max", "sum", "count")
+
+#: Options of the first-party views (a third party's view declares its own in ``options``).
+VIEW_OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "cruise_map": ("colour", "title"),
+        "cytogram": ("x", "y", "title"),
+        "series": ("variables", "title"),
+        "tiles": ("kpis", "title"),
+        "files": ("title",),
+    }
+)
+
+
+@dataclass(frozen=True)
+class BoardItem:
+    """One picture of the board.
+
+    Attributes
+    ----------
+    view : str
+        Name of a view (entry points ``workbench.views``).
+    source : str or None
+        The Source it shows first; None for a view that needs none (tiles).
+    options : mapping
+        The view's own options: text, or tuples of text for lists.
+    """
+
+    view: str
+    source: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """A number to watch.
+
+    Attributes
+    ----------
+    name, source, variable : str
+    reduce : str
+        One of `REDUCTIONS`.
+    over : numpy.timedelta64[ns]
+        How far back rows count.
+    expect : tuple of float or None
+        Lowest and highest value that need no hand; infinite on an open side.
+    unit : str or None
+        The unit to show, UDUNITS; None keeps the variable's own.
+    label : str or None
+        What to write on the tile; None takes the variable's long name.
+    """
+
+    name: str
+    source: str
+    variable: str
+    reduce: str = "last"
+    over: np.timedelta64 = np.timedelta64(600_000_000_000, "ns")
+    expect: tuple[float, float] | None = None
+    unit: str | None = None
+    label: str | None = None
