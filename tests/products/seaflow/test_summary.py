@@ -1,0 +1,29 @@
+"""Summaries by population: laws and plain pandas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from workbench.products.seaflow.size import COLUMNS
+from workbench.products.seaflow.summary import STATISTICS, summarize
+
+
+def test_equals_pandas_by_population():
+    rng = np.random.default_rng(3)
+    n = 500
+    channels = {name: rng.lognormal(2, 1, n) for name in ("chl_small", "pe", "fsc_small")}
+    sizes = rng.lognormal(0, 1, (n, 6))
+    label = rng.integers(0, 3, n).astype(np.int8)
+    found = summarize(channels, sizes, label, ("beads", "prochloro", "synecho"))
+    assert list(found) == ["unknown", "beads", "prochloro"]  # no synecho: no row
+    assert sum(count for count, _ in found.values()) == n
+    frame = pd.DataFrame({**channels, **dict(zip(COLUMNS, sizes.T, strict=True)), "label": label})
+    for number, (count, numbers) in enumerate(found.values()):
+        part = frame[frame["label"] == number]
+        assert count == len(part)
+        for name, value in zip(STATISTICS, numbers, strict=True):
+            column, kind = name.rsplit("_", 1)
+            column = {"chl": "chl_small", "fsc": "fsc_small"}.get(column, column)
+            expected = part[column].mean() if kind == "mean" else part[column].quantile({"1q": 0.25, "med": 0.5, "3q": 0.75}[kind])
+            np.testing.assert_allclose(value, expected, rtol=1e-12)

@@ -1,0 +1,192 @@
+"""EVT to OPP: which events are optimally positioned particles.
+
+Source: seaflowpy 15.1.3 ``filter_evt`` and Ribalet et al. (2019), doi:10.1038/s41597-019-0292-2. All comparisons are
+made on log values, in float64.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from workbench.core.errors import WorkbenchError
+from workbench.products.seaflow import QUANTILES
+
+MAX_EVENTS = 50_000 * 180
+MAX_OPP = 20_000
+FIELDS = (
+    "beads_fsc_small", "beads_D1", "beads_D2", "width", "notch_small_D1", "notch_small_D2", "notch_large_D1",
+    "notch_large_D2", "offset_small_D1", "offset_small_D2", "offset_large_D1", "offset_large_D2",
+)  # fmt: skip
+
+
+class Flag(IntEnum):
+    """Why a file has no OPP."""
+
+    OK = 0
+    UNREADABLE = 1
+    TOO_MANY_EVENTS = 2
+    TOO_MANY_OPP = 3
+    EMPTY_QUANTILE = 4
+
+
+@dataclass(frozen=True)
+class FilterParameters:
+    """Filter parameters of one id: a row of `FIELDS` for each quantile.
+
+    Attributes
+    ----------
+    id : str
+    table : tuple of tuple of float
+        (3, 12): quantiles 2.5, 50, 97.5 by `FIELDS`, all on the log scale.
+    date : str
+        When it was made, as the file says; information only.
+    """
+
+    id: str
+    table: tuple[tuple[float, ...], ...]
+    date: str = ""
+
+    def __post_init__(self) -> None:
+        array = self.array
+        if array.shape != (3, len(FIELDS)):
+            raise WorkbenchError(f"filter {self.id}: needs quantiles {QUANTILES} by {len(FIELDS)} numbers, has {array.shape}")
+        if not np.isfinite(array).all():
+            q, field = np.argwhere(~np.isfinite(array))[0]
+            raise WorkbenchError(f"filter {self.id}: {FIELDS[field]} of quantile {QUANTILES[q]} is not a number")
+
+    @property
+    def array(self) -> npt.NDArray[np.float64]:
+        """float64 (3, 12), quantiles by `FIELDS`."""
+        return np.asarray(self.table, dtype=np.float64)
+
+    @property
+    def beads_fsc(self) -> npt.NDArray[np.float64]:
+        """Forward scatter of the beads per quantile, log scale, float64 (3,)."""
+        return self.array[:, 0]
+
+
+@dataclass(frozen=True)
+class Focused:
+    """What the filter found in one file.
+
+    Attributes
+    ----------
+    index : ndarray of int64 (k,)
+        Rows that are OPP in at least one quantile, ascending.
+    mask : ndarray of uint8 (k,)
+        Bit 1, 2, 4: OPP in quantile 2.5, 50, 97.5.
+    all_count, noise_count, saturated_count : int
+        Events; noise; saturated (noise events that sit at the maximum count too).
+    opp_count : tuple of int
+        OPP per quantile.
+    """
+
+    index: npt.NDArray[np.int64]
+    mask: npt.NDArray[np.uint8]
+    all_count: int
+    noise_count: int
+    saturated_count: int
+    opp_count: tuple[int, int, int]
+
+    @property
+    def evt_count(self) -> int:
+        """Events that are not noise."""
+        return self.all_count - self.noise_count
+
+    @property
+    def ratio(self) -> tuple[float, float, float]:
+        """OPP / EVT per quantile; 0 where there is no event."""
+        a, b, c = ((n / self.evt_count if self.evt_count else 0.0) for n in self.opp_count)
+        return a, b, c
+
+    def flag(self, *, max_events: int = MAX_EVENTS, max_opp: int = MAX_OPP) -> Flag:
+        """Why this file is left out, or `Flag.OK`."""
+        if self.all_count == 0:
+            return Flag.UNREADABLE
+        if self.all_count > max_events:
+            return Flag.TOO_MANY_EVENTS
+        if max(self.opp_count) > max_opp:
+            return Flag.TOO_MANY_OPP
+        if min(self.opp_count) == 0:
+            return Flag.EMPTY_QUANTILE
+        return Flag.OK
+
+
+@njit(cache=True, nogil=True)
+def _limits(d1, d2, fsc):  # type: ignore[no-untyped-def]
+    top1 = d1[0]
+    top2 = d2[0]
+    noise = 0
+    for i in range(d1.size):
+        top1 = max(top1, d1[i])
+        top2 = max(top2, d2[i])
+        noise += (fsc[i] <= 1) & (d1[i] <= 1) & (d2[i] <= 1)
+    return top1, top2, noise
+
+
+@njit(cache=True, nogil=True)
+def _focus(d1, d2, fsc, top1, top2, p, index, mask, count):  # type: ignore[no-untyped-def]
+    kept = 0
+    saturated = 0
+    widest = max(p[0, 3], p[1, 3], p[2, 3])
+    for i in range(d1.size):
+        at_top = (d1[i] == top1) | (d2[i] == top2)
+        saturated += at_top
+        a = np.float64(d1[i])
+        b = np.float64(d2[i])
+        if at_top or not (a < b + widest and b < a + widest):
+            continue
+        f = np.float64(fsc[i])
+        if f <= 1 and a <= 1 and b <= 1:
+            continue
+        bits = 0
+        for q in range(3):
+            if not (a < b + p[q, 3] and b < a + p[q, 3]):
+                continue
+            small = a <= f * p[q, 4] + p[q, 8] and b <= f * p[q, 5] + p[q, 9]
+            if small or (a <= f * p[q, 6] + p[q, 10] and b <= f * p[q, 7] + p[q, 11]):
+                bits |= 1 << q
+                count[q] += 1
+        if bits:
+            index[kept] = i
+            mask[kept] = bits
+            kept += 1
+    return kept, saturated
+
+
+def focus(
+    d1: npt.NDArray[np.generic], d2: npt.NDArray[np.generic], fsc: npt.NDArray[np.generic], parameters: FilterParameters
+) -> Focused:
+    """Find the optimally positioned particles of one file.
+
+    Parameters
+    ----------
+    d1, d2, fsc : ndarray (n,)
+        D1, D2 and fsc_small of every event, on the log scale (uint16 codes, float32 or float64); strided views do.
+    parameters : FilterParameters
+
+    Returns
+    -------
+    Focused
+
+    Notes
+    -----
+    noise: fsc <= 1, D1 <= 1 and D2 <= 1. saturated: D1 or D2 at the file's maximum. aligned: neither, and
+    |D1 - D2| < width. focused: aligned, and both detectors on or under the small-particle line, or both on or under
+    the large-particle line (notch * fsc + offset).
+    """
+    n = int(d1.size)
+    if n == 0:
+        return Focused(np.empty(0, np.int64), np.empty(0, np.uint8), 0, 0, 0, (0, 0, 0))
+    top1, top2, noise = _limits(d1, d2, fsc)
+    index = np.empty(n, np.int64)
+    mask = np.empty(n, np.uint8)
+    count = np.zeros(3, np.int64)
+    kept, saturated = _focus(d1, d2, fsc, top1, top2, parameters.array, index, mask, count)
+    a, b, c = (int(v) for v in count)
+    return Focused(index[:kept].copy(), mask[:kept].copy(), n, int(noise), int(saturated), (a, b, c))
