@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
-from collections.abc import Iterable
-from os import PathLike
+from collections.abc import Iterable, Sequence
+from os import PathLike, fspath
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
+from workbench.core.errors import ReaderError, suggest
 from workbench.core.variables import VariableSpec
+from workbench.core.window import MAX, MIN, Window
+from workbench.readers import paths as locate
+from workbench.readers.paths import Paths
 
-#: What a reader opens: a file, a directory, a glob pattern, or a list of any of these.
-Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
+__all__ = ["Paths", "Reader", "window_of"]
 
 
 class Reader(BackendEntrypoint):
@@ -54,3 +60,75 @@ class Reader(BackendEntrypoint):
 
         NaT twice when the file holds no rows. Used to choose files before opening them.
         """
+
+    def columns(self, path: str | PathLike[str], names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+        """Row variables of one file as plain arrays, read at once: the fast path of live pictures.
+
+        Parameters
+        ----------
+        path : path-like
+            One file.
+        names : sequence of str
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            Arrays of equal length, in the order of `names`.
+
+        Raises
+        ------
+        ReaderError
+            When the file cannot be read, or has no such variable.
+        """
+        ds = self.open_dataset(fspath(path))
+        for name in names:
+            if name not in ds.variables:
+                known = (str(known) for known in ds.variables)
+                raise ReaderError(path, f"there is no variable '{name}'", hint=suggest(name, known))
+        return {name: ds[name].to_numpy() for name in names}
+
+    def files(self, named: Paths) -> list[Path]:
+        """The files behind a path, folder, glob or list, in time order; nothing but names and spans is read."""
+        found = locate.find(named, locate.matcher(self.patterns)).paths
+        return [Path(path) for _, path in sorted((self._first(path), path) for path in found)]
+
+    def _first(self, path: str) -> int:
+        try:
+            first = self.span(path)[0].astype("datetime64[ns]")
+        except ReaderError:
+            return int(MIN.astype(np.int64))
+        return int(first.astype(np.int64))
+
+    def guess_can_open(self, filename_or_obj: Any) -> bool:
+        """True for one path whose name matches `patterns`."""
+        return isinstance(filename_or_obj, str | PathLike) and locate.matcher(self.patterns)(fspath(filename_or_obj))
+
+
+def window_of(start: Any, stop: Any) -> Window:
+    """``start``/``stop`` options (None, datetime64 or ISO text) as a Window; WindowError when they are not times."""
+    return Window(_moment(start, MIN), _moment(stop, MAX))
+
+
+def _moment(value: Any, default: np.datetime64) -> np.datetime64:
+    if value is None:
+        return default
+    if isinstance(value, str):
+        from workbench.core.window import moment
+
+        return moment(value)
+    return np.datetime64(value, "ns")
+
+    def rows_from(self, path: str | os.PathLike[str], offset: int) -> tuple[xr.Dataset, int]:
+        """Rows of the whole lines of one file from byte `offset` on, loaded, and the byte after the last of them.
+
+        For readers with ``appends``; one that has options takes them here too, as keywords. What the start of the
+        file says (a header) is read again. A reader without it is read whole, and its new rows are cut off the end.
+
+        Raises
+        ------
+        NotImplementedError
+            When the reader cannot start in the middle.
+        ReaderError
+            When the file's header is broken.
+        """
+        raise NotImplementedError(f"{type(self).__name__} reads whole files only")
