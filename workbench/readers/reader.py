@@ -40,7 +40,7 @@ class Reader(BackendEntrypoint):
     open_dataset_parameters = None
 
     @abstractmethod
-    def open_dataset(  # type: ignore[override]
+    def open_dataset(
         self,
         filename_or_obj: Any,
         *,

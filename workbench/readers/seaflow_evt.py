@@ -46,7 +46,7 @@ def _write_whole(path: str, parts: list[npt.NDArray[np.generic]]) -> None:
     folder, base = os.path.split(path)
     os.makedirs(folder or ".", exist_ok=True)
     temp = os.path.join(folder, f".{base}.{os.getpid()}")
-    with open(temp, "wb", buffering=0) as file:
+    with open(temp, "wb") as file:
         for part in parts:
-            file.write(memoryview(part).cast("B"))
+            file.write(part.data)
     os.replace(temp, path)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -95,14 +95,11 @@ def day_folder(moment: datetime) -> str:
     return f"{moment.year:04d}_{moment.timetuple().tm_yday:03d}"
 
 
-def file_name(time: np.datetime64 | datetime) -> str:
+def file_name(time: np.datetime64) -> str:
     """The file id, which is also the path, of a file begun at `time` (UTC, whole seconds).
 
     >>> file_name(np.datetime64("2014-07-04T00:00:02"))
     '2014_185/2014-07-04T00-00-02+00-00'
     """
-    if isinstance(time, datetime):
-        moment = time.astimezone(timezone.utc) if time.tzinfo else time
-    else:
-        moment = np.datetime64(time, "s").astype(datetime)
+    moment: datetime = time.astype("datetime64[s]").astype(datetime)
     return f"{day_folder(moment)}/{moment:%Y-%m-%dT%H-%M-%S}+00-00"

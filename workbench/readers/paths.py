@@ -1,0 +1,144 @@
+"""From what a person names (a file, a folder, a glob, a list of these) to the files a reader opens."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import lru_cache
+from os import PathLike, fspath
+from re import compile as regex
+
+from workbench.core.errors import ReaderError, nearest
+
+#: What a reader opens: a file, a directory, a glob pattern, or a list of any of these.
+Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files behind what was named.
+
+    Attributes
+    ----------
+    paths : tuple of str
+        In the order they were named or met; each once.
+    alone : bool
+        True when one file was named: then its faults are raised, not listed.
+    refused : tuple of str
+        ``path: reason`` of folders that cannot be listed and of names that do not exist.
+    """
+
+    paths: tuple[str, ...]
+    alone: bool
+    refused: tuple[str, ...] = ()
+
+
+def find(named: Paths, claims: Callable[[str], bool]) -> Found:
+    """Every file behind `named`.
+
+    Folders are searched recursively; there, and behind globs, hidden files and names that `claims` declines are
+    left out. A file named itself is taken whatever it is called.
+
+    Parameters
+    ----------
+    named : path, glob, or iterable of these
+    claims : callable of str to bool
+        Called with each path found in a folder.
+
+    Raises
+    ------
+    ReaderError
+        When the only thing named does not exist; of several, it is listed in `Found.refused`.
+    TypeError
+        When `named` is not made of paths.
+    """
+    single = isinstance(named, str | PathLike)
+    if not single and not isinstance(named, Iterable):
+        raise TypeError(f"a path, a glob or a list of these is needed, not {type(named).__name__}")
+    items = [named] if single else list(named)  # type: ignore[arg-type]
+    refused: list[str] = []
+    paths: dict[str, None] = {}
+    files = 0
+    for item in items:
+        if not isinstance(item, str | PathLike):
+            raise TypeError(f"a path, a glob or a list of these is needed, not a list of {type(item).__name__}")
+        path = fspath(item)
+        if os.path.isdir(path):
+            paths.update(dict.fromkeys(walk(path, claims, refused)))
+        elif os.path.lexists(path):
+            files += 1
+            paths[path] = None
+        elif glob.has_magic(path):
+            paths.update(dict.fromkeys(_matches(path, claims, refused)))
+        elif len(items) == 1:
+            raise ReaderError(path, "no such file or folder", hint=_nearby(path))
+        else:
+            refused.append(f"{path}: no such file or folder")
+    return Found(tuple(paths), alone=len(items) == 1 and files == 1, refused=tuple(refused))
+
+
+def walk(folder: str, claims: Callable[[str], bool], refused: list[str] | None = None) -> Iterator[str]:
+    """Claimed files below `folder`, sorted by name within each folder; hidden ones are left out."""
+    seen: set[str] = set()
+    stack = [folder]
+    while stack:
+        here = stack.pop()
+        try:
+            with os.scandir(here) as entries:
+                inside = sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
+        except OSError as error:
+            if refused is not None:
+                refused.append(f"{here}: {error.strerror or error}")
+            continue
+        below = []
+        for entry in inside:
+            if _is_folder(entry):
+                if not entry.is_symlink() or _new(os.path.realpath(entry.path), seen):
+                    below.append(entry.path)
+            elif claims(entry.path):
+                yield entry.path
+        stack += reversed(below)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that points at itself
+        return False
+
+
+def _new(path: str, seen: set[str]) -> bool:
+    if path in seen:
+        return False
+    seen.add(path)
+    return True
+
+
+def _matches(pattern: str, claims: Callable[[str], bool], refused: list[str]) -> Iterator[str]:
+    for path in sorted(glob.iglob(pattern, recursive=True)):
+        if os.path.isdir(path):
+            yield from walk(path, claims, refused)
+        elif claims(path):
+            yield path
+
+
+def _nearby(path: str) -> str | None:
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        return f"There is no folder {folder}"
+    close = nearest(os.path.basename(path), os.listdir(folder))
+    return f"Did you mean {os.path.join(folder, close)}?" if close else None
+
+
+@lru_cache
+def matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    """A test of a path's last part against globs (case matters)."""
+    one = regex("|".join(translate(pattern) for pattern in patterns) or r"(?!)")
+
+    def claims(path: str) -> bool:
+        return one.match(os.path.basename(path)) is not None
+
+    return claims

@@ -1,0 +1,94 @@
+"""Many files as one lazy dataset: the rows of each file after those of the one before."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+#: Rows that one dask chunk should hold: small files are grouped, large ones stand alone.
+CHUNK = 1 << 20
+
+
+class Files(Protocol):
+    """What lies end to end; pickled with every variable, so it holds paths and numbers, no data."""
+
+    def read(self, index: int, name: str) -> npt.NDArray[Any]:
+        """The variable `name` of file `index`, whole."""
+
+
+class EndToEnd(BackendArray):
+    """One variable of many files, read file by file when it is asked for.
+
+    Parameters
+    ----------
+    files : Files
+    name : str
+        Passed to ``files.read``.
+    sizes : array of int64
+        Rows of each file.
+    dtype : numpy.dtype
+    """
+
+    def __init__(self, files: Files, name: str, sizes: npt.NDArray[np.int64], dtype: npt.DTypeLike) -> None:
+        self.files = files
+        self.name = name
+        self.ends = np.cumsum(sizes, dtype=np.int64)
+        self.dtype = np.dtype(dtype)
+        self.shape = (int(self.ends[-1]) if len(self.ends) else 0,)
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        support = indexing.IndexingSupport.BASIC
+        return indexing.explicit_indexing_adapter(key, self.shape, support, self._read)
+
+    def _read(self, key: tuple[int | slice, ...]) -> Any:
+        (wanted,) = key
+        if not isinstance(wanted, slice):
+            row = int(wanted) % self.shape[0]
+            return self._rows(row, row + 1)[0]
+        start, stop, step = wanted.indices(self.shape[0])
+        return self._rows(start, stop)[::step] if step > 0 else self._rows(stop + 1, start + 1)[::-1][::-step]
+
+    def _rows(self, start: int, stop: int) -> npt.NDArray[Any]:
+        out = np.empty(max(stop - start, 0), dtype=self.dtype)
+        index = int(np.searchsorted(self.ends, start, side="right"))
+        at = start
+        while at < stop:
+            begin = int(self.ends[index - 1]) if index else 0
+            end = min(int(self.ends[index]), stop)
+            if end > at:
+                out[at - start : end - start] = self.files.read(index, self.name)[at - begin : end - begin]
+            at, index = end, index + 1
+        return out
+
+
+def variable(
+    dim: str, files: Files, name: str, sizes: npt.NDArray[np.int64], dtype: npt.DTypeLike, attrs: dict[str, Any]
+) -> xr.Variable:
+    """A lazy variable over all `files`, with the chunks that suit it.
+
+    Parameters
+    ----------
+    dim : str
+        The row dimension.
+    files, name, sizes, dtype
+        See `EndToEnd`.
+    attrs : dict
+    """
+    lazy = indexing.LazilyIndexedArray(EndToEnd(files, name, sizes, dtype))
+    return xr.Variable((dim,), lazy, attrs, encoding={"preferred_chunks": {dim: chunks(sizes)}})
+
+
+def chunks(sizes: npt.NDArray[np.int64], target: int = CHUNK) -> tuple[int, ...]:
+    """Chunk lengths along the rows: whole files, grouped until a chunk would exceed `target` rows."""
+    out: list[int] = []
+    for size in sizes.tolist():
+        if out and out[-1] + size <= target:
+            out[-1] += size
+        else:
+            out.append(size)
+    return tuple(out) or (0,)
