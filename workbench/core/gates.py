@@ -46,7 +46,9 @@ class Gate:
         if self.method != "manual":
             return
         if len(self.vertices) < 3:
-            raise WorkbenchError(f"gate '{self.population}' has {len(self.vertices)} corners; a polygon needs 3 or more")
+            raise WorkbenchError(
+                f"gate '{self.population}' has {len(self.vertices)} corners; a polygon needs 3 or more"
+            )
         if not np.isfinite(self.array).all():
             raise WorkbenchError(f"gate '{self.population}' has a corner that is not a number")
         if self.x == self.y:
@@ -110,7 +112,9 @@ class Plan(Generic[Parameters]):
         object.__setattr__(self, "entries", ordered)
         for start, name in ordered:
             if name not in self.sets:
-                raise WorkbenchError(f"the plan asks for '{name}' from {start}, which is not there. {suggest(name, self.sets)}")
+                raise WorkbenchError(
+                    f"the plan asks for '{name}' from {start}, which is not there. {suggest(name, self.sets)}"
+                )
         if not ordered and len(self.sets) > 1:
             raise WorkbenchError(f"{len(self.sets)} parameter sets and no plan: say which holds from when")
 

@@ -76,7 +76,11 @@ def test_edges_are_straight_in_linear_units_not_on_the_log_plot():
     linear_edge = 1 + 99 * (x - 1) / 999
     log_edge = 10 ** (1.5 / 3 * 2)
     assert linear_edge < log_edge
-    assert inside([x, x, x], [linear_edge * 0.999, linear_edge * 1.001, log_edge * 0.999], wedge).tolist() == [True, False, False]
+    assert inside([x, x, x], [linear_edge * 0.999, linear_edge * 1.001, log_edge * 0.999], wedge).tolist() == [
+        True,
+        False,
+        False,
+    ]
 
 
 def test_nan_lies_in_no_gate_and_order_decides():

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from workbench.core.errors import WorkbenchError
-from workbench.products.seaflow.filter import FIELDS, FilterParameters, Flag, focus
+from workbench.core.filters import FIELDS, FilterParameters
+from workbench.products.seaflow.filter import Flag, focus
 
 ROW = (33759.0, 19543.0, 19440.0, 2500.0, 0.656, 0.683, 1.635, 1.632, 0.0, 0.0, -33050.0, -32038.0)
 ONE = FilterParameters("one", (ROW[:8] + (1418.0, 1080.0) + ROW[10:], ROW, ROW[:8] + (-1418.0, -1047.0) + ROW[10:]))
@@ -27,7 +28,8 @@ def plain(d1, d2, fsc, parameters):
         p = dict(zip(FIELDS, row, strict=True))
         aligned = ~noise & ~saturated & (d1 < d2 + p["width"]) & (d2 < d1 + p["width"])
         under = [
-            (d1 <= fsc * p[f"notch_{s}_D1"] + p[f"offset_{s}_D1"]) & (d2 <= fsc * p[f"notch_{s}_D2"] + p[f"offset_{s}_D2"])
+            (d1 <= fsc * p[f"notch_{s}_D1"] + p[f"offset_{s}_D1"])
+            & (d2 <= fsc * p[f"notch_{s}_D2"] + p[f"offset_{s}_D2"])
             for s in ("small", "large")
         ]
         masks.append(aligned & (under[0] | under[1]))
@@ -49,7 +51,12 @@ def test_the_order_of_events_does_not_matter(e, random):
     order = list(range(e.shape[1]))
     random.shuffle(order)
     a, b = focus(*e, ONE), focus(*e[:, order], ONE)
-    assert (a.all_count, a.noise_count, a.saturated_count, a.opp_count) == (b.all_count, b.noise_count, b.saturated_count, b.opp_count)
+    assert (a.all_count, a.noise_count, a.saturated_count, a.opp_count) == (
+        b.all_count,
+        b.noise_count,
+        b.saturated_count,
+        b.opp_count,
+    )
 
 
 @given(events)

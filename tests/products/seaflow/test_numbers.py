@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.core.errors import ReaderError, WorkbenchError
+from workbench.core.sizes import COLUMNS, SizeTable
 from workbench.products.seaflow.abundance import abundance, virtual_core
 from workbench.products.seaflow.flow import DETECTABLE_REGION, flow_rate, volume
-from workbench.products.seaflow.size import COLUMNS, SizeTable, read_size_table, size
+from workbench.products.seaflow.size import size
+from workbench.readers.size_table import read_size_table
 
 
 def test_flow_rate_is_the_published_one():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from workbench.products.seaflow.size import COLUMNS
+from workbench.core.sizes import COLUMNS
 from workbench.products.seaflow.summary import STATISTICS, summarize
 
 
@@ -25,5 +25,9 @@ def test_equals_pandas_by_population():
         for name, value in zip(STATISTICS, numbers, strict=True):
             column, kind = name.rsplit("_", 1)
             column = {"chl": "chl_small", "fsc": "fsc_small"}.get(column, column)
-            expected = part[column].mean() if kind == "mean" else part[column].quantile({"1q": 0.25, "med": 0.5, "3q": 0.75}[kind])
+            expected = (
+                part[column].mean()
+                if kind == "mean"
+                else part[column].quantile({"1q": 0.25, "med": 0.5, "3q": 0.75}[kind])
+            )
             np.testing.assert_allclose(value, expected, rtol=1e-12)

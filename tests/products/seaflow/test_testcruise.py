@@ -9,17 +9,22 @@ import pandas as pd
 import pytest
 
 from workbench.core.codes import to_linear
+from workbench.core.filters import QUANTILES, FilterParameters
 from workbench.core.gates import Gate, Gating
-from workbench.products.seaflow import QUANTILES
+from workbench.core.sizes import COLUMNS
 from workbench.products.seaflow.classify import classify
-from workbench.products.seaflow.filter import FilterParameters, Flag, focus
-from workbench.products.seaflow.size import COLUMNS, read_size_table, size
+from workbench.products.seaflow.filter import Flag, focus
+from workbench.products.seaflow.size import size
 from workbench.readers.seaflow_evt import SeaflowEvt
+from workbench.readers.size_table import read_size_table
 
 CHANNELS = ("D1", "D2", "fsc_small", "pe", "chl_small")
 COUNTS = {
     "00-00-02": {"2414efe1": (40000, 72, 39928, 211, 423, 107, 85)},
-    "00-03-02": {"2414efe1": (40000, 75, 39925, 263, 492, 178, 142), "ac874650": (40000, 75, 39925, 263, 284, 205, 152)},
+    "00-03-02": {
+        "2414efe1": (40000, 75, 39925, 263, 492, 178, 142),
+        "ac874650": (40000, 75, 39925, 263, 284, 205, 152),
+    },
     "01-15-02": {"2414efe1": (40000, 40000, 0, 40000, 0, 0, 0)},
     "01-17-02": {"2414efe1": (40000, 75, 39925, 263, 0, 13, 14), "ac874650": (40000, 75, 39925, 263, 121, 51, 29)},
     "01-30-02": {"2414efe1": (40000, 72, 39928, 211, 423, 107, 85), "ac874650": (40000, 72, 39928, 211, 193, 131, 97)},
@@ -80,10 +85,14 @@ def test_counts_and_particles(cruise, filters, layout, stamp):
 def particles(cruise, stamp, filter_id, kind="opp"):
     """The expected rows of one file under one filter; empty when that pair is not expected."""
     tables = [
-        pd.read_parquet(p) for run in ("one_param", "plan") for p in sorted((cruise / f"{kind}_{run}").glob("*.parquet"))
+        pd.read_parquet(p)
+        for run in ("one_param", "plan")
+        for p in sorted((cruise / f"{kind}_{run}").glob("*.parquet"))
     ]
     for table in tables:
-        rows = table[table["file_id"].astype(str).str.contains(f"T{stamp}") & (table["filter_id"].astype(str) == filter_id)]
+        rows = table[
+            table["file_id"].astype(str).str.contains(f"T{stamp}") & (table["filter_id"].astype(str) == filter_id)
+        ]
         if len(rows):
             return rows
     return tables[0].iloc[:0]

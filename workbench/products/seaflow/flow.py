@@ -46,7 +46,9 @@ def flow_rate(pressure: npt.ArrayLike, instrument: str) -> tuple[npt.NDArray[np.
     from scipy.stats import t
 
     if instrument not in DETECTABLE_REGION:
-        raise WorkbenchError(f"no flow calibration for instrument '{instrument}'. {suggest(instrument, DETECTABLE_REGION)}")
+        raise WorkbenchError(
+            f"no flow calibration for instrument '{instrument}'. {suggest(instrument, DETECTABLE_REGION)}"
+        )
     ratios = np.array(DETECTABLE_REGION[instrument])
     psi = np.asarray(pressure, dtype=np.float64)
     x = np.log10(np.where(psi > 0, psi, np.nan))

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from workbench.products.seaflow.size import INDICES
+from workbench.core.sizes import INDICES
 
 _CHANNELS = {"chl": "chl_small", "pe": "pe", "fsc": "fsc_small"}
 #: Columns of a summary, in the order of the ``vct`` table, after file, pop and count.
