@@ -34,13 +34,16 @@ def duration(text: str) -> np.timedelta64:
     return np.timedelta64(round(float(match[1] or 1) * unit * 1_000_000_000), "ns")
 
 
-def moment(text: str) -> np.datetime64:
-    """``"now"``, ``"now-1h"`` or an ISO 8601 time (UTC) as ``datetime64[ns]``; WindowError otherwise."""
+def moment(text: str, now: np.datetime64 | None = None) -> np.datetime64:
+    """``"now"``, ``"now-1h"`` or an ISO 8601 time (UTC) as ``datetime64[ns]``; WindowError otherwise.
+
+    `now` is what "now" means (a finished cruise's end); the clock says it when not given.
+    """
     plain = text.strip()
     if plain == "now":
-        return clock.now()
+        return clock.now() if now is None else now
     if plain.startswith("now-"):
-        return clock.now() - duration(plain[4:])
+        return (clock.now() if now is None else now) - duration(plain[4:])
     value: np.datetime64
     try:
         value = np.datetime64(plain.removesuffix("Z").removesuffix("+00:00"), "ns")
@@ -70,8 +73,10 @@ class Window:
             raise WindowError("a window needs two times; NaT is not one")
 
     @classmethod
-    def parse(cls, text: str | Window | slice | None) -> Window:
+    def parse(cls, text: str | Window | slice | None, *, now: np.datetime64 | None = None) -> Window:
         """``"all"``, ``"last 2 days"``, ``"FROM..TO"`` (either side may be empty), ``"now-1h..now"``.
+
+        `now` is what "now" and "last" count from; the clock says it when not given.
 
         Raises
         ------
@@ -90,11 +95,11 @@ class Window:
         if plain in ("all", ""):
             return ALWAYS
         if plain.startswith("last "):
-            now = clock.now()
-            return cls(now - duration(plain[5:]), now)
+            end = clock.now() if now is None else now
+            return cls(end - duration(plain[5:]), end)
         if ".." in plain:
             left, right = plain.split("..", 1)
-            return cls(moment(left) if left.strip() else MIN, moment(right) if right.strip() else MAX)
+            return cls(moment(left, now) if left.strip() else MIN, moment(right, now) if right.strip() else MAX)
         raise WindowError(f"'{text}' is not a time range. Write it as all, last 2 days, FROM..TO or now-1h..now.")
 
     def __bool__(self) -> bool:
