@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
@@ -87,6 +86,21 @@ class Reader(BackendEntrypoint):
                 raise ReaderError(path, f"there is no variable '{name}'", hint=suggest(name, known))
         return {name: ds[name].to_numpy() for name in names}
 
+    def rows_from(self, path: str | PathLike[str], offset: int) -> tuple[xr.Dataset, int]:
+        """Rows of the whole lines of one file from byte `offset` on, loaded, and the byte after the last of them.
+
+        For readers with ``appends``; one that has options takes them here too, as keywords. What the start of the
+        file says (a header) is read again. A reader without it is read whole, and its new rows are cut off the end.
+
+        Raises
+        ------
+        NotImplementedError
+            When the reader cannot start in the middle.
+        ReaderError
+            When the file's header is broken.
+        """
+        raise NotImplementedError(f"{type(self).__name__} reads whole files only")
+
     def files(self, named: Paths) -> list[Path]:
         """The files behind a path, folder, glob or list, in time order; nothing but names and spans is read."""
         found = locate.find(named, locate.matcher(self.patterns)).paths
@@ -117,18 +131,3 @@ def _moment(value: Any, default: np.datetime64) -> np.datetime64:
 
         return moment(value)
     return np.datetime64(value, "ns")
-
-    def rows_from(self, path: str | os.PathLike[str], offset: int) -> tuple[xr.Dataset, int]:
-        """Rows of the whole lines of one file from byte `offset` on, loaded, and the byte after the last of them.
-
-        For readers with ``appends``; one that has options takes them here too, as keywords. What the start of the
-        file says (a header) is read again. A reader without it is read whole, and its new rows are cut off the end.
-
-        Raises
-        ------
-        NotImplementedError
-            When the reader cannot start in the middle.
-        ReaderError
-            When the file's header is broken.
-        """
-        raise NotImplementedError(f"{type(self).__name__} reads whole files only")
