@@ -1,6 +1,7 @@
 """What every test may use.
 
 * `data`: the root of the real data (``$WORKBENCH_DATA``, else ``../shared/data`` beside the clone).
+* `simulated`: ``catalog.yaml`` of a small simulated cruise, made once.
 * With ``CI=true`` a skipped real-data, browser, service, fault or notebook test is a failure: a check that
   cannot run must not look like one that passed.
 * ``WORKBENCH_*`` variables of the person running the tests do not leak into them.
@@ -66,6 +67,14 @@ def data() -> Path:
 def root() -> Path:
     """Top of the clone."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``catalog.yaml`` of a small simulated cruise (a quarter of a day, 2,000 particles a file). Do not change it."""
+    from workbench.simulate.cruise import write
+
+    return write(tmp_path_factory.mktemp("simulated"), days=0.25, particles=2000)
 
 
 @pytest.fixture(autouse=True)
