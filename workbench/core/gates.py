@@ -108,7 +108,7 @@ class Plan(Generic[Parameters]):
     sets: Mapping[str, Parameters] = field(hash=False)
 
     def __post_init__(self) -> None:
-        ordered = tuple(sorted(((np.datetime64(t, "ns"), i) for t, i in self.entries), key=lambda e: e[0]))
+        ordered = tuple(sorted(((t.astype("datetime64[ns]"), i) for t, i in self.entries), key=lambda e: e[0]))
         object.__setattr__(self, "entries", ordered)
         for start, name in ordered:
             if name not in self.sets:
@@ -126,7 +126,7 @@ class Plan(Generic[Parameters]):
         if not self.entries:
             return next(iter(self.sets), None)
         starts = np.array([start for start, _ in self.entries])
-        at = int(np.searchsorted(starts, np.datetime64(time, "ns"), "right")) - 1
+        at = int(np.searchsorted(starts, time.astype("datetime64[ns]"), "right")) - 1
         return self.entries[at][1] if at >= 0 else None
 
     def at(self, time: np.datetime64) -> Parameters | None:

@@ -13,7 +13,7 @@ from workbench.core.filters import FIELDS, FilterParameters
 from workbench.products.seaflow.filter import Flag, focus
 
 ROW = (33759.0, 19543.0, 19440.0, 2500.0, 0.656, 0.683, 1.635, 1.632, 0.0, 0.0, -33050.0, -32038.0)
-ONE = FilterParameters("one", (ROW[:8] + (1418.0, 1080.0) + ROW[10:], ROW, ROW[:8] + (-1418.0, -1047.0) + ROW[10:]))
+ONE = FilterParameters("one", ((*ROW[:8], 1418.0, 1080.0, *ROW[10:]), ROW, (*ROW[:8], -1418.0, -1047.0, *ROW[10:])))
 
 codes = st.one_of(st.sampled_from([0, 1, 16, 2496, 19536, 65520, 65535]), st.integers(0, 65535))
 events = st.integers(1, 60).flatmap(lambda n: arrays(np.uint16, (3, n), elements=codes))
@@ -85,6 +85,6 @@ def test_limits_come_in_this_order():
 
 def test_parameters_that_miss_a_number_are_refused():
     with pytest.raises(WorkbenchError, match=r"filter x: width of quantile 50.0 is not a number"):
-        FilterParameters("x", (ROW, ROW[:3] + (float("nan"),) + ROW[4:], ROW))
+        FilterParameters("x", (ROW, (*ROW[:3], float("nan"), *ROW[4:]), ROW))
     with pytest.raises(WorkbenchError, match="needs quantiles"):
         FilterParameters("x", (ROW, ROW))

@@ -34,7 +34,7 @@ def test_no_pressure_is_no_number(pressure):
 
 
 def test_an_unknown_instrument_names_the_known():
-    with pytest.raises(WorkbenchError, match="'7400'.*Did you mean '740'.*130, 740, 751, 989"):
+    with pytest.raises(WorkbenchError, match=r"'7400'.*Did you mean '740'.*130, 740, 751, 989"):
         flow_rate(12.0, "7400")
 
 

@@ -1,0 +1,53 @@
+"""What a person decided for a whole cruise: filters and gatings, and from when each holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from workbench.core.errors import WorkbenchError
+from workbench.core.filters import FilterParameters
+from workbench.core.gates import Gating, Plan
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Filter and gating plans of one cruise and instrument.
+
+    Attributes
+    ----------
+    filters : Plan of FilterParameters
+    gatings : Plan of Gating or None
+        None where a parameter file has filters only.
+    cruise, instrument : str
+        Empty where the file does not say.
+    """
+
+    filters: Plan[FilterParameters]
+    gatings: Plan[Gating] | None = None
+    cruise: str = ""
+    instrument: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+
+def parse_time(text: str) -> np.datetime64:
+    """An RFC 3339 time in UTC (``Z``, ``+00:00`` or no zone) as datetime64[ns].
+
+    Raises
+    ------
+    WorkbenchError
+        When it is no time, or has another zone.
+    """
+    plain = str(text).strip()
+    for zone in ("Z", "+00:00", "-00:00"):
+        plain = plain.removesuffix(zone)
+    try:
+        return np.datetime64(plain, "ns")
+    except ValueError:
+        raise WorkbenchError(f"'{text}' is not a UTC time like 2014-07-04T00:00:02+00:00") from None
+
+
+def format_time(time: np.datetime64) -> str:
+    """datetime64 as ``2014-07-04T00:00:02+00:00``, the way SeaFlow tools write it."""
+    return f"{np.datetime_as_string(time.astype('datetime64[s]'))}+00:00"
