@@ -70,6 +70,11 @@ def parse(path: str | os.PathLike[str]) -> Name | None:
     return None
 
 
+def undated(path: str) -> Name:
+    """The name of a file that is called otherwise: known by that, of no time, before all others."""
+    return Name(os.path.basename(stem(path)[0]), _NAT, (-1, 0))
+
+
 def _new(base: str, match: re.Match[str]) -> Name | None:
     try:
         year, month, day, hour, minute, second = (int(match[i]) for i in range(1, 7))

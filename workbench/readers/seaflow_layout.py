@@ -1,0 +1,231 @@
+"""The three layouts of EVT files: which one a file has, how many rows, and the rows as arrays.
+
+==========  =====================================================================  =====================
+layout      bytes (little endian)                                                  size
+==========  =====================================================================  =====================
+``v1``      ``u32 N``, then N rows of ``u32 10`` and 10 ``u16``                    4 + 24 N
+``v2``      ``u32 14``, ``u32 N``, then N rows of 7 ``u16``                        8 + 14 N
+``parquet`` columns D1, D2, fsc_small, pe, chl_small; float32 log values           what its footer says
+==========  =====================================================================  =====================
+
+The two numbers at the start alone do not tell v1 from v2 (a v2 file of ten rows begins ``14, 10``, as does a v1 file
+of fourteen): the size decides.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.core.errors import ReaderError, suggest
+from workbench.readers import packed
+
+#: Channels of each layout, in the order of the bytes.
+V1 = ("pulse_time", "pulse_width", "D1", "D2", "fsc_small", "fsc_perp", "fsc_big", "pe", "chl_small", "chl_big")
+V2 = ("pulse_width", "chl_small", "D1", "D2", "fsc_small", "pe", "evt_rate")
+PARQUET = ("D1", "D2", "fsc_small", "pe", "chl_small")
+CHANNELS = {"v1": V1, "v2": V2, "parquet": PARQUET}
+
+#: A Parquet file may not claim more values than this for each of its bytes (run lengths compress without limit).
+_PARQUET_RATIO = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file says of itself, checked against its length.
+
+    Attributes
+    ----------
+    layout : str
+        ``v1``, ``v2`` or ``parquet``.
+    rows : int
+        Particles, at least 1.
+    """
+
+    layout: str
+    rows: int
+
+    @property
+    def size(self) -> int:
+        """Uncompressed bytes of a v1 or v2 file."""
+        return 4 + 24 * self.rows if self.layout == "v1" else 8 + 14 * self.rows
+
+    @property
+    def start(self) -> bytes:
+        """The first 8 bytes of a v1 or v2 file."""
+        numbers = (self.rows, 10) if self.layout == "v1" else (14, self.rows)
+        return b"".join(number.to_bytes(4, "little") for number in numbers)
+
+
+def probe(path: str) -> Header:
+    """Layout and rows of one file. No payload is read, except of a ``.zst`` (its first block).
+
+    Raises
+    ------
+    ReaderError
+        When the header is cut, names no particles, or does not fit the length. The whole file is refused, as the
+        instrument's own tools do.
+    """
+    if path.endswith(".parquet"):
+        return _probe_parquet(path)
+    peek = packed.peek(path)
+    options = _read_header(path, peek.first)
+    for header in options:
+        if peek.agrees(header.size):
+            return header
+    within = [header.size for header in options if header.size <= peek.most]
+    exact = peek.stated is not None and not peek.modulo
+    if exact:
+        raise _misfit(path, options, peek.stated or 0)
+    if not within:
+        raise _misfit(path, options, peek.most, "at most ")
+    # a container that does not state its length, or that of its last member only
+    found = packed.count(path, max(within))
+    for header in options:
+        if header.size == found:
+            return header
+    raise _misfit(path, options, found, "at least " if found > max(within) else "")
+
+
+def _read_header(path: str, first: bytes) -> list[Header]:
+    """The headers that the first 8 bytes may be; ReaderError when there is none."""
+    if len(first) < 8:
+        raise ReaderError(
+            path, "no room for a header", offset=len(first), expected="at least 8 bytes", found=len(first)
+        )
+    one, two = int.from_bytes(first[:4], "little"), int.from_bytes(first[4:], "little")
+    options = []
+    if one == 14:
+        options.append(Header("v2", two))
+    if two == 10:
+        options.append(Header("v1", one))
+    if not options:
+        raise ReaderError(
+            path, "not an EVT header", offset=0, expected="14 and the rows (v2), or the rows and 10 (v1)",
+            found=f"{one} and {two}",
+        )  # fmt: skip
+    if not any(header.rows for header in options):
+        raise ReaderError(path, "the header says 0 particles", offset=0, expected="at least 1", found=0)
+    return [header for header in options if header.rows]
+
+
+def _misfit(path: str, options: Sequence[Header], found: int, about: str = "") -> ReaderError:
+    claims = " or ".join(f"{h.size} bytes for {h.rows} rows of {h.layout}" for h in options)
+    most = max(h.size for h in options)
+    if found < most:
+        reason, offset = "ends before the last row that its header claims", found
+    else:
+        reason, offset = "goes on after the last row that its header claims", most
+    return ReaderError(path, reason, offset=offset, expected=claims, found=f"{about}{found} bytes")
+
+
+def rows(path: str, header: Header) -> npt.NDArray[np.uint16]:
+    """Every row of a v1 or v2 file, shape (rows, channels).
+
+    Read, not mapped into memory: a file that shrinks under a map kills the process.
+
+    Raises
+    ------
+    ReaderError
+        When the bytes are not what `header` says, for instance because the file has changed since.
+    """
+    if path.endswith((".gz", ".zst")):
+        raw = packed.unpack(path, header.size)
+    else:
+        raw = _plain(path, header.size)
+    if raw[:8].tobytes() != header.start:
+        raise ReaderError(
+            path, "changed while it was read", offset=0, expected=header.start.hex(), found=raw[:8].tobytes().hex()
+        )
+    if header.layout == "v2":
+        return raw[8:].view("<u2").reshape(header.rows, 7)
+    whole = raw[4:].view("<u2").reshape(header.rows, 12)
+    wrong = np.flatnonzero((whole[:, 0] != 10) | (whole[:, 1] != 0))
+    if wrong.size:
+        at = int(wrong[0])
+        raise ReaderError(
+            path, f"row {at} does not begin with its number of columns", offset=4 + 24 * at, expected=10,
+            found=int(whole[at, 0]) | int(whole[at, 1]) << 16,
+        )  # fmt: skip
+    return whole[:, 2:]
+
+
+def _plain(path: str, size: int) -> npt.NDArray[np.uint8]:
+    out = np.empty(size, dtype=np.uint8)
+    try:
+        with open(path, "rb", buffering=0) as file:
+            found = os.fstat(file.fileno()).st_size
+            if found == size:
+                view, at = out.data, 0
+                while at < size and (got := file.readinto(view[at:])):
+                    at += got
+                found = at
+    except OSError as error:
+        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+    if found != size:
+        raise ReaderError(path, "changed while it was read", offset=0, expected=f"{size} bytes", found=f"{found} bytes")
+    return out
+
+
+def columns(path: str, header: Header, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+    """Channels of one file as contiguous arrays: uint16 log codes (v1, v2) or float32 log values (Parquet).
+
+    Raises
+    ------
+    ReaderError
+        When the file is broken or has no such channel.
+    """
+    known = CHANNELS[header.layout]
+    for name in names:
+        if name not in known:
+            raise ReaderError(path, f"a {header.layout} file has no channel '{name}'", hint=suggest(name, known))
+    if header.layout == "parquet":
+        return _parquet_columns(path, header, names)
+    table = rows(path, header)
+    return {name: np.ascontiguousarray(table[:, known.index(name)]) for name in names}
+
+
+def _probe_parquet(path: str) -> Header:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        size = os.stat(path).st_size
+        footer = pq.read_metadata(path)
+        held = {footer.schema.column(i).path for i in range(footer.num_columns)}
+        count = footer.num_rows
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ReaderError(path, f"not a Parquet file ({_first_line(error)})") from error
+    lacking = [name for name in PARQUET if name not in held]
+    if lacking:
+        raise ReaderError(
+            path, f"no column {', '.join(lacking)}", expected=", ".join(PARQUET), found=", ".join(sorted(held))
+        )
+    if not 0 < count <= size * _PARQUET_RATIO:
+        raise ReaderError(
+            path, "the footer's row count does not fit", expected=f"1 to {size * _PARQUET_RATIO}", found=count
+        )
+    return Header("parquet", count)
+
+
+def _parquet_columns(path: str, header: Header, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.ParquetFile(path).read(columns=list(names), use_threads=False)
+        out = {name: np.asarray(table.column(name).to_numpy(), dtype=np.float32) for name in names}
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
+        raise ReaderError(path, f"broken Parquet file ({_first_line(error)})") from error
+    if table.num_rows != header.rows:
+        raise ReaderError(path, "changed while it was read", expected=f"{header.rows} rows", found=table.num_rows)
+    return out
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0].rstrip(".")
