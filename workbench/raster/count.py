@@ -1,54 +1,45 @@
-"""Points to counts: how many lie in each cell of a viewport."""
+"""Points to counts: how many lie in each cell of a viewport.
+
+A picture of counts adds up: ``combine(count(a), count(b)) == count(a and b)``, exactly. Log codes stay codes; nothing
+is linearised to be drawn.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import local
+from threading import Lock, local
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 
+from workbench.core.errors import suggest
 from workbench.core.viewport import Viewport
-from workbench.raster.scatter import SPARE, drain, scatter_codes, stride_of
+from workbench.raster.scatter import EXTRA, drain, scatter_codes, scatter_labelled, scatter_values, stride_of
 
 Counts = npt.NDArray[np.uint32]
+Codes = npt.NDArray[np.uint16]
+
+#: Two threads lose below this many points (measured: starting one costs more than it saves).
+THREADED = 5_000_000
+#: Rows read at a time from what is not in memory, and rows that make one dask task.
+ROWS = 1 << 22
+_KEPT = 1 << 21  # cells of a scratch picture that are kept between calls
 
 _mine = local()
 
 
-@contextmanager
-def _scratch(size: int) -> Iterator[Counts]:
-    """A zeroed buffer of this thread, kept between calls (fresh pages would cost more than the counting)."""
-    flat = getattr(_mine, "flat", None)
-    if flat is None or flat.size < size:
-        flat = np.zeros(size, np.uint32)
-    _mine.flat = None
-    yield flat[:size]
-    _mine.flat = flat
-
-
-def _shift(low: float, high: float, cells: int, axis: str) -> int:
-    """log2 of the codes in a cell; ValueError when a cell is not a power of two of whole codes."""
-    size = (high - low) / cells
-    shift = int(size).bit_length() - 1
-    if low != int(low) or size < 1 or size != 2**shift:
-        raise ValueError(
-            f"{axis} {low}..{high} in {cells} cells: log codes need whole edges and 1, 2, 4, 8 ... codes a cell. "
-            "plane.snap() makes such a viewport"
-        )
-    return shift
-
-
-def count_codes(
-    x: npt.NDArray[np.uint16], y: npt.NDArray[np.uint16], viewport: Viewport, out: Counts | None = None
-) -> Counts:
+def count_codes(x: Codes, y: Codes, viewport: Viewport, out: Counts | None = None) -> Counts:
     """Count particles given as log codes.
 
     Parameters
     ----------
     x, y : numpy.ndarray of uint16, shape (n,)
-        Log codes; strided columns of a memory map are fine.
+        Log codes; strided columns of a memory map are read where they are.
     viewport : Viewport
         Whole edges; each axis has 1, 2, 4, 8 ... codes a cell. Codes outside are left out.
     out : numpy.ndarray of uint32, shape (height, width), optional
@@ -58,19 +49,271 @@ def count_codes(
     -------
     numpy.ndarray of uint32, shape (height, width)
         `out`, or new counts. Row 0 holds the lowest y.
+
+    Raises
+    ------
+    TypeError
+        When x or y is not uint16.
+    ValueError
+        When lengths differ, a cell is not 2**k whole codes, or `out` has another shape.
     """
+    _check_codes(x, y)
+    v = viewport
+    sx, sy = _shift(v.x0, v.x1, v.width, "x"), _shift(v.y0, v.y1, v.height, "y")
+    out = _output(out, (v.height, v.width))
+    stride = stride_of(v.width)
+
+    def scatter(rows: slice, flat: Counts) -> None:
+        scatter_codes(x[rows], y[rows], int(v.x0), sx, v.width, int(v.y0), sy, v.height, stride, flat)
+
+    _accumulate(scatter, x.size, stride, out)
+    return out
+
+
+def count_by(
+    x: Codes, y: Codes, label: npt.NDArray[np.uint8], viewport: Viewport, n: int, out: Counts | None = None
+) -> Counts:
+    """Count particles by population.
+
+    Parameters
+    ----------
+    x, y : numpy.ndarray of uint16, shape (rows,)
+        Log codes.
+    label : numpy.ndarray of uint8, shape (rows,)
+        Population of each particle; n and more belong to none and are left out.
+    viewport : Viewport
+        As for `count_codes`.
+    n : int
+        How many populations.
+    out : numpy.ndarray of uint32, shape (n, height, width), optional
+        Counts to add to.
+
+    Returns
+    -------
+    numpy.ndarray of uint32, shape (n, height, width)
+        The sum over populations equals `count_codes` of the labelled particles.
+    """
+    _check_codes(x, y)
+    if label.shape != x.shape or label.dtype != np.uint8:
+        raise ValueError(f"label must be uint8 {x.shape}, not {label.dtype} {label.shape}")
+    v = viewport
+    sx, sy = _shift(v.x0, v.x1, v.width, "x"), _shift(v.y0, v.y1, v.height, "y")
+    out = _output(out, (n, v.height, v.width))
+    stride = stride_of(v.width)
+
+    def scatter(rows: slice, flat: Counts) -> None:
+        scatter_labelled(
+            x[rows], y[rows], label[rows], int(v.x0), sx, v.width, int(v.y0), sy, v.height, stride, n, flat
+        )
+
+    _accumulate(scatter, x.size, stride, out.reshape(n * v.height, v.width))
+    return out
+
+
+def count(ds: xr.Dataset, x: Hashable, y: Hashable, viewport: Viewport) -> xr.DataArray:
+    """Count the rows of a dataset in each cell of a viewport.
+
+    Log codes (uint16) and log values (float, drawn by the code they fall in) take the viewport in codes; any other
+    number takes it in its own unit. Edges belong to the cell above them: ``x0 <= x < x1``. NaN, infinite and outside
+    values are left out; negative ones are numbers like any other.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        In memory, lazy or dask. What is lazy is read piece by piece: memory does not grow with its length.
+    x, y : hashable
+        Variables with the same dimensions (or dimensions that broadcast).
+    viewport : Viewport
+
+    Returns
+    -------
+    xarray.DataArray of uint32, dims (y, x)
+        Counts, with the cells' centres as coordinates.
+
+    Raises
+    ------
+    KeyError
+        When a variable is not in `ds`; the nearest known name is told.
+    TypeError
+        When a variable is not numbers.
+    """
+    xs, ys = _numbers(ds, x), _numbers(ds, y)
+    if xs.dims != ys.dims:
+        xs, ys = xr.broadcast(xs, ys)
+    counts = _count_lazy(xs, ys, viewport) if xs.chunks or ys.chunks else _count_slices(xs, ys, viewport)
+    return _picture(counts, viewport, xs, ys)
+
+
+def combine(a: xr.DataArray, b: xr.DataArray) -> xr.DataArray:
+    """The counts of both: ``combine(count(p), count(q)) == count(p and q)``. Associative and exact.
+
+    Raises
+    ------
+    ValueError
+        When the two do not have the same cells.
+    """
+    try:
+        a, b = xr.align(a, b, join="exact", copy=False)
+    except ValueError as error:
+        raise ValueError("these counts have different cells; count both with the same viewport") from error
+    return a.copy(data=a.values + b.values)
+
+
+# -- one block -----------------------------------------------------------------------------------------------------
+
+
+def _count_block(x: npt.NDArray[Any], y: npt.NDArray[Any], viewport: Viewport, out: Counts) -> None:
+    """Add any two columns of numbers to `out`."""
+    v = viewport
+    if x.dtype == y.dtype == np.uint16 and _in_codes(v):
+        count_codes(x, y, v, out)
+        return
+    stride = stride_of(v.width)
+
+    def scatter(rows: slice, flat: Counts) -> None:
+        scatter_values(
+            x[rows], y[rows], float(v.x0), float(v.x1), v.width, float(v.y0), float(v.y1), v.height, stride, flat
+        )
+
+    _accumulate(scatter, x.size, stride, out)
+
+
+def _accumulate(scatter: Callable[[slice, Counts], None], rows: int, stride: int, out: Counts) -> None:
+    """Run `scatter` over all rows, on two threads with a picture each where that pays, and add to `out`."""
+    lock = Lock()
+
+    def part(some: slice) -> None:
+        with _scratch(out.shape[0] * stride + EXTRA) as flat:
+            scatter(some, flat)
+            with lock:
+                drain(flat, stride, out)
+
+    if rows < THREADED or _cores() < 2:
+        return part(slice(0, rows))
+    with ThreadPoolExecutor(1) as other:
+        first = other.submit(part, slice(0, rows // 2))
+        part(slice(rows // 2, rows))
+        first.result()
+
+
+@contextmanager
+def _scratch(cells: int) -> Iterator[Counts]:
+    """A zeroed picture of this thread, kept between calls: fresh pages would cost more than the counting."""
+    kept: Counts | None = getattr(_mine, "flat", None)
+    flat = kept if kept is not None and kept.size >= cells else np.zeros(cells, np.uint32)
+    _mine.flat = None  # an interrupted call leaves counts behind: nobody gets that picture again
+    yield flat
+    _mine.flat = flat if flat.size <= _KEPT else None
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+# -- many blocks ---------------------------------------------------------------------------------------------------
+
+
+def _count_slices(x: xr.DataArray, y: xr.DataArray, viewport: Viewport) -> Counts:
+    out = np.zeros((viewport.height, viewport.width), np.uint32)
+    if not x.dims:
+        x, y = x.expand_dims("row"), y.expand_dims("row")
+    dim, length = x.dims[0], x.shape[0]
+    step = max(1, ROWS * 2 * length // max(1, x.size))
+    for start in range(0, length, step):
+        some = {dim: slice(start, start + step)}
+        _count_block(x.isel(some).values.reshape(-1), y.isel(some).values.reshape(-1), viewport, out)
+    return out
+
+
+def _count_lazy(x: xr.DataArray, y: xr.DataArray, viewport: Viewport) -> Counts:
+    """A task per few chunks, then a tree of sums: at most a few chunks and pictures are alive at a time."""
+    import dask
+
+    if not x.chunks:
+        x = x.chunk(y.chunksizes)
+    if not y.chunks:
+        y = y.chunk(x.chunksizes)
+    x, y = xr.unify_chunks(x, y)
+    task, add = dask.delayed(_count_chunks, pure=False), dask.delayed(_sum, pure=False)
+    pieces = list(zip(x.data.to_delayed().ravel(), y.data.to_delayed().ravel(), strict=True))
+    together = max(1, ROWS * len(pieces) // max(1, x.size))
+    parts = [task(pieces[i : i + together], viewport) for i in range(0, len(pieces), together)]
+    while len(parts) > 1:
+        parts = [add(parts[i : i + 4]) for i in range(0, len(parts), 4)]
+    (counts,) = dask.compute(parts[0]) if parts else (_count_chunks([], viewport),)
+    return np.asarray(counts)
+
+
+def _count_chunks(chunks: list[tuple[Any, Any]], viewport: Viewport) -> Counts:
+    out = np.zeros((viewport.height, viewport.width), np.uint32)
+    for x, y in chunks:
+        _count_block(np.asarray(x).reshape(-1), np.asarray(y).reshape(-1), viewport, out)
+    return out
+
+
+def _sum(parts: list[Counts]) -> Counts:
+    total = parts[0].copy()
+    for part in parts[1:]:
+        total += part
+    return total
+
+
+# -- what comes in and goes out ------------------------------------------------------------------------------------
+
+
+def _numbers(ds: xr.Dataset, name: Hashable) -> xr.DataArray:
+    if name not in ds.variables:
+        raise KeyError(f"no variable is called '{name}'. {suggest(str(name), map(str, ds.variables))}")
+    array = ds[name]
+    if array.dtype.kind not in "uif":
+        raise TypeError(f"'{name}' is {array.dtype}; only numbers can be counted on an axis")
+    return array
+
+
+def _check_codes(x: Codes, y: Codes) -> None:
     if x.shape != y.shape or x.ndim != 1:
         raise ValueError(f"x and y must be two columns of the same length, not {x.shape} and {y.shape}")
     if x.dtype != np.uint16 or y.dtype != np.uint16:
         raise TypeError(f"log codes are uint16, not {x.dtype} and {y.dtype}; count() takes other numbers")
-    v = viewport
-    sx, sy = _shift(v.x0, v.x1, v.width, "x"), _shift(v.y0, v.y1, v.height, "y")
+
+
+def _shift(low: float, high: float, cells: int, axis: str) -> int:
+    """log2 of the codes in a cell; ValueError when a cell is not 2**k whole codes."""
+    size = (high - low) / cells
+    shift = int(size).bit_length() - 1
+    if low != int(low) or size < 1 or size != 2**shift or abs(low) > 2**24 or high > 2**24:
+        raise ValueError(
+            f"{axis} {low}..{high} in {cells} cells: log codes need whole edges and 1, 2, 4, 8 ... codes a cell. "
+            "workbench.raster.plane.snap makes such a viewport"
+        )
+    return shift
+
+
+def _in_codes(viewport: Viewport) -> bool:
+    try:
+        _shift(viewport.x0, viewport.x1, viewport.width, "x")
+        _shift(viewport.y0, viewport.y1, viewport.height, "y")
+    except ValueError:
+        return False
+    return True
+
+
+def _output(out: Counts | None, shape: tuple[int, ...]) -> Counts:
     if out is None:
-        out = np.zeros((v.height, v.width), np.uint32)
-    elif out.shape != (v.height, v.width) or out.dtype != np.uint32:
-        raise ValueError(f"out must be uint32 ({v.height}, {v.width}), not {out.dtype} {out.shape}")
-    stride = stride_of(v.width)
-    with _scratch(v.height * stride + SPARE) as flat:
-        scatter_codes(x, y, int(v.x0), sx, v.width, int(v.y0), sy, v.height, stride, flat)
-        drain(flat, stride, out)
+        return np.zeros(shape, np.uint32)
+    if out.shape != shape or out.dtype != np.uint32 or not out.flags.c_contiguous:
+        raise ValueError(f"out must be uint32 {shape} in rows, not {out.dtype} {out.shape}")
     return out
+
+
+def _picture(counts: Counts, viewport: Viewport, x: xr.DataArray, y: xr.DataArray) -> xr.DataArray:
+    coords = {
+        "y": ("y", viewport.centres_y, {"long_name": str(y.name), **_said(y)}),
+        "x": ("x", viewport.centres_x, {"long_name": str(x.name), **_said(x)}),
+    }
+    attrs = {"long_name": "rows in the cell", "units": "1"}
+    return xr.DataArray(counts, coords=coords, dims=("y", "x"), name="count", attrs=attrs)
+
+
+def _said(array: xr.DataArray) -> dict[str, Any]:
+    return {key: array.attrs[key] for key in ("units", "scale", "decades") if key in array.attrs}
