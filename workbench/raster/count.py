@@ -189,7 +189,8 @@ def _accumulate(scatter: Callable[[slice, Counts], None], rows: int, stride: int
                 drain(flat, stride, out)
 
     if rows < THREADED or _cores() < 2:
-        return part(slice(0, rows))
+        part(slice(0, rows))
+        return
     with ThreadPoolExecutor(1) as other:
         first = other.submit(part, slice(0, rows // 2))
         part(slice(rows // 2, rows))
