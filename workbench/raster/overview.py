@@ -116,7 +116,8 @@ class Overview:
         -------
         dict of numpy.ndarray
             ``time`` (datetime64[ns], the middle of the bin, within the rows), ``count`` (int64), ``min``, ``max``,
-            ``mean``, ``last`` (float64), ``width`` (timedelta64[ns], of each bin); bins without values are left out.
+            ``mean``, ``last`` (float64), ``when`` (datetime64[ns], time of ``last``), ``width`` (timedelta64[ns], of
+            each bin); bins without values are left out.
         """
         number = self._number(name)
         a, b = (int(np.datetime64(edge, "ns").astype(np.int64)) for edge in (start, stop))
@@ -138,7 +139,7 @@ class Overview:
         return {
             "time": np.clip(middle, self.first, self.last) if middle.size else middle,
             "count": found["count"], "min": found["min"], "max": found["max"], "mean": mean, "last": found["last"],
-            "width": np.full(middle.size, width).astype("timedelta64[ns]"),
+            "when": found["when"].astype("datetime64[ns]"), "width": np.full(middle.size, width).astype("timedelta64[ns]"),
         }  # fmt: skip
 
     def _number(self, name: str) -> int:
