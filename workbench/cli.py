@@ -56,6 +56,22 @@ def _board(args: argparse.Namespace) -> int:
     )  # fmt: skip
 
 
+def _seaflow(args: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from workbench.apps.seaflow import Inputs, run
+    from workbench.record.seaflow_work import Limits
+
+    optional = {
+        name: Path(value) if value else None for name, value in (("sfl", args.sfl), ("size_table", args.size_table))
+    }
+    inputs = Inputs(Path(args.evt), Path(args.params), Path(args.out), **optional, instrument=args.instrument)
+    limits = Limits(args.max_particles, args.max_opp)
+    return run(
+        inputs, since=args.since, limits=limits, workers=args.workers, scheduler=args.scheduler, as_json=args.json
+    )
+
+
 def _number(kind: Callable[[str], float], low: float, high: float) -> Callable[[str], float]:
     def parse(text: str) -> float:
         try:
@@ -137,6 +153,29 @@ def parser() -> argparse.ArgumentParser:
     init = command("init", "look at a folder and write a catalog for it", "workbench init /data/TN413", _init)
     init.add_argument("dir", metavar="DIR", help="the folder to look at")
     init.add_argument("--force", action="store_true", help="replace an existing catalog.yaml")
+
+    example = "workbench seaflow evt/ --sfl TN413_740.sfl --params TN413.db --size-table mie.csv --out populations/"
+    seaflow = command("seaflow", "turn raw SeaFlow particles into populations for a whole cruise", example, _seaflow)
+    seaflow.add_argument("evt", metavar="EVT_DIR", help="folder of EVT files")
+    seaflow.add_argument(
+        "--sfl", metavar="FILE", help="SFL of the cruise (default: the one in the parameters' database)"
+    )
+    seaflow.add_argument(
+        "--params", metavar="PATH", required=True, help="popcycle database, TSV folder or prefix, or CSV"
+    )
+    seaflow.add_argument("--size-table", metavar="FILE", help="calibrated-mie.csv, for diameters and carbon")
+    seaflow.add_argument("--instrument", metavar="SERIAL", help="serial number, where the parameters do not say it")
+    seaflow.add_argument("--since", metavar="TIME", help="only files from then on (UTC)")
+    seaflow.add_argument(
+        "--max-particles", type=_number(int, 1, 10**9), default=9_000_000, help="leave larger files out"
+    )
+    seaflow.add_argument("--max-opp", type=_number(int, 1, 10**9), default=20_000, help="leave files with more OPP out")
+    seaflow.add_argument("--out", metavar="DIR", required=True, help="gets opp/, vct/ and cruise.db")
+    seaflow.add_argument(
+        "--workers", type=_number(int, 1, 256), default=os.cpu_count() or 1, help="threads (default: cores)"
+    )
+    seaflow.add_argument("--scheduler", metavar="tcp://...", help="work on this Dask cluster instead")
+    seaflow.add_argument("--json", action="store_true", help="print the summary as JSON")
 
     simulate = command(
         "simulate",

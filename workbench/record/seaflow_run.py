@@ -52,7 +52,7 @@ def run(
     limits: Limits,
     workers: int = 1,
     client: Any = None,
-    done: Callable[[int], None] = lambda files: None,
+    done: Callable[[int], object] = lambda files: None,
 ) -> int:
     """Process what is not done yet.
 
@@ -125,7 +125,7 @@ def process_file(task: Task, table: SizeTable | None, limits: Limits) -> FileRes
     try:
         codes = SeaflowEvt().columns(task.path, CHANNELS)
     except ReaderError as error:
-        return FileResult(None, Flag.UNREADABLE, str(error).replace(task.path, task.file_id))
+        return FileResult(None, Flag.UNREADABLE, str(error).removeprefix(f"{task.path}: "))
     return process(codes, task.filter, task.gating, table, max_events=limits.events, max_opp=limits.opp)
 
 

@@ -1,0 +1,174 @@
+"""`workbench seaflow`: raw particles to populations for a whole cruise, from the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from workbench.core.errors import WorkbenchError
+from workbench.core.parameters import Parameters, format_time, parse_time
+from workbench.core.sizes import SizeTable
+from workbench.core.window import moment
+from workbench.readers import popcycle
+from workbench.readers.parameter_files import is_database, read_parameters, read_table
+from workbench.readers.size_table import read_size_table
+from workbench.record import seaflow_cruise
+from workbench.record.seaflow_run import run as run_work
+from workbench.record.seaflow_work import Limits, Work, plan_work
+
+Row = dict[str, Any]
+_CANONICAL = {
+    "file_duration": "file_duration", "lat": "latitude", "lon": "longitude", "conductivity": "conductivity",
+    "salinity": "salinity", "ocean_tmp": "sea_water_temperature", "par": "par", "bulk_red": "bulk_red",
+    "stream_pressure": "stream_pressure", "event_rate": "event_rate",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Where everything is.
+
+    Attributes
+    ----------
+    evt, out : Path
+    params : Path
+        A popcycle database, a folder or prefix of TSVs, or the reference CSV.
+    sfl, size_table : Path or None
+    instrument : str or None
+        Serial number, where neither the parameters nor a file name says it.
+    """
+
+    evt: Path
+    params: Path
+    out: Path
+    sfl: Path | None = None
+    size_table: Path | None = None
+    instrument: str | None = None
+
+
+def run(
+    inputs: Inputs, *, since: str | None, limits: Limits, workers: int, scheduler: str | None, as_json: bool
+) -> int:
+    """Process a cruise and say what came of it; 0 when it went through, 1 when nothing could be processed."""
+    parameters = read_parameters(inputs.params)
+    instrument = _instrument(inputs, parameters)
+    rows = read_sfl(inputs)
+    table = read_size_table(inputs.size_table, instrument) if inputs.size_table else None
+    times = None if rows is None else {row["file"]: parse_time(row["date"]) for row in rows}
+    work = plan_work(
+        str(inputs.evt), parameters, sfl=times, table=table, limits=limits, since=moment(since) if since else None
+    )
+    processed = _work_through(work, inputs, parameters, table, limits, workers, scheduler, quiet=as_json)
+    database = popcycle.open_database(inputs.out / "cruise.db")
+    try:
+        if rows is not None:
+            seaflow_cruise.put_sfl(database, rows)
+            seaflow_cruise.put_abundance(database, instrument)
+        report = _report(database, work, processed, instrument, rows is None, table is None)
+    finally:
+        database.close()
+    print(json.dumps(report, indent=1) if as_json else _say(report, inputs.out))
+    return 0 if report["files"] else 1
+
+
+def _work_through(
+    work: Work, inputs: Inputs, parameters: Parameters, table: SizeTable | None, limits: Limits, workers: int,
+    scheduler: str | None, *, quiet: bool,
+) -> int:  # fmt: skip
+    from tqdm import tqdm
+
+    client = None
+    if scheduler:
+        from distributed import Client
+
+        client = Client(scheduler, timeout="20s")
+    try:
+        with tqdm(total=len(work.tasks), unit="file", disable=quiet or not sys.stderr.isatty()) as bar:
+            processed = run_work(
+                work, inputs.out, parameters=parameters, table=table, limits=limits, workers=workers, client=client,
+                done=bar.update,
+            )  # fmt: skip
+            bar.update(len(work.tasks) - processed)
+            return processed
+    finally:
+        if client is not None:
+            client.close()
+
+
+def _instrument(inputs: Inputs, parameters: Parameters) -> str:
+    """From the option, the parameters, or a name such as ``TN413_740.sfl``."""
+    if inputs.instrument or parameters.instrument:
+        return inputs.instrument or parameters.instrument
+    for path in (inputs.sfl, inputs.params):
+        match = re.search(r"_(\d{3})\.\w+$", path.name) if path else None
+        if match:
+            return match[1]
+    raise WorkbenchError(f"{inputs.params}: does not say which instrument this is. Name it: --instrument 740")
+
+
+def read_sfl(inputs: Inputs) -> list[Row] | None:
+    """SFL rows in popcycle's columns: from ``--sfl``, else the parameters' database; None where there are none."""
+    if inputs.sfl is not None:
+        return sfl_rows(xr.open_dataset(inputs.sfl, engine="seaflow_sfl").load())
+    if not is_database(inputs.params):
+        return None
+    with sqlite3.connect(f"{inputs.params.absolute().as_uri()}?mode=ro", uri=True) as connection:
+        rows = read_table(connection, "sfl")
+    connection.close()
+    return rows or None
+
+
+def sfl_rows(ds: xr.Dataset) -> list[Row]:
+    """An SFL dataset as rows of popcycle's sfl table."""
+    columns = {short: ds[name].to_numpy() for short, name in _CANONICAL.items() if name in ds}
+    missing = {short: None for short in _CANONICAL if short not in columns}
+    return [
+        {"file": str(file), "date": format_time(time), **missing, **{name: float(c[i]) for name, c in columns.items()}}
+        for i, (file, time) in enumerate(zip(ds["file_id"].to_numpy(), ds["time"].to_numpy(), strict=True))
+    ]
+
+
+def _report(
+    database: sqlite3.Connection, work: Work, processed: int, instrument: str, no_sfl: bool, no_table: bool
+) -> dict[str, Any]:
+    flagged = database.execute("SELECT file, file_flag, message FROM opp2 WHERE file_flag > 0 ORDER BY file").fetchall()
+    core = seaflow_cruise.core_of(database)
+    notes = []
+    if no_sfl:
+        notes.append("no SFL: times come from file names, abundance is left out")
+    if no_table:
+        notes.append("no size table: diameters, quotas and biomass are left out")
+    return {
+        "instrument": instrument,
+        "files": len(work.tasks),
+        "processed": processed,
+        "opp": database.execute("SELECT coalesce(sum(opp_count), 0) FROM opp2 WHERE file_flag = 0").fetchone()[0],
+        "virtual_core": [None if np.isnan(v) else float(v) for v in core],
+        "populations": dict(
+            database.execute("SELECT pop, sum(count) FROM vct WHERE quantile = 50 GROUP BY pop ORDER BY pop")
+        ),
+        "flagged": [{"file": f, "flag": flag, "reason": why} for f, flag, why in flagged],
+        "left_out": [{"file": f, "reason": why} for f, why in work.left_out],
+        "not_evaluated": list(work.not_evaluated),
+        "notes": notes,
+    }
+
+
+def _say(report: dict[str, Any], out: Path) -> str:
+    lines = [
+        f"{report['files']} files, {report['processed']} processed now; {report['opp']} particles (q50) -> {out}",
+        "populations (q50): " + (", ".join(f"{k} {v}" for k, v in report["populations"].items()) or "none"),
+        *(f"flag {row['flag']}: {row['file']}: {row['reason']}" for row in report["flagged"]),
+        *(f"left out: {row['file']}: {row['reason']}" for row in report["left_out"]),
+        *(f"not evaluated: {name} (an auto gate)" for name in report["not_evaluated"]),
+        *report["notes"],
+    ]
+    return "\n".join(lines)
