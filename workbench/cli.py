@@ -8,6 +8,9 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
+Run = Callable[[argparse.Namespace], int]
+Command = Callable[[str, str, str, Run], argparse.ArgumentParser]
+
 
 def _check(args: argparse.Namespace) -> int:
     from workbench.catalog.check import problems
@@ -103,6 +106,64 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=_number(int, 0, 65535), default=5006, help="port (default 5006, 0 for any)")
 
 
+def _declare_demo(command: Command) -> None:
+    demo = command("demo", "simulate a cruise and serve its live board", "workbench demo --warp 60", _demo)
+    demo.add_argument("dir", metavar="DIR", nargs="?", default="demo-data", help="where it lives (default demo-data)")
+    _add_simulation(demo)
+    demo.add_argument(
+        "--warp", type=_number(float, 0, 100_000), default=60.0, help="cruise seconds a second (default 60)"
+    )
+    _add_server(demo)
+
+
+def _declare_board(command: Command) -> None:
+    board = command(
+        "board", "serve the live board of a cruise", "workbench board catalogs/demo.yaml --port 5006", _board
+    )
+    _add_catalog(board)
+    board.add_argument("--record", metavar="DIR", help="the cruise folder (default: beside the catalog)")
+    _add_server(board)
+    board.add_argument(
+        "--allow-origin", metavar="HOST[:PORT]", action="append", default=[], help="also accept pages of this name"
+    )
+    board.add_argument("--tokens", metavar="FILE", help="who may write: lines of NAME ROLE SHA256")
+
+
+def _declare_check(command: Command) -> None:
+    _add_catalog(command("check", "print every mistake of a catalog", "workbench check catalogs/demo.yaml", _check))
+
+
+def _declare_init(command: Command) -> None:
+    init = command("init", "look at a folder and write a catalog for it", "workbench init /data/TN413", _init)
+    init.add_argument("dir", metavar="DIR", help="the folder to look at")
+    init.add_argument("--force", action="store_true", help="replace an existing catalog.yaml")
+
+
+def _declare_seaflow(command: Command) -> None:
+    example = "workbench seaflow evt/ --sfl TN413_740.sfl --params TN413.db --size-table mie.csv --out populations/"
+    seaflow = command("seaflow", "turn raw SeaFlow particles into populations for a whole cruise", example, _seaflow)
+    add = seaflow.add_argument
+    add("evt", metavar="EVT_DIR", help="folder of EVT files")
+    add("--sfl", metavar="FILE", help="SFL of the cruise (default: the one in the parameters' database)")
+    add("--params", metavar="PATH", required=True, help="popcycle database, TSV folder or prefix, or CSV")
+    add("--size-table", metavar="FILE", help="calibrated-mie.csv, for diameters and carbon")
+    add("--instrument", metavar="SERIAL", help="serial number, where the parameters do not say it")
+    add("--since", metavar="TIME", help="only files from then on (UTC)")
+    add("--max-particles", type=_number(int, 1, 10**9), default=9_000_000, help="leave larger files out")
+    add("--max-opp", type=_number(int, 1, 10**9), default=20_000, help="leave files with more OPP out")
+    add("--out", metavar="DIR", required=True, help="gets opp/, vct/ and cruise.db")
+    add("--workers", type=_number(int, 1, 256), default=os.cpu_count() or 1, help="threads (default: cores)")
+    add("--scheduler", metavar="tcp://...", help="work on this Dask cluster instead")
+    add("--json", action="store_true", help="print the summary as JSON")
+
+
+def _declare_simulate(command: Command) -> None:
+    example = "workbench simulate /data/sim --days 3"
+    simulate = command("simulate", "write a simulated cruise in the real file formats", example, _simulate)
+    simulate.add_argument("dir", metavar="DIR", help="where to write it")
+    _add_simulation(simulate)
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top = argparse.ArgumentParser(
@@ -114,9 +175,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="store_true", help="print the version and stop")
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
 
-    def command(
-        name: str, text: str, example: str, run: Callable[[argparse.Namespace], int]
-    ) -> argparse.ArgumentParser:
+    def command(name: str, text: str, example: str, run: Run) -> argparse.ArgumentParser:
         sub = commands.add_parser(
             name, help=text, description=text[0].upper() + text[1:] + ".", epilog=f"example: {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -124,67 +183,10 @@ def parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=run)
         return sub
 
-    demo = command("demo", "simulate a cruise and serve its live board", "workbench demo --warp 60", _demo)
-    demo.add_argument("dir", metavar="DIR", nargs="?", default="demo-data", help="where it lives (default demo-data)")
-    _add_simulation(demo)
-    demo.add_argument(
-        "--warp", type=_number(float, 0, 100_000), default=60.0, help="cruise seconds a second (default 60)"
-    )
-    _add_server(demo)
-
-    board = command(
-        "board", "serve the live board of a cruise", "workbench board catalogs/demo.yaml --port 5006", _board
-    )
-    _add_catalog(board)
-    board.add_argument("--record", metavar="DIR", help="the cruise folder (default: beside the catalog)")
-    _add_server(board)
-    board.add_argument(
-        "--allow-origin",
-        metavar="HOST[:PORT]",
-        action="append",
-        default=[],
-        help="also accept pages opened under this name",
-    )
-    board.add_argument("--tokens", metavar="FILE", help="who may write: lines of NAME ROLE SHA256")
-
-    check = command("check", "print every mistake of a catalog", "workbench check catalogs/demo.yaml", _check)
-    _add_catalog(check)
-
-    init = command("init", "look at a folder and write a catalog for it", "workbench init /data/TN413", _init)
-    init.add_argument("dir", metavar="DIR", help="the folder to look at")
-    init.add_argument("--force", action="store_true", help="replace an existing catalog.yaml")
-
-    example = "workbench seaflow evt/ --sfl TN413_740.sfl --params TN413.db --size-table mie.csv --out populations/"
-    seaflow = command("seaflow", "turn raw SeaFlow particles into populations for a whole cruise", example, _seaflow)
-    seaflow.add_argument("evt", metavar="EVT_DIR", help="folder of EVT files")
-    seaflow.add_argument(
-        "--sfl", metavar="FILE", help="SFL of the cruise (default: the one in the parameters' database)"
-    )
-    seaflow.add_argument(
-        "--params", metavar="PATH", required=True, help="popcycle database, TSV folder or prefix, or CSV"
-    )
-    seaflow.add_argument("--size-table", metavar="FILE", help="calibrated-mie.csv, for diameters and carbon")
-    seaflow.add_argument("--instrument", metavar="SERIAL", help="serial number, where the parameters do not say it")
-    seaflow.add_argument("--since", metavar="TIME", help="only files from then on (UTC)")
-    seaflow.add_argument(
-        "--max-particles", type=_number(int, 1, 10**9), default=9_000_000, help="leave larger files out"
-    )
-    seaflow.add_argument("--max-opp", type=_number(int, 1, 10**9), default=20_000, help="leave files with more OPP out")
-    seaflow.add_argument("--out", metavar="DIR", required=True, help="gets opp/, vct/ and cruise.db")
-    seaflow.add_argument(
-        "--workers", type=_number(int, 1, 256), default=os.cpu_count() or 1, help="threads (default: cores)"
-    )
-    seaflow.add_argument("--scheduler", metavar="tcp://...", help="work on this Dask cluster instead")
-    seaflow.add_argument("--json", action="store_true", help="print the summary as JSON")
-
-    simulate = command(
-        "simulate",
-        "write a simulated cruise in the real file formats",
-        "workbench simulate /data/sim --days 3",
-        _simulate,
-    )
-    simulate.add_argument("dir", metavar="DIR", help="where to write it")
-    _add_simulation(simulate)
+    for declare in (
+        _declare_demo, _declare_board, _declare_check, _declare_init, _declare_seaflow, _declare_simulate,
+    ):  # fmt: skip
+        declare(command)
     return top
 
 
