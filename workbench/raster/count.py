@@ -228,21 +228,20 @@ def _count_slices(x: xr.DataArray, y: xr.DataArray, viewport: Viewport) -> Count
 
 def _count_lazy(x: xr.DataArray, y: xr.DataArray, viewport: Viewport) -> Counts:
     """A task per few chunks, then a tree of sums: at most a few chunks and pictures are alive at a time."""
-    import dask
+    from dask.delayed import delayed
 
     if not x.chunks:
         x = x.chunk(y.chunksizes)
     if not y.chunks:
         y = y.chunk(x.chunksizes)
     x, y = xr.unify_chunks(x, y)
-    task, add = dask.delayed(_count_chunks, pure=False), dask.delayed(_sum, pure=False)
+    task, add = delayed(_count_chunks, pure=False), delayed(_sum, pure=False)
     pieces = list(zip(x.data.to_delayed().ravel(), y.data.to_delayed().ravel(), strict=True))
     together = max(1, ROWS * len(pieces) // max(1, x.size))
     parts = [task(pieces[i : i + together], viewport) for i in range(0, len(pieces), together)]
     while len(parts) > 1:
         parts = [add(parts[i : i + 4]) for i in range(0, len(parts), 4)]
-    (counts,) = dask.compute(parts[0]) if parts else (_count_chunks([], viewport),)
-    return np.asarray(counts)
+    return np.asarray(parts[0].compute()) if parts else _count_chunks([], viewport)
 
 
 def _count_chunks(chunks: list[tuple[Any, Any]], viewport: Viewport) -> Counts:

@@ -18,7 +18,7 @@ def pack(levels: npt.NDArray[np.uint8]) -> bytes:
     """Levels (height, width) row by row, deflated (zlib). Made once for all who ask the same."""
     if levels.dtype != np.uint8 or levels.ndim != 2:
         raise ValueError(f"levels are uint8 (height, width), not {levels.dtype} {levels.shape}")
-    return zlib.compress(np.ascontiguousarray(levels), LEVEL)
+    return zlib.compress(np.ascontiguousarray(levels).data, LEVEL)
 
 
 def frame(header: dict[str, Any], packed: bytes) -> bytes:

@@ -120,7 +120,7 @@ class Overview:
             each bin); bins without values are left out.
         """
         number = self._number(name)
-        a, b = (int(np.datetime64(edge, "ns").astype(np.int64)) for edge in (start, stop))
+        a, b = (int(edge.astype("datetime64[ns]").astype(np.int64)) for edge in (start, stop))
         with self._lock:
             if np.isnat(self.first):
                 a, b = 0, -1
