@@ -108,13 +108,8 @@ class SeaflowEvt(Reader):
         """The files behind `named` in time order, each once, however often it stands compressed."""
         return [Path(candidates[0]) for _, candidates in _grouped(locate.find(named, _claims).paths)]
 
-    def guess_can_open(self, filename_or_obj: Any) -> bool:
-        """True for one path with the name of an EVT file."""
-        return isinstance(filename_or_obj, str | PathLike) and _claims(fspath(filename_or_obj))
 
-
-def _claims(path: str) -> bool:
-    return names.parse(path) is not None
+_claims = locate.matcher(names.PATTERNS)
 
 
 def _name(path: str) -> names.Name:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 
@@ -18,13 +19,14 @@ import numpy as np
 SUFFIXES = ("", ".zst", ".gz", ".parquet")
 
 _DAY = re.compile(r"(\d{1,4})_(\d{1,3})")
-_NEW = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d)-(\d\d)-(\d\d)([+-])(\d\d)-(\d\d)")
+_NEW = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)([+-])(\d\d)-(\d\d)")
 _OLD = re.compile(r"(\d+)\.evt")
 _STAMP = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]-[0-9][0-9]-[0-9][0-9][+-][0-9][0-9]-[0-9][0-9]"
 #: Globs of EVT file names.
 PATTERNS = (*(_STAMP + suffix for suffix in SUFFIXES), *("[0-9]*.evt" + suffix for suffix in SUFFIXES[:3]))
 _NAT = np.iinfo(np.int64).min
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1)
+_PACKED = frozenset(SUFFIXES[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +55,18 @@ class Name:
 
 def stem(path: str) -> tuple[str, str]:
     """Split a path into (path without ``.gz``, ``.zst``, ``.parquet``; that suffix or "")."""
-    for suffix in SUFFIXES[1:]:
-        if path.endswith(suffix):
-            return path[: -len(suffix)], suffix
-    return path, ""
+    plain, dot, end = path.rpartition(".")
+    return (plain, dot + end) if dot + end in _PACKED else (path, "")
 
 
 def parse(path: str | os.PathLike[str]) -> Name | None:
     """What the name of `path` says, or None when it is not the name of an EVT file."""
     plain, _ = stem(os.fspath(path))
-    folder, base = os.path.split(plain)
+    folder, _, base = plain.rpartition("/")
     if match := _NEW.fullmatch(base):
-        return _new(base, match)
+        return _new(base, *match.groups())
     if match := _OLD.fullmatch(base):
-        return _old(base, os.path.basename(folder), int(match[1]))
+        return _old(base, folder.rpartition("/")[2], int(match[1]))
     return None
 
 
@@ -75,23 +75,36 @@ def undated(path: str) -> Name:
     return Name(os.path.basename(stem(path)[0]), _NAT, (-1, 0))
 
 
-def _new(base: str, match: re.Match[str]) -> Name | None:
+def _new(base: str, date: str, hour: str, minute: str, second: str, sign: str, ahead: str, more: str) -> Name | None:
+    day = _day(date)
+    hours, minutes, seconds = int(hour), int(minute), int(second)
+    if day is None or hours > 23 or minutes > 59 or seconds > 59:
+        return None
+    total = (day * 24 + hours) * 3600 + minutes * 60 + seconds
+    away = int(ahead) * 3600 + int(more) * 60
+    total += away if sign == "-" else -away
+    days, within = divmod(total, 86400)
+    return Name(f"{_folder(days)}/{base}", total * 1_000_000_000, (days, within))
+
+
+@lru_cache(maxsize=4096)
+def _day(date: str) -> int | None:
     try:
-        year, month, day, hour, minute, second = (int(match[i]) for i in range(1, 7))
-        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        return (datetime.fromisoformat(date) - _EPOCH).days
     except ValueError:
         return None
-    away = timedelta(hours=int(match[8]), minutes=int(match[9]))
-    moment = moment - away if match[7] == "+" else moment + away
-    seconds = (moment - _EPOCH) // timedelta(seconds=1)
-    return Name(f"{day_folder(moment)}/{base}", seconds * 1_000_000_000, (seconds // 86400, seconds % 86400))
+
+
+@lru_cache(maxsize=4096)
+def _folder(days: int) -> str:
+    return day_folder(_EPOCH + timedelta(days=days))
 
 
 def _old(base: str, folder: str, number: int) -> Name:
     match = _DAY.fullmatch(folder)
     day = 0
     if match and int(match[1]) > 0:
-        day = (datetime(int(match[1]), 1, 1, tzinfo=UTC) - _EPOCH).days + int(match[2]) - 1
+        day = (datetime(int(match[1]), 1, 1) - _EPOCH).days + int(match[2]) - 1
     return Name(f"{folder}/{base}" if match else base, _NAT, (day, number))
 
 

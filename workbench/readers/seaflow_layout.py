@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ V2 = ("pulse_width", "chl_small", "D1", "D2", "fsc_small", "pe", "evt_rate")
 PARQUET = ("D1", "D2", "fsc_small", "pe", "chl_small")
 CHANNELS = {"v1": V1, "v2": V2, "parquet": PARQUET}
 
+#: Suffixes of files whose header takes more than a look.
+PACKED = (".gz", ".zst", ".parquet")
 #: A Parquet file may not claim more values than this for each of its bytes (run lengths compress without limit).
 _PARQUET_RATIO = 2000
 
@@ -71,6 +74,22 @@ def probe(path: str) -> Header:
         When the header is cut, names no particles, or does not fit the length. The whole file is refused, as the
         instrument's own tools do.
     """
+    if not path.endswith(PACKED):
+        return _probe(path)
+    try:
+        stat = os.stat(path)
+    except OSError as error:
+        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+    return _probed(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=1 << 16)
+def _probed(path: str, size: int, mtime: int) -> Header:
+    """Headers that cost something to find, kept while their files do not change."""
+    return _probe(path)
+
+
+def _probe(path: str) -> Header:
     if path.endswith(".parquet"):
         return _probe_parquet(path)
     peek = packed.peek(path)

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from os import PathLike, fspath
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+
+from workbench.core.errors import ReaderError
+from workbench.core.variables import MISSING, QC_ATTRS, VARIABLES, VariableSpec, describe
+from workbench.core.window import ALWAYS
+from workbench.readers import paths as locate
+from workbench.readers import seaflow_sfl_text as text
+from workbench.readers.reader import Reader, window_of
+
+_NAT = np.datetime64("NaT", "ns")
 
 #: The curated columns, in the order they are written, and their canonical names.
 CURATED = {
@@ -18,8 +30,156 @@ CURATED = {
 }  # fmt: skip
 
 
+class SeaflowSfl(Reader):
+    """SeaFlow SFL: position, water, light and instrument, one row per EVT file.
+
+    A dataset along ``time`` (UTC, the start of the file) with ``file_id``, the canonical variables the files have, and
+    a ``<name>_qc`` of QARTOD flags for each: 1 good, 4 not a number (then NaN) or outside what is possible (then kept),
+    9 missing. Curated files, the instrument's own and the SDS files of 2009 to 2011 are read by the names of their
+    columns; GGA positions become degrees. Rows stay in the order of their lines, duplicates included; several files
+    follow each other by their first time. Attr ``rows`` counts the rows, ``bad`` what was wrong (lines ``reason: n``).
+    """
+
+    description = "SeaFlow SFL: one row per EVT file"
+    provides: ClassVar[tuple[VariableSpec, ...]] = tuple(
+        VARIABLES[name] for name in ("time", "file_id", *(n for n in text.NUMBERS.values() if n in VARIABLES))
+    )
+    patterns: ClassVar[tuple[str, ...]] = ("*.sfl", "*.SFL", "*.sds", "*.SDS")
+    appends: ClassVar[bool] = True
+
+    def open_dataset(
+        self,
+        filename_or_obj: Any,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        start: np.datetime64 | None = None,
+        stop: np.datetime64 | None = None,
+    ) -> xr.Dataset:
+        """Open files, folders, globs or lists of them; only rows with ``start <= time < stop``.
+
+        Parameters
+        ----------
+        filename_or_obj : path, glob, or iterable of these
+        drop_variables : str or iterable of str, optional
+        start, stop : numpy.datetime64, optional
+
+        Returns
+        -------
+        xarray.Dataset
+            In memory: a cruise of two months is 29,000 lines.
+
+        Raises
+        ------
+        ReaderError
+            When the one file named is not an SFL, or a path does not exist.
+        """
+        found = locate.find(filename_or_obj, locate.matcher(self.patterns))
+        tables, refused = [], list(found.refused)
+        for path in found.paths:
+            try:
+                tables.append((path, _table(path)))
+            except ReaderError as error:
+                if found.alone:
+                    raise
+                refused.append(str(error))
+        tables.sort(key=lambda item: (_first(item[1]), item[0]))
+        ds = _dataset([table for _, table in tables], refused)
+        window = window_of(start, stop)
+        if window != ALWAYS:
+            ds = ds.isel(time=window.contains(ds["time"].values))
+        ds.attrs["rows"] = ds.sizes["time"]
+        return ds.drop_vars(
+            [drop_variables] if isinstance(drop_variables, str) else drop_variables or (), errors="ignore"
+        )
+
+    def complete(self, path: str | PathLike[str]) -> int:
+        """Bytes up to the end of the last whole line."""
+        try:
+            raw = _bytes(fspath(path))
+            return text.whole(raw, text.header(path, raw))
+        except ReaderError:
+            return 0
+
+    def span(self, path: str | PathLike[str]) -> tuple[np.datetime64, np.datetime64]:
+        """Earliest and latest time in one file; NaT when it holds no rows."""
+        time = _table(fspath(path)).time
+        return (time.min(), time.max()) if time.size else (_NAT, _NAT)
+
+    def rows_from(self, path: str | PathLike[str], offset: int) -> tuple[xr.Dataset, int]:
+        """Rows of the whole lines from byte `offset` on, and the byte after the last of them."""
+        raw = _bytes(fspath(path))
+        names = text.header(path, raw)
+        end = text.whole(raw, names)
+        begin = max(offset, raw.find(b"\n") + 1)
+        return _dataset([text.parse(names, raw[begin:end])], []), end
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            raw = file.read()
+    except OSError as error:
+        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+    return raw if b"\n" in raw else raw.replace(b"\r", b"\n")  # some old files end their lines in CR alone
+
+
+def _table(path: str) -> text.Table:
+    """The rows of one file; read again only when it has changed."""
+    try:
+        stat = os.stat(path)
+    except OSError as error:
+        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+    return _parsed(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _parsed(path: str, size: int, mtime: int) -> text.Table:
+    raw = _bytes(path)
+    names = text.header(path, raw)
+    end = text.whole(raw, names)
+    table = text.parse(names, raw[raw.find(b"\n") + 1 : end])
+    if raw[end:].strip():
+        table.bad["last line has no line break yet"] += 1
+    return table
+
+
+def _first(table: text.Table) -> int:
+    return int(table.time[0].astype(np.int64)) if table.time.size else np.iinfo(np.int64).max
+
+
+def _dataset(tables: list[text.Table], refused: list[str]) -> xr.Dataset:
+    """One dataset of all tables, each after the one before; what one lacks is missing there (flag 9)."""
+    total: Counter[str] = Counter()
+    for table in tables:
+        total += table.bad
+    variables: dict[str, Any] = {"file_id": ("time", _join([t.file_id for t in tables], np.str_))}
+    for name in _union(table.values for table in tables):
+        values = [t.values.get(name, np.full(t.time.shape, np.nan)) for t in tables]
+        flags = [t.flags.get(name, np.full(t.time.shape, MISSING, dtype=np.int8)) for t in tables]
+        variables[name] = ("time", _join(values, np.float64), {"ancillary_variables": f"{name}_qc"})
+        variables[f"{name}_qc"] = ("time", _join(flags, np.int8), {"long_name": f"quality of {name}", **QC_ATTRS})
+    for name in _union(table.text for table in tables):
+        cells = [t.text.get(name, np.full(t.time.shape, "", dtype=np.str_)) for t in tables]
+        variables[name] = ("time", _join(cells, np.str_))
+    attrs = {
+        "Conventions": "CF-1.11",
+        "rows": sum(table.time.size for table in tables),
+        "bad": "\n".join(f"{reason}: {n}" for reason, n in sorted(total.items())),
+        "refused": "\n".join(refused),
+    }
+    return describe(xr.Dataset(variables, {"time": ("time", _join([t.time for t in tables], "datetime64[ns]"))}, attrs))
+
+
+def _union(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for some in names for name in some))
+
+
+def _join(parts: list[npt.NDArray[Any]], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    return np.concatenate(parts) if parts else np.empty(0, dtype=dtype)
+
+
 def write_sfl(
-    path: str | os.PathLike[str], columns: xr.Dataset | Mapping[str, npt.ArrayLike], *, append: bool = False
+    path: str | PathLike[str], columns: xr.Dataset | Mapping[str, npt.ArrayLike], *, append: bool = False
 ) -> None:
     """Write the 12 curated SFL columns, tab-separated; numbers to six decimals, missing as ``NA``.
 
@@ -44,7 +204,7 @@ def write_sfl(
     if any(len(column) != len(times) for column in cells):
         raise ValueError(f"SFL columns differ in length: {[len(column) for column in cells]}")
     lines = "".join("\t".join(row) + "\n" for row in zip(*cells, strict=True))
-    target = os.fspath(path)
+    target = fspath(path)
     folder, base = os.path.split(target)
     os.makedirs(folder or ".", exist_ok=True)
     header = "\t".join(CURATED) + "\n"
