@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import html
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from workbench.catalog import location
+from workbench.catalog.check import Examined, examine
 from workbench.catalog.declared import BoardItem, Kpi
+from workbench.catalog.model import BoardModel, Catalog, KpiModel
 from workbench.catalog.source import Source
 from workbench.core import clock
+from workbench.core.errors import CatalogError, suggest
+from workbench.core.window import duration
+
+__all__ = ["BoardItem", "Cruise", "Kpi", "open_cruise"]
+
+#: The environment variable that names the cruise folder.
+RECORD = "WORKBENCH_RECORD"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Cruise(Mapping[str, Source]):
-    """The Sources of one cruise by name, and its board and KPIs.
+    """The Sources of one cruise by name, its board and its KPIs.
 
     Attributes
     ----------
-    id, ship, title : str or None
+    id : str
+    ship, title : str or None
     start, end : numpy.datetime64[ns] or None
         `end` is the first moment that no longer belongs to the cruise: a date alone means the end of that day.
     path : Path
@@ -29,6 +42,7 @@ class Cruise(Mapping[str, Source]):
         The cruise folder, where the record and ``clock.json`` live. It need not exist yet.
     board : tuple of BoardItem
     kpis : mapping of str to Kpi
+    sources : mapping of str to Source
     """
 
     id: str
@@ -43,7 +57,10 @@ class Cruise(Mapping[str, Source]):
     sources: Mapping[str, Source]
 
     def __getitem__(self, name: str) -> Source:
-        return self.sources[name]
+        try:
+            return self.sources[name]
+        except KeyError:
+            raise KeyError(f"cruise {self.id} has no source '{name}'. {suggest(str(name), self.sources)}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.sources)
@@ -60,37 +77,104 @@ class Cruise(Mapping[str, Source]):
         """True when the cruise's end is past."""
         return clock.finished(self.end)
 
+    def __repr__(self) -> str:
+        width = max((len(name) for name in self), default=0)
+        lines = [f"  {name:<{width}}  {source.reader}  {source.description}".rstrip() for name, source in self.items()]
+        ship = f" on {self.ship}" if self.ship else ""
+        return "\n".join([f"<Cruise {self.id}{ship}: {len(self)} source{'s' * (len(self) != 1)}>", *lines])
+
+    def _repr_html_(self) -> str:
+        table = [(name, source.reader, source.description) for name, source in self.items()]
+        cell = "<td style='text-align:left'>{}</td>".format
+        rows = "".join(f"<tr>{''.join(cell(html.escape(text)) for text in line)}</tr>" for line in table)
+        head = " · ".join(html.escape(text) for text in (self.id, self.ship, self.title) if text)
+        return f"<b>{head}</b><table><tr><th>source</th><th>reader</th><th></th></tr>{rows}</table>"
+
 
 def open_cruise(
-    path: str | os.PathLike[str], *, data: str | os.PathLike[str] | None = None, record: str | os.PathLike[str] | None = None
-) -> Cruise:  # fmt: skip
-    """Open a catalog file. Runs no code from it; raises one CatalogError that lists every mistake."""
-    import yaml
+    path: str | os.PathLike[str],
+    *,
+    data: str | os.PathLike[str] | None = None,
+    record: str | os.PathLike[str] | None = None,
+) -> Cruise:
+    """Open a catalog file. Nothing in it runs.
 
-    path = Path(path).absolute()
-    raw = yaml.safe_load(path.read_text().replace("{{ CATALOG_DIR }}", str(path.parent)))
-    meta = raw.get("metadata", {})
-    about = meta["cruise"]
-    root = os.fspath(data) if data else os.environ.get("WORKBENCH_DATA", "$WORKBENCH_DATA")
-    sources = {}
-    for name, entry in raw["sources"].items():
-        args = dict(entry["args"])
-        if isinstance(args["url"], str):
-            args["url"] = args["url"].replace("$WORKBENCH_DATA", root)
-        sources[name] = Source(**args).named(name, entry.get("description", ""))
-    folder = Path(record or os.environ.get("WORKBENCH_RECORD") or meta.get("record") or path.parent / f"{about['id']}.cruise")
+    The process follows the clock of the cruise folder from then on, if it has one (`workbench.core.clock.follow`).
+
+    Parameters
+    ----------
+    path : path-like
+        The YAML file.
+    data : path-like, optional
+        Root of the data, ``$WORKBENCH_DATA`` in the catalog; by default the environment's.
+    record : path-like, optional
+        The cruise folder; by default ``$WORKBENCH_RECORD``, else what the catalog says, else
+        ``<cruise id>.cruise`` beside the catalog.
+
+    Raises
+    ------
+    CatalogError
+        Listing every mistake in the file. Folders that do not exist (yet) are none.
+    """
+    examined = examine(path, data)
+    if examined.catalog is None:
+        raise CatalogError(examined.problems)
+    file = Path(path).absolute()
+    metadata = examined.catalog.metadata
+    about = metadata.cruise
+    folder = _folder(file, about.id, metadata.record, data, record)
     clock.follow(folder)
-    from workbench.core.window import duration
-
-    kpis = {
-        n: Kpi(n, **{**k, "over": duration(k.get("over", "10min")), "expect": tuple(k["expect"]) if k.get("expect") else None})
-        for n, k in meta.get("kpis", {}).items()
-    }
-    board = tuple(
-        BoardItem(b.pop("view"), b.pop("source", None), {k: tuple(v) if isinstance(v, list) else v for k, v in b.items()})
-        for b in meta.get("board", [])
-    )
     return Cruise(
-        about["id"], about.get("ship"), about.get("title"), clock.end_of(about.get("start") and str(about["start"])[:10] + "T00"),
-        clock.end_of(about.get("end") and str(about["end"])), path, folder, board, kpis, sources,
+        about.id, about.ship, about.title, clock.start_of(about.start), clock.end_of(about.end), file, folder,
+        tuple(_item(item) for item in metadata.board),
+        {name: _kpi(name, kpi) for name, kpi in metadata.kpis.items()},
+        build(examined, data=data),
     )  # fmt: skip
+
+
+def build(examined: Examined, *, data: str | os.PathLike[str] | None = None) -> dict[str, Source]:
+    """The Sources of a catalog without mistakes, built with no parser of intake's."""
+    catalog: Catalog | None = examined.catalog
+    if catalog is None:
+        raise CatalogError(examined.problems)
+    here = os.path.dirname(os.path.abspath(examined.document.file))
+    sources = {}
+    for name, entry in catalog.sources.items():
+        args = {key: _filled(value, here, data) for key, value in entry.args if value is not None}
+        sources[name] = Source(**args, metadata={"catalog_dir": here}).named(name, entry.description)
+    return sources
+
+
+def _filled(value: Any, here: str, data: str | os.PathLike[str] | None) -> Any:
+    """A value of `args` with ``{{ CATALOG_DIR }}`` and, where `data` is given, ``$WORKBENCH_DATA`` filled in."""
+    if isinstance(value, list):
+        return [_filled(item, here, data) for item in value]
+    if not isinstance(value, str):
+        return value
+    if location.needs_root(value):
+        return location.expand(value, data) if data is not None else value
+    return location.fill(value, here)
+
+
+def _folder(file: Path, name: str, written: str | None, data: Any, given: str | os.PathLike[str] | None) -> Path:
+    chosen = os.fspath(given) if given is not None else os.environ.get(RECORD)
+    if chosen:
+        return Path(chosen).absolute()
+    if written is None:
+        return file.parent / f"{name}.cruise"
+    return Path(location.expand(location.fill(written, str(file.parent)), data))
+
+
+def _item(item: BoardModel) -> BoardItem:
+    options = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in (item.model_extra or {}).items()
+    }
+    return BoardItem(item.view, item.source, options)
+
+
+def _kpi(name: str, kpi: KpiModel) -> Kpi:
+    expect = None
+    if kpi.expect is not None:
+        low, high = kpi.expect
+        expect = (-np.inf if low is None else low, np.inf if high is None else high)
+    return Kpi(name, kpi.source, kpi.variable, kpi.reduce, duration(kpi.over), expect, kpi.unit, kpi.label)

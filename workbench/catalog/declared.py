@@ -22,6 +22,9 @@ VIEW_OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "files": ("title",),
     }
 )
+#: Views that show one source, and of these the ones that show particles.
+SOURCE_VIEWS = ("cruise_map", "cytogram", "files")
+PARTICLE_VIEWS = ("cytogram",)
 
 
 @dataclass(frozen=True)

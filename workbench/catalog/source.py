@@ -2,103 +2,317 @@
 
 from __future__ import annotations
 
+import glob
+import html
 import os
+from collections.abc import Mapping, Sequence
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import xarray as xr
+import yaml
 from intake.source.base import DataSource, Schema
 
+from workbench.catalog import location
+from workbench.catalog.growth import Cursor, Growth, blank
+from workbench.catalog.later import LATER
+from workbench.catalog.spans import Spans
+from workbench.catalog.tree import Tree, split
+from workbench.core.errors import CatalogError, PluginError, Problem, WorkbenchError
 from workbench.core.plugins import find
 from workbench.core.variables import VariableSpec
 from workbench.core.window import ALWAYS, MAX, MIN, Window, duration
+from workbench.readers.paths import matcher
+from workbench.readers.reader import Reader
 
-#: Where a reader stands in a Source's files: opaque, JSON-able.
-Cursor = dict[str, Any]
+__all__ = ["Cursor", "Source", "options_of", "reader_class"]
+
+#: What every reader takes and no catalog gives.
+_OURS = ("self", "filename_or_obj", "start", "stop")
 
 
-class Source(DataSource):  # type: ignore[misc]
-    """A reader pointed at files; thin first version."""
+def reader_class(name: str) -> type[Reader]:
+    """The reader registered under `name`; PluginError when there is none, or it is no Reader of the workbench."""
+    found = find("xarray.backends", name)
+    if not (isinstance(found, type) and issubclass(found, Reader)):
+        raise PluginError(f"'{name}' is an xarray engine, but not a reader of the workbench")
+    return found
+
+
+def options_of(reader: type[Reader]) -> dict[str, Parameter]:
+    """The keyword options of a reader, from its signature."""
+    found = signature(reader.open_dataset).parameters
+    return {name: option for name, option in found.items() if name not in _OURS}
+
+
+class Source(DataSource):
+    """A reader pointed at files.
+
+    Parameters
+    ----------
+    reader : str
+        Name of a reader (entry point of ``xarray.backends``).
+    url : str or list of str
+        Files, folders (searched recursively) or glob patterns; ``$WORKBENCH_DATA`` at the beginning is the root of the
+        data (``--data DIR``).
+    every : str, optional
+        How often a row (or a file) is due, such as ``"1s"``.
+    stale_after : str, optional
+        Age from which the source counts as stale.
+    metadata : dict, optional
+        Given by intake.
+    **options
+        The reader's own options, as in its ``open_dataset``; anything else is a CatalogError.
+
+    Attributes
+    ----------
+    name, description : str
+    every, stale_after : numpy.timedelta64[ns] or None
+    options : dict
+    """
 
     name, version, container, partition_access = "workbench", "1", "xarray", False
 
-    def __init__(self, reader: str, url: str | list[str], every: str | None = None, stale_after: str | None = None,
-                 metadata: dict[str, Any] | None = None, **options: Any) -> None:  # fmt: skip
+    def __init__(
+        self, reader: str = "", url: str | Sequence[str] = "", every: str | None = None, stale_after: str | None = None,
+        metadata: dict[str, Any] | None = None, **options: Any,
+    ) -> None:  # fmt: skip
         super().__init__(metadata=metadata)
-        self.reader, self.url, self.options = reader, url, options
-        self.every = duration(every) if every else None
-        self.stale_after = duration(stale_after) if stale_after else None
+        _check(reader, url, options)
+        self.reader = reader
+        self.url = url if isinstance(url, str) else tuple(url)
+        self.options = options
+        self.every = None if every is None else duration(every)
+        self.stale_after = None if stale_after is None else duration(stale_after)
         self.description = ""
+        self._looked: tuple[tuple[str, ...], Tree, Spans] | None = None
+        self._turn = 0
 
-    def named(self, name: str, description: str) -> Source:
+    def named(self, name: str, description: str = "") -> Source:
+        """This Source, with the name and description that a catalog gives it."""
         self.name, self.description = name, description
         return self
 
-    def open(self, window: Window | str | None = ALWAYS) -> xr.Dataset:
-        """Rows with ``start <= time < stop``, lazily."""
-        window = Window.parse(window)
-        bounds = {}
-        if window.start != MIN:
-            bounds["start"] = window.start
-        if window.stop != MAX:
-            bounds["stop"] = window.stop
-        return xr.open_dataset(os.path.expandvars(self.url), engine=self.reader, chunks={}, **bounds, **self.options)
+    # what it reads
+
+    def open(self, window: Window | str | slice | None = ALWAYS) -> xr.Dataset:
+        """Rows with ``start <= time < stop``, lazily.
+
+        Parameters
+        ----------
+        window : Window or str
+            Text as `Window.parse` reads it: ``"last 2 days"``, ``"2023-01-12..2023-01-14"``, ``"now-1h..now"``.
+
+        Returns
+        -------
+        xarray.Dataset
+            Dask arrays; broken files are listed in attr ``refused``. No rows when nothing was written yet.
+
+        Raises
+        ------
+        ReaderError
+            When the url leads nowhere, or its only file is broken.
+        """
+        asked = Window.parse(window)
+        bounds: dict[str, Any] = {} if asked.start == MIN else {"start": asked.start}
+        if asked.stop != MAX:
+            bounds["stop"] = asked.stop
+        places, tree, _ = self._look()
+        if next(tree.paths(), None) is None:
+            return blank(self._reader())
+        named = [_for_glob(place) for place in places]
+        ds = xr.open_dataset(
+            named[0] if len(named) == 1 else named,  # type: ignore[arg-type]
+            engine=reader_class(self.reader), chunks={}, **bounds, **self._expanded(),
+        )  # fmt: skip
+        return ds.assign({name: array.load() for name, array in ds.variables.items() if array.dims == ("file",)})
 
     def to_dask(self) -> xr.Dataset:
+        """Everything, lazily: `open` under intake's name."""
         return self.open()
 
     def read(self) -> xr.Dataset:
+        """Everything, loaded into memory: `open` under intake's name."""
         return self.open().load()
 
-    def files(self, window: Window | str | None = ALWAYS) -> list[Path]:
-        """Paths of the files whose rows may lie in `window`, in time order."""
-        window = Window.parse(window)
-        reader: Any = find("xarray.backends", self.reader)
-        root = Path(os.path.expandvars(self.url))
-        found = [root] if root.is_file() else [p for g in reader.patterns for p in root.rglob(g) if not p.name.startswith(".")]
-        spans = [(reader().span(p), p) for p in found]
-        return [p for (a, b), p in sorted(spans) if window == ALWAYS or (b >= window.start and a < window.stop)]
+    def files(self, window: Window | str | slice | None = ALWAYS) -> list[Path]:
+        """Files whose rows may lie in `window`, in the order of time; no payload is read.
 
-    def columns(self, path: str | os.PathLike[str], names: list[str]) -> dict[str, npt.NDArray[Any]]:
-        """One file's row variables as plain arrays."""
-        reader: Any = find("xarray.backends", self.reader)
-        return dict(reader().columns(path, names))
+        Raises
+        ------
+        ReaderError
+            When the url leads nowhere.
+        """
+        return self._look()[2].paths(Window.parse(window))
+
+    def columns(self, path: str | os.PathLike[str], names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+        """Row variables of one file as plain arrays (see `Reader.columns`)."""
+        return self._reader().columns(path, names)
 
     def changed(self, cursor: Cursor | None = None) -> tuple[xr.Dataset, Cursor]:
-        """Rows new since `cursor`; files still being written wait, rewritten ones come again."""
-        known = dict((cursor or {}).get("files", {}))
-        new = []
-        reader: Any = find("xarray.backends", self.reader)
-        for path in self.files():
-            stat = path.stat()
-            mark = [stat.st_size, stat.st_mtime_ns]
-            if known.get(str(path)) != mark and reader().complete(path):
-                new.append(path)
-                known[str(path)] = mark
-        ds = xr.open_dataset([str(p) for p in new], engine=self.reader, **self.options) if new else xr.Dataset()
-        return ds, {"files": known}
+        """What is new since `cursor`, and the cursor after it.
+
+        Parameters
+        ----------
+        cursor : Cursor, optional
+            What the call before returned (JSON keeps it); None begins with everything there is.
+
+        Returns
+        -------
+        dataset : xarray.Dataset
+            New rows, which may be none: files being written wait until they are whole, of growing files come the
+            whole lines. Attrs: ``replaces``, paths of files whose earlier rows no longer count (one a line; their new
+            rows are in the dataset); ``refused``, broken files (``path: reason`` lines, each told once); ``more``, the
+            number of files left for the next call because this one had read enough.
+        cursor : Cursor
+
+        Raises
+        ------
+        ReaderError
+            When the url leads nowhere.
+        """
+        _, tree, _ = self._look()
+        self._turn += 1
+        return Growth(self._reader(), self._expanded(), self._turn).since(tree.look(), cursor)
 
     def span(self) -> Window | None:
-        """First to last time, or None without rows."""
-        reader: Any = find("xarray.backends", self.reader)
-        spans = [reader().span(p) for p in self.files()]
-        spans = [s for s in spans if not np.isnat(s[0])]
-        return Window(min(a for a, _ in spans), max(b for _, b in spans) + np.timedelta64(1, "ns")) if spans else None
+        """From the first time to just after the last; None without rows."""
+        return self._look()[2].whole()
 
     def variables(self) -> dict[str, VariableSpec]:
         """What the reader can provide, by name."""
-        reader: Any = find("xarray.backends", self.reader)
-        return {spec.name: spec for spec in reader.provides}
+        return {spec.name: spec for spec in reader_class(self.reader).provides}
 
     @property
     def is_particles(self) -> bool:
         """True when rows are particles (dim ``particle``), not moments."""
         return any(spec.dims == ("particle",) for spec in self.variables().values())
 
+    def _reader(self) -> Reader:
+        return reader_class(self.reader)()
+
+    def _expanded(self) -> dict[str, Any]:
+        """Options, with ``$WORKBENCH_DATA`` at the beginning of a path expanded."""
+        return {
+            name: location.expand(value) if isinstance(value, str) and location.needs_root(value) else value
+            for name, value in self.options.items()
+        }
+
+    def _look(self) -> tuple[tuple[str, ...], Tree, Spans]:
+        """Where the url leads now, and what was seen there so far."""
+        urls = (self.url,) if isinstance(self.url, str) else self.url
+        try:
+            places = tuple(location.expand(url) for url in urls)
+        except WorkbenchError as error:
+            raise WorkbenchError(f"source {self.name}: {error}") from None
+        looked = self._looked
+        if looked is None or looked[0] != places:
+            tree = Tree(places, matcher(reader_class(self.reader).patterns))
+            self._looked = looked = places, tree, Spans(tree, self._reader())
+        return looked
+
+    # what intake asks for
+
     def _get_schema(self) -> Schema:
         return Schema(dtype=None, shape=None, npartitions=1, extra_metadata={})
 
     def _close(self) -> None:
-        pass
+        self._looked = None
+
+    def describe(self) -> dict[str, Any]:
+        """Name, description, driver and arguments."""
+        return {"name": self.name, "container": self.container, "driver": "workbench",
+                "description": self.description, "args": self._args()}  # fmt: skip
+
+    def configure_new(self, **kwargs: Any) -> Source:
+        """The same Source with some arguments altered."""
+        return type(self)(**{**self._args(), **kwargs}).named(self.name, self.description)
+
+    __call__ = get = configure_new
+
+    def _args(self) -> dict[str, Any]:
+        given = dict(self._captured_init_kwargs)
+        given |= dict(
+            zip(("reader", "url", "every", "stale_after", "metadata"), self._captured_init_args, strict=False)
+        )
+        given.pop("metadata", None)
+        url = given["url"]
+        return {**given, "url": url if isinstance(url, str) else list(url)}
+
+    def _yaml(self) -> dict[str, Any]:
+        entry = {"driver": "workbench", "description": self.description or "", "args": self._args()}
+        return {"sources": {self.name: entry}}
+
+    def yaml(self) -> str:
+        """This Source as it stands in a catalog."""
+        return yaml.safe_dump(self._yaml(), sort_keys=False, allow_unicode=True)
+
+    # what people see
+
+    def __repr__(self) -> str:
+        url = self.url if isinstance(self.url, str) else f"{len(self.url)} places"
+        return f"<Source {self.name}: {self.reader} at {url}>"
+
+    def _repr_html_(self) -> str:
+        urls = [self.url] if isinstance(self.url, str) else self.url
+        lines = {"reader": self.reader, "url": "\n".join(urls), "every": self._args().get("every"), **self.options}
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(str(key))}</th>"
+            f"<td style='text-align:left;white-space:pre-line'>{html.escape(str(value))}</td></tr>"
+            for key, value in lines.items() if value is not None
+        )  # fmt: skip
+        about = f" {html.escape(self.description)}" if self.description else ""
+        return f"<b>{html.escape(self.name)}</b>{about}<table>{rows}</table>"
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        display({"text/plain": repr(self), "text/html": self._repr_html_()}, raw=True)  # type: ignore[no-untyped-call]
+
+    # across processes
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"args": self._args(), "metadata": self.metadata, "name": self.name, "description": self.description}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._captured_init_args = ()
+        self._captured_init_kwargs = {**state["args"], "metadata": state["metadata"]}
+        self.__init__(**self._captured_init_kwargs)  # type: ignore[misc]
+        self.named(state["name"], state["description"])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Source) and (self.name, self._args()) == (other.name, other._args())
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.reader, self.url))
+
+
+def _check(reader: str, url: str | Sequence[str], options: Mapping[str, Any]) -> None:
+    """Refuse what no Source of this version understands."""
+    about = f"a {reader} source" if reader else "a source"
+    later = [name for name in options if name in LATER["args"]]
+    wrong = [Problem(about, 0, f"args.{name}", f"'{name}' is not in this version") for name in later]
+    if not later:
+        wrong += [
+            Problem(about, 0, "args", f"'{name}' is missing")
+            for name, given in (("reader", reader), ("url", url))
+            if not given
+        ]
+    if not wrong:
+        known = tuple(options_of(reader_class(reader)))
+        message = f"is not an option of {reader}"
+        wrong = [
+            Problem(about, 0, f"args.{name}", f"'{name}' {message}", known) for name in options if name not in known
+        ]
+    if wrong:
+        raise CatalogError(wrong)
+
+
+def _for_glob(place: str) -> str:
+    """A place as `glob` understands it: what is meant literally is escaped when there is a pattern after it."""
+    base, parts = split(place)
+    if not parts or os.path.lexists(place):
+        return place
+    return os.path.join(glob.escape(base), *parts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from workbench.core.errors import WorkbenchError
 
 FILE = "clock.json"
 _SECOND = 1_000_000_000
+_ISO = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?))?(?:Z|\+00:00)?", re.ASCII)
+_FIRST, _LAST = np.datetime64("1678-01-01"), np.datetime64("2262-01-01")
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,7 @@ class Clock:
         """Read a ``clock.json``; WorkbenchError when it is not one."""
         try:
             raw = json.loads(Path(path).read_text())
-            start = np.datetime64(str(raw["start"]).removesuffix("Z"), "ns")
-            clock = cls(start, float(raw["warp"]), float(raw["wall"]))
+            clock = cls(parse(str(raw["start"])), float(raw["warp"]), float(raw["wall"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise WorkbenchError(
                 f"{os.fspath(path)}: not a clock ({error}). "
@@ -103,6 +105,11 @@ def current() -> Clock | None:
     return _clock
 
 
+def wall() -> float:
+    """The machine's own time, seconds since 1970: to be compared with time stamps of files, and for nothing else."""
+    return time.time()
+
+
 def now() -> np.datetime64:
     """The time of the cruise, UTC, ``datetime64[ns]``."""
     clock = current()
@@ -120,13 +127,36 @@ def finished(end: np.datetime64 | None) -> bool:
     return end is not None and bool(end < now())
 
 
+def start_of(text: str | None) -> np.datetime64 | None:
+    """A cruise's ``start`` as a moment (UTC): a date alone means the beginning of that day."""
+    return None if text is None else parse(text)
+
+
 def end_of(text: str | None) -> np.datetime64 | None:
-    """A cruise's ``end`` as a moment: a date alone means the end of that day (UTC).
+    """A cruise's ``end`` as a moment (UTC): a date alone means the end of that day.
 
     Returns the first nanosecond that no longer belongs to the cruise.
     """
     if text is None:
         return None
-    plain = str(text).strip().removesuffix("Z")
-    moment = np.datetime64(plain, "ns")
-    return moment + np.timedelta64(1, "D") if len(plain) == 10 else moment
+    moment = parse(text)
+    return moment + np.timedelta64(1, "D") if len(text.strip()) == 10 else moment
+
+
+def parse(text: str) -> np.datetime64:
+    """An ISO 8601 date or time (UTC) as ``datetime64[ns]``; ValueError when it is none, or lies outside 1678 to 2262.
+
+    >>> parse("2023-01-12T21:00Z")
+    np.datetime64('2023-01-12T21:00:00.000000000')
+    """
+    match = _ISO.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"'{text}' is not a time")
+    plain = f"{match[1]}T{match[2]}" if match[2] else match[1]
+    try:
+        near = _FIRST <= np.datetime64(plain) < _LAST
+    except ValueError as error:
+        raise ValueError(f"'{text}' is not a time ({error})") from None
+    if not near:
+        raise ValueError(f"'{text}' is too far away: times reach from 1678 to 2262")
+    return np.datetime64(plain, "ns")

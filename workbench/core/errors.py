@@ -108,7 +108,8 @@ class Problem:
     known: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        text = f"{self.file}:{self.line}: {self.key}: {self.message}"
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        text = f"{where}: {self.key}: {self.message}"
         wrong = self.key.rsplit(".", 1)[-1]
         found = self.message.split("'")[1] if self.message.count("'") >= 2 else wrong
         near = nearest(found, self.known)

@@ -44,14 +44,10 @@ def moment(text: str, now: np.datetime64 | None = None) -> np.datetime64:
         return clock.now() if now is None else now
     if plain.startswith("now-"):
         return (clock.now() if now is None else now) - duration(plain[4:])
-    value: np.datetime64
     try:
-        value = np.datetime64(plain.removesuffix("Z").removesuffix("+00:00"), "ns")
-    except ValueError:
-        value = np.datetime64("NaT")
-    if np.isnat(value):
-        raise WindowError(f"'{text}' is not a time. Write it as 2023-01-12T21:00, now or now-6h (UTC).")
-    return value
+        return clock.parse(plain)
+    except ValueError as error:
+        raise WindowError(f"{error}. Write it as 2023-01-12T21:00, now or now-6h (UTC).") from None
 
 
 @dataclass(frozen=True)

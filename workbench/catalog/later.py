@@ -1,0 +1,16 @@
+"""Parts that are planned. A key that asks for one is told so, never accepted and ignored."""
+
+from __future__ import annotations
+
+#: Keys of later versions, by where they stand.
+LATER: dict[str, tuple[str, ...]] = {
+    "top": ("tasks", "alarms", "rules", "shore", "mirrors", "products", "listeners", "parameters"),
+    "metadata": ("tasks", "alarms", "rules", "shore", "mirrors", "notices", "actions", "gates", "products"),
+    "cruise": ("instruments", "people", "plan"),
+    "entry": ("parameters", "cache", "tasks", "alarms"),
+    "args": ("listen", "product", "inputs", "table", "password_env", "password_file", "bucket", "query", "password"),
+    "kpi": ("alarm", "notify", "product"),
+}
+#: Readers of later versions.
+LATER_READERS = ("record", "influxdb", "hdf5", "netcdf", "seaflow_opp", "seaflow_vct", "seaflow_plan", "seaflow_db",
+                 "seaflow_log", "fcs", "underway", "sbe_cnv")  # fmt: skip

@@ -1,0 +1,90 @@
+"""From the text of a `url` to a path: ``{{ CATALOG_DIR }}``, ``$WORKBENCH_DATA``, and what is not opened."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from workbench.core.errors import WorkbenchError
+
+#: The environment variable that names the root of the data.
+DATA = "WORKBENCH_DATA"
+
+_FOLDER = re.compile(r"\{\{\s*CATALOG_DIR\s*\}\}")
+_TEMPLATE = re.compile(r"\{\{|\{%|\{#|\}\}|%\}|#\}")
+_ROOT = re.compile(rf"\$(?:{DATA}\b|\{{{DATA}\}})")
+_BEGIN = re.compile(rf"(?:{_FOLDER.pattern}|{_ROOT.pattern}|/)")
+
+
+def fill(text: str, folder: str) -> str:
+    """`text` with ``{{ CATALOG_DIR }}`` replaced by `folder`; the only template there is."""
+    return _FOLDER.sub(lambda _: folder, text)
+
+
+def template_mistake(text: str) -> str | None:
+    """What is wrong with the templates in `text`; None when there is nothing."""
+    found = _TEMPLATE.search(_FOLDER.sub("", text))
+    if found is None:
+        return None
+    return f"'{_short(text)}' has a template; {{{{ CATALOG_DIR }}}} is the only one"
+
+
+def url_mistake(text: str) -> str | None:
+    """Why `text` is not where a Source can look; None when it is."""
+    wrong = path_mistake(text) or template_mistake(text)
+    if wrong is not None:
+        return wrong
+    if not _BEGIN.match(text):
+        return f"'{_short(text)}' does not say from where; begin with {{{{ CATALOG_DIR }}}}/, ${DATA}/ or /"
+    return None
+
+
+def path_mistake(text: str) -> str | None:
+    """Why `text` is not a path on this machine; None when it is."""
+    if "://" in text or "::" in text:
+        return f"'{_short(text)}' is not a path; only files and folders are opened, not in this version other places"
+    if any(ord(letter) < 32 or ord(letter) == 127 for letter in text):
+        return f"'{_short(text)}' has control characters in it"
+    variable = re.match(r"\$\{?(\w*)\}?", text)
+    if variable and not _ROOT.match(text):
+        return f"'${variable[1]}' is not expanded; ${DATA} is the only variable"
+    return None
+
+
+def needs_root(text: str) -> bool:
+    """True when `text` begins with ``$WORKBENCH_DATA``."""
+    return _ROOT.match(text) is not None
+
+
+def root(data: str | None = None) -> str | None:
+    """The root of the data: `data`, else what the environment says; None when neither does."""
+    return data or os.environ.get(DATA) or None
+
+
+def expand(text: str, data: str | os.PathLike[str] | None = None) -> str:
+    """`text` as a plain path: ``$WORKBENCH_DATA`` at its beginning replaced by `data`, or by what the environment says.
+
+    Raises
+    ------
+    WorkbenchError
+        When the variable is needed and not set, or `text` is not a path on this machine.
+    """
+    wrong = path_mistake(text)
+    if wrong is not None:
+        raise WorkbenchError(wrong)
+    if needs_root(text):
+        place = root(os.fspath(data) if data is not None else None)
+        if place is None:
+            raise WorkbenchError(unset(text))
+        text = _ROOT.sub(lambda _: os.path.abspath(place), text, count=1)
+    return os.path.abspath(text)
+
+
+def unset(text: str) -> str:
+    """What to say when ``$WORKBENCH_DATA`` is not set."""
+    return f"'{_short(text)}' needs ${DATA}, which is not set; give --data DIR, or set it to the root of the data"
+
+
+def _short(text: str) -> str:
+    plain = re.sub(r"[\x00-\x1f\x7f']", "?", text)
+    return plain if len(plain) <= 60 else plain[:57] + "..."

@@ -1,0 +1,208 @@
+"""The files behind a url, looked at again and again: folders that did not change are not listed twice.
+
+The rules are those of `workbench.readers.paths`: folders are searched recursively, hidden files and names the reader
+does not claim are left out, a file named itself is taken whatever it is called. Only regular files count.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from workbench.core.errors import ReaderError
+
+#: A folder that changed less than this ago (ns) is listed again: its time stamp may not tell the next change apart.
+_UNSURE = 2_000_000_000
+#: Folders are listed again after this many seconds whatever their stamps say (some shares do not keep them).
+_DISTRUST = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """What one folder held when it was last listed.
+
+    Attributes
+    ----------
+    stamp : int
+        Grows by one whenever the names in it changed.
+    names : tuple of str
+        Regular files that the reader claims, sorted.
+    below : tuple of str
+        Paths of the folders in it, sorted.
+    """
+
+    stamp: int
+    names: tuple[str, ...]
+    below: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Listed:
+    folder: Folder
+    mtime: int
+    at: float
+
+
+class Tree:
+    """The files behind one or more places.
+
+    Parameters
+    ----------
+    places : tuple of str
+        Absolute paths of files or folders, or glob patterns.
+    claims : callable of str to bool
+        Whether the reader claims a path met in a folder.
+    """
+
+    def __init__(self, places: tuple[str, ...], claims: Callable[[str], bool]) -> None:
+        self.places = places
+        self._claims = claims
+        self._listed: dict[str, _Listed] = {}
+        self._links: set[str] = set()
+        self._lock = threading.Lock()
+
+    def look(self) -> Mapping[str, Folder]:
+        """Every folder that holds files, by path.
+
+        Raises
+        ------
+        ReaderError
+            When nothing that was named exists.
+        """
+        with self._lock:
+            self._links.clear()
+            found: dict[str, Folder] = {}
+            missing = [place for place in self.places if not self._place(place, found)]
+            if len(missing) == len(self.places):
+                raise ReaderError(missing[0], "no such file or folder", hint="It may not have been written yet")
+            return found
+
+    def paths(self) -> Iterator[str]:
+        """Every file, folder by folder."""
+        for path, folder in self.look().items():
+            for name in folder.names:
+                yield os.path.join(path, name)
+
+    def _place(self, place: str, found: dict[str, Folder]) -> bool:
+        if os.path.isdir(place):
+            self._below(place, None, found)
+            return True
+        if os.path.lexists(place):
+            if not os.path.isfile(place):
+                raise ReaderError(place, "neither a file nor a folder", hint="Pipes and devices are not read")
+            _join(found, os.path.dirname(place), Folder(0, (os.path.basename(place),), ()))
+            return True
+        base, parts = split(place)
+        if not parts or not os.path.isdir(base):
+            return False
+        self._below(base, parts, found)
+        return True
+
+    def _below(self, top: str, parts: tuple[str, ...] | None, found: dict[str, Folder]) -> None:
+        """Walk down from `top`; `parts` are glob components that are still to be met (None: everything is taken)."""
+        stack = [(top, None if parts is None else _reach(parts, {0}))]
+        while stack:
+            path, states = stack.pop()
+            folder = self._list(path)
+            names = folder.names if states is None else _matching(folder.names, parts or (), states)
+            if names:
+                _join(found, path, Folder(folder.stamp, names, ()))
+            for below in reversed(folder.below):
+                after = None if states is None else _step(parts or (), states, os.path.basename(below))
+                if after != set() and self._first_visit(below):
+                    stack.append((below, None if after is None or len(parts or ()) in after else after))
+
+    def _first_visit(self, path: str) -> bool:
+        """False for a link to a folder that another link has led to: circles end."""
+        if not os.path.islink(path):
+            return True
+        real = os.path.realpath(path)
+        if real in self._links:
+            return False
+        self._links.add(real)
+        return True
+
+    def _list(self, path: str) -> Folder:
+        old = self._listed.get(path)
+        now = time.monotonic()
+        try:
+            mtime = os.stat(path).st_mtime_ns
+            if old is not None and old.mtime == mtime and now - old.at < _DISTRUST:
+                return old.folder
+            names, below = self._scan(path)
+        except OSError:  # gone, or not ours to read: what was known stays known
+            return old.folder if old is not None else Folder(0, (), ())
+        if old is not None and old.folder.names == names and old.folder.below == below:
+            folder = old.folder
+        else:
+            folder = Folder(old.folder.stamp + 1 if old is not None else 1, names, below)
+        unsure = abs(time.time_ns() - mtime) < _UNSURE
+        self._listed[path] = _Listed(folder, -1 if unsure else mtime, now)
+        return folder
+
+    def _scan(self, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        names, below = [], []
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                try:
+                    if entry.is_dir():
+                        below.append(entry.path)
+                    elif entry.is_file() and self._claims(entry.path):
+                        names.append(entry.name)
+                except OSError:  # a link that points at itself
+                    continue
+        return tuple(sorted(names)), tuple(sorted(below))
+
+
+def split(pattern: str) -> tuple[str, tuple[str, ...]]:
+    """An absolute glob pattern as (folder that is meant literally, components to match below it)."""
+    parts = pattern.strip("/").split("/")
+    base = "/"
+    for i, part in enumerate(parts):
+        if glob.has_magic(part) and not os.path.lexists(os.path.join(base, part)):
+            return base, tuple(parts[i:])
+        base = os.path.join(base, part)
+    return base, ()
+
+
+def _join(found: dict[str, Folder], path: str, folder: Folder) -> None:
+    """Add files of a folder that several places may name."""
+    old = found.get(path)
+    if old is not None and old.names != folder.names:
+        folder = Folder(old.stamp + folder.stamp, tuple(sorted({*old.names, *folder.names})), ())
+    found[path] = folder
+
+
+def _reach(parts: tuple[str, ...], states: set[int]) -> set[int]:
+    """Also the states that ``**`` lets one step over."""
+    out = set(states)
+    for state in sorted(states):
+        while state < len(parts) and parts[state] == "**":
+            state += 1
+            out.add(state)
+    return out
+
+
+def _step(parts: tuple[str, ...], states: set[int], name: str) -> set[int]:
+    out = set()
+    for state in states:
+        if state == len(parts):
+            continue
+        if parts[state] == "**":
+            out.add(state)
+        elif fnmatchcase(name, parts[state]):
+            out.add(state + 1)
+    return _reach(parts, out)
+
+
+def _matching(names: tuple[str, ...], parts: tuple[str, ...], states: set[int]) -> tuple[str, ...]:
+    if len(parts) in states:
+        return names
+    return tuple(name for name in names if len(parts) in _step(parts, states, name))
