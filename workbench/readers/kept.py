@@ -1,0 +1,109 @@
+"""Parsed files kept in memory, so that a file of lines is read once and a longer one only where it grew."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Generic, Protocol, TypeVar
+
+from workbench.core.errors import ReaderError
+
+_MARK = 64
+
+
+class Parsed(Protocol):
+    """What a file came to."""
+
+    @property
+    def end(self) -> int:
+        """Bytes of the file that it stands for."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory it takes."""
+
+
+T = TypeVar("T", bound=Parsed)
+
+
+@dataclass
+class _Entry(Generic[T]):
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    value: T | None = None
+    stamp: tuple[int, ...] = ()
+    mark: bytes = b""
+
+
+class Kept(Generic[T]):
+    """The most recently used parsed files of one process, up to `limit` bytes. Safe for threads.
+
+    A file is the same while its device, inode, size and modification time are. One that only became longer (the last
+    bytes that were read still stand where they did) is read on from there; any other is read anew.
+
+    Parameters
+    ----------
+    limit : int
+        Bytes.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._entries: OrderedDict[Hashable, _Entry[T]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, path: str | PathLike[str], option: Hashable, read: Callable[[T | None], T]) -> T:
+        """What `path` came to, parsed with `option`.
+
+        Parameters
+        ----------
+        path : path-like
+        option : hashable
+            Tells apart different parses of one file.
+        read : callable
+            Called with what is known of the file's beginning, or None.
+
+        Raises
+        ------
+        ReaderError
+            When the file cannot be read.
+        """
+        key = (os.path.abspath(path), option)
+        with self._lock:
+            entry = self._entries.setdefault(key, _Entry())
+            self._entries.move_to_end(key)
+        try:
+            with entry.lock:
+                stat = os.stat(path)
+                stamp = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+                if entry.value is None or entry.stamp != stamp:
+                    entry.value = read(entry.value if _grew(path, entry, stamp) else None)
+                    entry.stamp, entry.mark = stamp, _mark(path, entry.value.end)
+                value = entry.value
+        except OSError as error:
+            raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+        self._let_go()
+        return value
+
+    def _let_go(self) -> None:
+        with self._lock:
+            held = sum(entry.value.nbytes for entry in self._entries.values() if entry.value is not None)
+            while held > self.limit and len(self._entries) > 1:
+                _, entry = self._entries.popitem(last=False)
+                held -= entry.value.nbytes if entry.value is not None else 0
+
+
+def _grew(path: str | PathLike[str], entry: _Entry[T], stamp: tuple[int, ...]) -> bool:
+    if entry.value is None or entry.stamp[:2] != stamp[:2] or stamp[2] < entry.value.end or stamp[2] <= entry.stamp[2]:
+        return False
+    return _mark(path, entry.value.end) == entry.mark
+
+
+def _mark(path: str | PathLike[str], end: int) -> bytes:
+    """The last bytes before `end`."""
+    with open(path, "rb", buffering=0) as file:
+        file.seek(max(0, end - _MARK))
+        return file.read(min(_MARK, end))

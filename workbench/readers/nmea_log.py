@@ -1,0 +1,253 @@
+"""Logs of NMEA 0183 sentences as ship loggers write them: ``2014-08-01T00:00:00.285000Z $INGGA,...*6C`` a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from os import PathLike, fspath
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from workbench.core.errors import ReaderError, suggest
+from workbench.core.variables import VARIABLES, VariableSpec
+from workbench.core.window import ALWAYS, Window, duration
+from workbench.readers import lines, nmea_file, sequence
+from workbench.readers import paths as locate
+from workbench.readers.nmea_file import NmeaFile
+from workbench.readers.reader import Reader, window_of
+
+Every = str | np.timedelta64 | None
+
+_NAMES = (
+    "time", "time_instrument", "sentence", "latitude", "longitude", "speed", "course", "heading", "altitude",
+)  # fmt: skip
+#: A logger's clock is set back by seconds now and then: files are chosen with this much to spare.
+_SPARE = np.timedelta64(1, "h")
+_NAT = np.iinfo(np.int64).min
+
+
+class NmeaLog(Reader):
+    """Positions, speed, course and heading out of NMEA 0183 logs.
+
+    One row for each GGA, RMC, ZDA, VTG and HDT sentence of any talker: ``time`` (when the logger received it),
+    ``time_instrument`` (what the sentence said), ``sentence``, and the numbers that this sentence has; the others
+    are NaN. A position that its sentence calls void (GGA quality 0, RMC status V, VTG mode N) is NaN.
+
+    * ``time_instrument`` is never made to agree with ``time``: a receiver that says 1994 gives 1994. GGA has a time of
+      day only; its day is the one that brings it nearest to receipt plus what the last ZDA or RMC before it in the
+      file was off by (plus nothing, before the first). RMC years are 1980 to 2079.
+    * A checksum is checked where there is one; rows without are counted in attr ``unchecked``, other sentences and
+      payloads in ``other``. Refused lines are counted by reason in attr ``bad`` (lines ``reason: n (first at byte b of
+      FILE)``). The counts are of the whole files that were opened, before window and thinning.
+    * Rows keep the order of their lines. Of several files, rows stand in the order of time, with the lines of each
+      file in their order even where its clock was set back.
+    * Opening reads the files: how many rows there are is only known then (about 0.2 s for a million lines, once per
+      file and process; a file that grew is read on from where it ended, and 512 MB of rows are kept).
+    * A window leaves out files whose first and last rows lie more than an hour outside it.
+    """
+
+    description = "NMEA 0183 logs: position, speed, course, heading"
+    provides: ClassVar[tuple[VariableSpec, ...]] = tuple(VARIABLES[name] for name in _NAMES)
+    patterns: ClassVar[tuple[str, ...]] = (
+        "*[-_][12][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]", "*[-_][12][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T*",
+        "*[-_][12][0-9][0-9][0-9][01][0-9][0-3][0-9]", "*.nmea", "*.NMEA", "*.raw", "*.log",
+    )  # fmt: skip
+    appends: ClassVar[bool] = True
+
+    def open_dataset(
+        self,
+        filename_or_obj: Any,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        start: np.datetime64 | None = None,
+        stop: np.datetime64 | None = None,
+        every: Every = None,
+    ) -> xr.Dataset:
+        """Open files, folders, globs or lists of them; only rows with ``start <= time < stop``.
+
+        Parameters
+        ----------
+        filename_or_obj : path, glob, or iterable of these
+        drop_variables : str or iterable of str, optional
+        start, stop : numpy.datetime64, optional
+        every : str or numpy.timedelta64, optional
+            Keep only the first row of each kind of sentence in each interval of this length (``"1s"``, ``"1min"``),
+            counted from 1970, file by file: enough for a map of a feed that speaks twenty times a second.
+
+        Returns
+        -------
+        xarray.Dataset
+            Dim ``time``.
+
+        Raises
+        ------
+        ReaderError
+            When the one file named cannot be read, or a path does not exist.
+        """
+        found = locate.find(filename_or_obj, locate.matcher(self.patterns))
+        window, step = window_of(start, stop), _step(every)
+        opened, refused = _open_all(found.paths, window, step, found.alone)
+        opened.sort(key=lambda item: int(item[1].times[0, 0]) if len(item[1]) else _NAT)
+        return _dataset(opened, window, step, [*found.refused, *refused], drop_variables)
+
+    def complete(self, path: str | PathLike[str]) -> int:
+        """Bytes up to the last newline."""
+        return lines.whole(path)
+
+    def span(self, path: str | PathLike[str]) -> tuple[np.datetime64, np.datetime64]:
+        """Times of the first and the last row; only the ends of the file are read."""
+        first, last = nmea_file.ends(path)
+        return np.datetime64(first, "ns"), np.datetime64(last, "ns")
+
+    def columns(
+        self, path: str | PathLike[str], names: Sequence[str], *, every: Every = None
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Variables of one file as plain arrays (not to be written to)."""
+        for name in names:
+            if name not in _NAMES:
+                raise ReaderError(path, f"there is no variable '{name}'", hint=suggest(name, _NAMES))
+        log = nmea_file.parsed(path, _step(every))
+        return {name: log.column(name) for name in names}
+
+    def rows_from(self, path: str | PathLike[str], offset: int, *, every: Every = None) -> tuple[xr.Dataset, int]:
+        """Rows of the whole lines from byte `offset` on, and the byte after the last of them.
+
+        It costs the new bytes only, as long as one process reads on from where it ended; else the bytes before
+        `offset` are read once for what they say about the instrument's date and the intervals of `every`.
+
+        Raises
+        ------
+        ReaderError
+            When the file cannot be read, or is shorter than `offset`.
+        """
+        log = nmea_file.read_on(path, offset, _step(every))
+        rows = {name: xr.Variable("time", log.column(name), _attrs(name)) for name in _NAMES}
+        return xr.Dataset(rows, attrs=_tally([(fspath(path), log)])).set_coords("time"), log.end
+
+
+def _step(every: Every) -> int:
+    """The option `every` in ns; 0 for none."""
+    if every is None:
+        return 0
+    step = duration(every) if isinstance(every, str) else every
+    return max(int(step / np.timedelta64(1, "ns")), 0)
+
+
+def _open_all(
+    paths: Sequence[str], window: Window, step: int, alone: bool
+) -> tuple[list[tuple[str, NmeaFile]], list[str]]:
+    """Parse the files that may have rows in `window`; those that cannot be read are refused."""
+
+    def open_one(path: str) -> NmeaFile | ReaderError | None:
+        try:
+            return nmea_file.parsed(path, step) if alone or _touches(path, window) else None
+        except ReaderError as error:
+            return error
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        done = list(zip(paths, pool.map(open_one, paths), strict=True))
+    faults = [log for _, log in done if isinstance(log, ReaderError)]
+    if alone and faults:
+        raise faults[0]
+    return [(path, log) for path, log in done if isinstance(log, NmeaFile)], [str(fault) for fault in faults]
+
+
+def _touches(path: str, window: Window) -> bool:
+    if window == ALWAYS:
+        return True
+    first, last = (np.datetime64(edge, "ns") for edge in nmea_file.ends(path))
+    low, high = min(first, last), max(first, last)
+    return not np.isnat(low) and bool(low - _SPARE < window.stop) and bool(high + _SPARE >= window.start)
+
+
+class NmeaFiles:
+    """The files behind one dataset: their paths, how many rows each had, and which of these are wanted (None: all)."""
+
+    def __init__(
+        self, paths: list[str], step: int, rows: list[int], wanted: list[npt.NDArray[np.int64] | None]
+    ) -> None:
+        self.paths = paths
+        self.step = step
+        self.rows = rows
+        self.wanted = wanted
+
+    def read(self, index: int, name: str) -> npt.NDArray[Any]:
+        """Variable `name` of file `index`."""
+        log = nmea_file.parsed(self.paths[index], self.step)
+        if len(log) < self.rows[index]:
+            raise ReaderError(self.paths[index], "was rewritten after it was opened", hint="Open it again")
+        wanted = self.wanted[index]
+        column = log.column(name)[: self.rows[index]]
+        return column if wanted is None else column[wanted]
+
+
+class Merged:
+    """Several files whose times overlap, as one file."""
+
+    def __init__(self, files: NmeaFiles, order: npt.NDArray[np.int64]) -> None:
+        self.files = files
+        self.order = order
+
+    def read(self, index: int, name: str) -> npt.NDArray[Any]:
+        """Variable `name`, all rows in order; there is only one `index`."""
+        parts = [self.files.read(i, name) for i in range(len(self.files.paths))]
+        return np.concatenate(parts)[self.order]
+
+
+def _dataset(
+    opened: list[tuple[str, NmeaFile]], window: Window, step: int, refused: list[str], drop: str | Iterable[str] | None
+) -> xr.Dataset:
+    """The rows of `opened`, in the order of time, that lie in `window`."""
+    dropped = {drop} if isinstance(drop, str) else set(drop or ())
+    paths, rows, wanted, times, keys = [], [], [], [], []
+    for path, log in opened:
+        inside = np.flatnonzero(window.contains(log.column("time")))
+        if len(inside):
+            whole = len(inside) == len(log)
+            paths.append(path)
+            rows.append(len(log))
+            wanted.append(None if whole else inside)
+            times.append(log.column("time") if whole else log.column("time")[inside])
+            keys.append(np.maximum.accumulate(log.times[0])[inside])
+    parts = NmeaFiles(paths, step, rows, wanted)
+    files: sequence.Files = parts
+    sizes = np.array([len(each) for each in times], dtype=np.int64)
+    time = np.concatenate(times) if times else np.empty(0, "datetime64[ns]")
+    if any(after[0] < before[-1] for before, after in pairwise(keys)):
+        order = np.argsort(np.concatenate(keys), kind="stable")
+        files, sizes, time = Merged(parts, order), sizes.sum(keepdims=True), time[order]
+    variables = {
+        name: sequence.variable("time", files, name, sizes, _dtype(name), _attrs(name))
+        for name in _NAMES
+        if name not in dropped and name != "time"
+    }
+    coords = {} if "time" in dropped else {"time": xr.Variable("time", time, _attrs("time"))}
+    return xr.Dataset(variables, coords, _tally(opened) | {"refused": "\n".join(refused)})
+
+
+def _dtype(name: str) -> str:
+    return {"sentence": "<U3", "time_instrument": "datetime64[ns]"}.get(name, "float64")
+
+
+def _attrs(name: str) -> dict[str, Any]:
+    return VARIABLES[name].attrs()
+
+
+def _tally(opened: Iterable[tuple[str, NmeaFile]]) -> dict[str, Any]:
+    """What became of the lines, as attributes of the dataset."""
+    from workbench.readers.nmea_sentences import GARBAGE, VERDICTS
+
+    totals = dict.fromkeys(VERDICTS, 0)
+    examples: dict[str, str] = {}
+    for path, log in opened:
+        for verdict, count, first in zip(VERDICTS, log.counts.tolist(), log.firsts.tolist(), strict=True):
+            totals[verdict] += count
+            if count:
+                examples.setdefault(verdict, f"first at byte {first} of {path}")
+    bad = [f"{verdict}: {totals[verdict]} ({examples[verdict]})" for verdict in VERDICTS[GARBAGE:] if totals[verdict]]
+    taken = {name: totals[name] for name in ("rows", "unchecked", "other")}
+    return {"Conventions": "CF-1.11", **taken, "bad": "\n".join(bad)}
