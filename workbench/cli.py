@@ -13,11 +13,13 @@ Command = Callable[[str, str, str, Run], argparse.ArgumentParser]
 
 
 def _check(args: argparse.Namespace) -> int:
-    from workbench.catalog.check import problems
+    from workbench.catalog.check import problems, remarks
 
     found = problems(args.catalog, data=args.data)
     for problem in found:
         print(problem, file=sys.stderr)
+    for remark in remarks(args.catalog, data=args.data):
+        print(f"note: {remark}", file=sys.stderr)
     if found:
         print(f"{args.catalog}: {len(found)} mistake{'s' * (len(found) > 1)}", file=sys.stderr)
         return 1
