@@ -1,0 +1,1 @@
+"""Composition only: the board, the demo, the commands, and the routes that map every URL."""

@@ -1,0 +1,1 @@
+"""What changes with time: feeds, pictures made once for all tabs, and what one person looks at. No panel."""

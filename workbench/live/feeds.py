@@ -1,0 +1,197 @@
+"""All feeds of a cruise, polled in the background.
+
+    with Feeds(cruise) as feeds:             # start() and stop()
+        leave = feeds.subscribe(call)        # call() from a background thread, about once a second
+        leave()
+
+Each source has a thread of its own, so that a slow one delays nobody. Subscribers are called from one thread: soon
+after something changed, and once a second anyway (ages and moving windows go on when no data come). A bound method is
+held weakly: who forgets to leave is forgotten.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from workbench.core.window import MAX, MIN, Window
+from workbench.live.feed import Feed, open_feed
+from workbench.live.row_feed import RowFeed
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from workbench.catalog.cruise import Cruise
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two polls of a source that answers fast, of one that does not, and of one that fails.
+FAST, SLOW, FAILING = 0.5, 1.5, 5.0
+#: Seconds between two calls of the subscribers, at least and at most.
+BEAT, REST = 0.2, 1.0
+
+
+class Feeds(Mapping[str, Feed]):
+    """One Feed for every Source of a cruise.
+
+    Parameters
+    ----------
+    cruise : Cruise
+    """
+
+    def __init__(self, cruise: Cruise) -> None:
+        self.cruise = cruise
+        within = _possible(cruise)
+        self._feeds = {name: open_feed(source, within) for name, source in cruise.items()}
+        self._listeners: dict[int, Callable[[], Callable[[], object] | None]] = {}
+        self._lock = Lock()
+        self._changed, self._stopped = Event(), Event()
+        self._threads: list[Thread] = []
+        self._key = 0
+        for feed in self._feeds.values():
+            feed.told = self._changed.set
+
+    def __getitem__(self, name: str) -> Feed:
+        return self._feeds[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._feeds)
+
+    def __len__(self) -> int:
+        return len(self._feeds)
+
+    def __enter__(self) -> Feeds:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change of any feed."""
+        return sum(feed.revision + feed.detail for feed in self._feeds.values())
+
+    @property
+    def listeners(self) -> int:
+        """How many are subscribed (and still exist)."""
+        with self._lock:
+            return sum(find() is not None for find in self._listeners.values())
+
+    @property
+    def span(self) -> Window | None:
+        """First to last time of any feed, or None."""
+        spans = [feed.span for feed in self._feeds.values()]
+        known = [span for span in spans if span is not None]
+        return Window(min(s.start for s in known), max(s.stop for s in known)) if known else None
+
+    def now(self) -> np.datetime64:
+        """The time that ages count from: now, or the end of a finished cruise."""
+        return self.cruise.now()
+
+    def names(self) -> tuple[str, ...]:
+        """``SOURCE.VARIABLE`` of everything that can be drawn as a curve or colour the track."""
+        rows = [(name, feed) for name, feed in self._feeds.items() if isinstance(feed, RowFeed)]
+        return tuple(f"{name}.{variable}" for name, feed in rows for variable in feed.variables)
+
+    def patience(self, name: str) -> np.timedelta64 | None:
+        """The age from which a feed is stale; None in a finished cruise, where nothing is."""
+        if self.cruise.finished:
+            return None
+        overs = [kpi.over for kpi in self.cruise.kpis.values() if kpi.source == name]
+        return self._feeds[name].patience(max(overs, default=None))
+
+    def stale(self, name: str) -> bool:
+        """True when the feed has been silent for too long (see `Feed.stale`); never in a finished cruise."""
+        patience, age = self.patience(name), self._feeds[name].age(self.now())
+        return patience is not None and (age is None or bool(age > patience))
+
+    def poll(self) -> bool:
+        """Poll every feed once, here and now, and tell the subscribers. True when something changed."""
+        changed = [feed.poll() for feed in self._feeds.values()]
+        if any(changed):
+            self._tell()
+        return any(changed)
+
+    def start(self) -> Feeds:
+        """Poll in the background until `stop`."""
+        if not self._threads:
+            self._stopped.clear()
+            self._threads = [
+                Thread(target=self._follow, args=(feed,), name=f"feed:{name}", daemon=True)
+                for name, feed in self._feeds.items()
+            ]
+            self._threads.append(Thread(target=self._beat, name="feeds", daemon=True))
+            for thread in self._threads:
+                thread.start()
+        return self
+
+    def stop(self, patience: float = 10.0) -> None:
+        """End the threads; one that hangs in a dead file system is left behind after `patience` seconds."""
+        self._stopped.set()
+        self._changed.set()
+        until = time.monotonic() + patience
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+            if thread.is_alive():
+                log.warning("%s does not end; its source hangs", thread.name)
+        self._threads = []
+        for feed in self._feeds.values():
+            feed.close()
+
+    def subscribe(self, call: Callable[[], object]) -> Callable[[], None]:
+        """Have `call` called after changes and once a second, until the returned function is."""
+        find = weakref.WeakMethod(call) if hasattr(call, "__self__") else (lambda: call)
+        with self._lock:
+            self._key += 1
+            key = self._key
+            self._listeners[key] = find
+
+        def leave() -> None:
+            with self._lock:
+                self._listeners.pop(key, None)
+
+        return leave
+
+    def _tell(self) -> None:
+        with self._lock:
+            found = [(key, find()) for key, find in self._listeners.items()]
+            for key, call in found:
+                if call is None:
+                    del self._listeners[key]
+        for _, call in found:
+            try:
+                if call is not None:
+                    call()
+            except Exception:
+                log.exception("a subscriber failed")
+
+    def _follow(self, feed: Feed) -> None:
+        while not self._stopped.is_set():
+            start = time.monotonic()
+            if feed.poll():
+                self._changed.set()
+            took = time.monotonic() - start
+            wait = FAILING if feed.fault else min(max(FAST, 5 * took), SLOW)
+            self._stopped.wait(wait)
+
+    def _beat(self) -> None:
+        while not self._stopped.is_set():
+            self._changed.wait(REST)
+            self._changed.clear()
+            self._tell()
+            self._stopped.wait(BEAT)
+
+
+def _possible(cruise: Cruise) -> Window:
+    """The times that rows of this cruise can have: a month around it, where the catalog says when it was."""
+    month = np.timedelta64(30 * 86_400_000_000_000, "ns")
+    start = MIN if cruise.start is None else cruise.start - month
+    return Window(start, MAX if cruise.end is None else cruise.end + month)

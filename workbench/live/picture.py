@@ -1,0 +1,190 @@
+"""One picture's counts, kept up to date: new files are added, files that left the window are taken off, exactly."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.core.errors import WorkbenchError
+from workbench.core.viewport import Viewport
+from workbench.live.particle_feed import FileTable, ParticleFeed
+from workbench.live.question import Question
+from workbench.raster.count import count_codes
+from workbench.raster.encode import pack
+from workbench.raster.levels import levels
+
+log = logging.getLogger(__name__)
+
+Counts = npt.NDArray[np.uint32]
+#: A file at one version: path and version.
+Key = tuple[str, int]
+#: Particles from which two threads count faster than one, and from which columns are not kept (they would not fit).
+MANY, TOO_MANY = 4_000_000, 8_000_000
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A finished picture: `header` (JSON-able) and the packed levels, the same object for all who ask."""
+
+    revision: str
+    header: dict[str, Any]
+    packed: bytes
+
+
+class Picture:
+    """The counts of one question and the frame made of them.
+
+    Used by one worker at a time (the Gallery sees to that).
+
+    Parameters
+    ----------
+    question : Question
+    feed : ParticleFeed
+    """
+
+    def __init__(self, question: Question, feed: ParticleFeed) -> None:
+        self.question, self.feed = question, feed
+        self.frame: Frame | None = None
+        self._counts: Counts | None = None
+        self._held: dict[Key, int] = {}
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        counts, frame = self._counts, self.frame
+        return (
+            (counts.nbytes if counts is not None else 0) + (len(frame.packed) if frame else 0) + 120 * len(self._held)
+        )
+
+    def forget(self) -> None:
+        """Let the counts go; the next `draw` counts everything again."""
+        self._counts, self._held = None, {}
+
+    def fail(self, revision: str, fault: str) -> Frame:
+        """A frame that says why there is no picture."""
+        self.frame = Frame(revision, {"revision": revision, "fault": fault}, b"")
+        return self.frame
+
+    def draw(
+        self, table: FileTable, part: slice, revision: str, pool: Executor, unwanted: Callable[[], bool]
+    ) -> Frame | None:
+        """Bring the counts up to these files and make the frame.
+
+        Parameters
+        ----------
+        table, part
+            The files to show.
+        revision : str
+            Names the result.
+        pool : Executor
+            Lends a second thread to big counts.
+        unwanted : callable
+            Asked between files; when it says True the work stops (what is counted stays counted).
+
+        Returns
+        -------
+        Frame or None
+            None when it was stopped.
+        """
+        versions, sizes = table.versions[part].tolist(), table.sizes[part].tolist()
+        wanted = dict(zip(zip(table.paths[part], versions, strict=True), sizes, strict=True))
+        faults: list[str] = []
+        if not self._subtract(wanted, table):
+            self.forget()
+        missing = [key for key in wanted if key not in self._held]
+        self._add({key: wanted[key] for key in missing}, pool, unwanted, faults)
+        if len(self._held) + len(faults) < len(wanted):
+            return None
+        self.frame = self._framed(table, part, revision, faults)
+        return self.frame
+
+    def _subtract(self, wanted: dict[Key, int], table: FileTable) -> bool:
+        """Take off the files that left; False when counting everything anew is cheaper or the only way."""
+        gone = {key: size for key, size in self._held.items() if key not in wanted}
+        if not gone:
+            return True
+        staying = sum(self._held.values()) - sum(gone.values())
+        if self._counts is None or sum(gone.values()) >= staying:
+            return False
+        still = set(zip(table.paths, table.versions.tolist(), strict=True))
+        off = np.zeros_like(self._counts)
+        try:
+            for key in gone:
+                if key not in still:
+                    return False  # it was rewritten: nobody has its old particles
+                self._count(key, off, keep=False)
+        except (WorkbenchError, OSError):
+            return False
+        self._counts -= off
+        for key in gone:
+            del self._held[key]
+        return True
+
+    def _add(self, new: dict[Key, int], pool: Executor, unwanted: Callable[[], bool], faults: list[str]) -> None:
+        total = sum(new.values())
+        keys = list(new)
+        parts = [keys] if total < MANY else [keys[0::2], keys[1::2]]
+        lock = Lock()
+
+        def work(mine: Iterable[Key]) -> None:
+            out, done = np.zeros(self._shape, np.uint32), []
+            for key in mine:
+                if unwanted():
+                    break
+                try:
+                    self._count(key, out, keep=total < TOO_MANY)
+                    done.append(key)
+                except (WorkbenchError, OSError) as error:
+                    faults.append(str(error))
+            with lock:
+                self._counts = out if self._counts is None else self._counts + out
+                self._held.update({key: new[key] for key in done})
+
+        others = [pool.submit(work, part) for part in parts[1:]]
+        work(parts[0])
+        for other in others:
+            other.result()
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        return self.question.viewport.height, self.question.viewport.width
+
+    def _count(self, key: Key, out: Counts, *, keep: bool) -> None:
+        q = self.question
+        x, y = self.feed.codes(*key, q.x, q.y, keep=keep)
+        count_codes(x, y, q.viewport, out)
+
+    def _framed(self, table: FileTable, part: slice, revision: str, faults: list[str]) -> Frame:
+        counts = self._counts if self._counts is not None else np.zeros(self._shape, np.uint32)
+        v = self.question.viewport
+        header: dict[str, Any] = {
+            "revision": revision, "x0": v.x0, "x1": v.x1, "y0": v.y0, "y1": v.y1, "width": v.width, "height": v.height,
+            "particles": sum(self._held.values()), "shown": int(counts.sum()), "files": len(self._held),
+            "time": _ends(table.times[part]), "max": int(counts.max(initial=0)),
+        }  # fmt: skip
+        if faults:
+            header |= {"unread": len(faults), "why": faults[0]}
+        if not self._held and not faults:
+            header["empty"] = "no data in this time range"
+        return Frame(revision, header, pack(levels(counts)))
+
+
+def warm() -> None:
+    """Load the compiled loops, so that the first picture need not wait for them."""
+    codes = np.zeros(2, np.uint16)
+    pack(levels(count_codes(codes, codes, Viewport(0, 1 << 16, 0, 1 << 16, 64, 64))))
+
+
+def _ends(times: npt.NDArray[np.int64]) -> list[str] | None:
+    """First and last time, ISO 8601; None without files (or without a dated one)."""
+    dated = times[times != np.iinfo(np.int64).min]
+    if not len(dated):
+        return None
+    return [np.datetime_as_string(np.datetime64(int(t), "ns"), unit="s") + "Z" for t in (dated[0], dated[-1])]

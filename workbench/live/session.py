@@ -1,0 +1,231 @@
+"""What one person is looking at.
+
+    session = Session(feeds, schedule=doc.add_next_tick_callback)
+
+    session.time        "now-1d..now", "last 6h", "all", "2014-07-04T00:00..2014-07-04T02:00"; set it, or `look`
+    session.window      what that means now: a Window with two finite ends (moves on while following)
+    session.follow      True while the window goes on with time; set False to hold it still, True to go back to now
+    session.planes      [("fsc_small", "pe"), ...]: the axes of each cytogram of the board, in order
+    session.colour      "sfl.sea_water_temperature": what colours the track; "" for nothing
+    session.charts      [("sfl.stream_pressure", ...), ...]: the curves of each time series of the board, in order
+    session.revision    grows with every change of the data or of `window`: draw again
+    session.now         the cruise's now, about once a second: ages
+    session.message     what was wrong with the last query or time written; "" when nothing
+
+    session.to_query(), session.from_query(text)     all of it, for the URL
+    session.close()                                  when the tab closes; nothing is left behind
+
+Everything is a param, to be watched or bound; nothing here knows Panel. Changes by the clock and the data arrive
+through `schedule`, which hops onto the tab's own document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode
+
+import numpy as np
+import param
+
+from workbench.core.errors import WindowError, suggest
+from workbench.live import timespan
+from workbench.live.particle_feed import ParticleFeed
+
+if TYPE_CHECKING:
+    from workbench.live.feeds import Feeds
+
+TIME = "now-1d..now"
+Schedule = Callable[[Callable[[], None]], object]
+
+
+def call_now(call: Callable[[], None]) -> None:
+    """The schedule of tests and notebooks: at once, in whatever thread."""
+    call()
+
+
+class Session(param.Parameterized):
+    """What one person is looking at; see the top of this file.
+
+    Parameters
+    ----------
+    feeds : Feeds
+    schedule : callable
+        Takes a function of no arguments and calls it soon, where params may be set.
+    query : str
+        Query part of the URL that opened the page.
+    """
+
+    time = param.String(default=TIME, doc="Time range, as people write it.")
+    follow = param.Boolean(default=True, doc="The range goes on with time.")
+    window = param.Parameter(doc="The range as a Window with finite ends.")
+    planes = param.List(default=[], doc="(x, y) of each cytogram.")
+    colour = param.String(default="", doc="SOURCE.VARIABLE that colours the track.")
+    charts = param.List(default=[], item_type=tuple, doc="SOURCE.VARIABLE of each curve, a tuple for each chart.")
+    revision = param.Integer(default=0, doc="Grows with the data and the window.")
+    now = param.Parameter(doc="The cruise's now.")
+    message = param.String(default="", doc="What could not be understood.")
+
+    def __init__(self, feeds: Feeds, *, schedule: Schedule = call_now, query: str = "") -> None:
+        self._feeds: Feeds | None = feeds
+        self._schedule = schedule
+        self._waiting = False
+        self._seen = feeds.revision
+        self._last_following = TIME
+        self._sources = [str(item.source) for item in feeds.cruise.board if item.view == "cytogram"]
+        now = feeds.now()
+        super().__init__(  # type: ignore[no-untyped-call]
+            now=now, window=timespan.resolve(TIME, now, feeds.span), **_from_board(feeds)
+        )  # fmt: skip
+        self.param.watch(self._time_written, "time")
+        self.param.watch(self._follow_set, "follow")
+        if query:
+            self.from_query(query)
+        self._leave = feeds.subscribe(self._told)
+
+    @property
+    def feeds(self) -> Feeds:
+        """What there is to look at."""
+        if self._feeds is None:
+            raise RuntimeError("this session is closed")
+        return self._feeds
+
+    @property
+    def closed(self) -> bool:
+        """True after `close`."""
+        return self._feeds is None
+
+    def close(self) -> None:
+        """Leave the feeds. Safe to call twice, and from any thread."""
+        self._leave()
+        self._feeds = None
+
+    # time
+
+    def look(self, start: np.datetime64, stop: np.datetime64) -> None:
+        """Look at ``start`` to ``stop`` (a drawn range, a brush); following pauses."""
+        self.time = f"{_iso(start)}..{_iso(stop)}"
+
+    def refresh(self) -> None:
+        """Bring `now`, `window` and `revision` up to date; called by itself about once a second."""
+        if self._feeds is None:
+            return
+        now, seen = self._feeds.now(), self._feeds.revision
+        window = timespan.resolve(self.time, now, self._feeds.span) if self.follow else self.window
+        changed: dict[str, Any] = {"now": now} if now != self.now else {}
+        if window != self.window:
+            changed["window"] = window
+        if window != self.window or seen != self._seen:
+            changed["revision"] = self.revision + 1
+        self._seen = seen
+        self.param.update(**changed)
+
+    def _time_written(self, event: Any) -> None:
+        if self._feeds is None:
+            return
+        try:
+            window = timespan.resolve(event.new, self._feeds.now(), self._feeds.span)
+        except WindowError as error:
+            with param.parameterized.discard_events(self):
+                self.time = event.old
+            self.param.trigger("time")  # the text box shows what is in force
+            self.message = str(error)
+            return
+        follow = timespan.follows(event.new)
+        if follow:
+            self._last_following = event.new
+        changed = {"window": window, "revision": self.revision + 1} if window != self.window else {}
+        self.param.update(follow=follow, message="", **changed)
+
+    def _follow_set(self, event: Any) -> None:
+        if event.new and not timespan.follows(self.time):
+            self.time = self._last_following
+        elif not event.new and timespan.follows(self.time):
+            self.look(*self.window)
+
+    def _told(self) -> None:
+        """From the feeds' thread: hop over to the tab, at most one hop under way."""
+        if not self._waiting and self._feeds is not None:
+            self._waiting = True
+            self._schedule(self._tick)
+
+    def _tick(self) -> None:
+        self._waiting = False
+        self.refresh()
+
+    # the URL
+
+    def to_query(self) -> str:
+        """Everything chosen, as the query of a URL: ``time=now-1h..now&plane=fsc_small,pe&colour=sfl.par&chart=sfl.par,sfl.salinity``."""
+        pairs = [("time", self.time), *(("plane", f"{x},{y}") for x, y in self.planes)]
+        pairs += [("colour", self.colour), *(("chart", ",".join(names)) for names in self.charts)]
+        return urlencode(pairs, safe=",:.")
+
+    def from_query(self, text: str) -> None:
+        """Take over what a URL's query says. What makes no sense is left as it was and told in `message`."""
+        wrong: list[str] = []
+        try:
+            pairs = parse_qsl(text.removeprefix("?"), keep_blank_values=True, max_num_fields=200)
+        except ValueError as error:
+            pairs, wrong = [], [f"The address cannot be read: {error}."]
+        given = {key: [value for k, value in pairs if k == key] for key, _ in pairs}
+        if "time" in given:
+            self.message = ""
+            self.time = given["time"][-1]
+            wrong += [self.message] if self.message else []
+        chosen: dict[str, Any] = {}
+        if "plane" in given:
+            chosen["planes"] = self._planes(given["plane"], wrong)
+        if "colour" in given:
+            name = given["colour"][-1]
+            chosen |= {"colour": name} if not name or self._known(name, wrong) else {}
+        if "chart" in given:
+            chosen["charts"] = self._charts(given["chart"], wrong)
+        self.param.update(**chosen)
+        self.message = " ".join(wrong)
+
+    def _known(self, name: str, wrong: list[str]) -> bool:
+        known = self.feeds.names()
+        if name in known:
+            return True
+        wrong.append(f"There is no '{name[:80]}'. {suggest(name[:80], known)}")
+        return False
+
+    def _charts(self, given: list[str], wrong: list[str]) -> list[tuple[str, ...]]:
+        charts = list(self.charts)
+        for i, text in enumerate(given[: len(charts)]):
+            charts[i] = tuple(name for name in dict.fromkeys(text.split(",")) if name and self._known(name, wrong))
+        return charts
+
+    def _planes(self, given: list[str], wrong: list[str]) -> list[tuple[str, str]]:
+        planes = list(self.planes)
+        for i, text in enumerate(given[: len(planes)]):
+            feed = self.feeds.get(self._sources[i])
+            known = feed.channels if isinstance(feed, ParticleFeed) else ()
+            x, _, y = text.partition(",")
+            bad = [name for name in (x, y) if name not in known]
+            if bad:
+                wrong.append(f"There is no channel '{bad[0][:80]}'. {suggest(bad[0][:80], known)}")
+            else:
+                planes[i] = (x, y)
+        return planes
+
+
+def _from_board(feeds: Feeds) -> dict[str, Any]:
+    """What the catalog's board shows first."""
+    out: dict[str, Any] = {"planes": [], "charts": []}
+    for item in feeds.cruise.board:
+        if item.view == "cytogram":
+            out["planes"].append((item.options.get("x", "fsc_small"), item.options.get("y", "pe")))
+        elif item.view == "cruise_map" and item.options.get("colour"):
+            out.setdefault("colour", item.options["colour"])
+        elif item.view == "series":
+            names = item.options.get("variables", ())
+            names = [names] if isinstance(names, str) else names
+            out["charts"].append(tuple(n if n.partition(".")[0] in feeds else f"{item.source}.{n}" for n in names))
+    return out
+
+
+def _iso(time: np.datetime64) -> str:
+    text = str(np.datetime_as_string(time.astype("datetime64[ns]")))
+    return text.rstrip("0").rstrip(".") if "." in text else text

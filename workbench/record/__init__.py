@@ -1,0 +1,1 @@
+"""The cruise on disk: what people and instruments did, kept at every kill."""
