@@ -6,11 +6,7 @@ is linearised to be drawn.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Hashable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from threading import Lock, local
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -19,18 +15,13 @@ import xarray as xr
 
 from workbench.core.errors import suggest
 from workbench.core.viewport import Viewport
-from workbench.raster.scatter import EXTRA, drain, scatter_codes, scatter_labelled, scatter_values, stride_of
+from workbench.raster.accumulate import Counts, accumulate
+from workbench.raster.scatter import scatter_codes, scatter_labelled, scatter_values, stride_of
 
-Counts = npt.NDArray[np.uint32]
 Codes = npt.NDArray[np.uint16]
 
-#: Two threads lose below this many points (measured: starting one costs more than it saves).
-THREADED = 5_000_000
 #: Rows read at a time from what is not in memory, and rows that make one dask task.
 ROWS = 1 << 22
-_KEPT = 1 << 21  # cells of a scratch picture that are kept between calls
-
-_mine = local()
 
 
 def count_codes(x: Codes, y: Codes, viewport: Viewport, out: Counts | None = None) -> Counts:
@@ -66,7 +57,7 @@ def count_codes(x: Codes, y: Codes, viewport: Viewport, out: Counts | None = Non
     def scatter(rows: slice, flat: Counts) -> None:
         scatter_codes(x[rows], y[rows], int(v.x0), sx, v.width, int(v.y0), sy, v.height, stride, flat)
 
-    _accumulate(scatter, x.size, stride, out)
+    accumulate(scatter, x.size, stride, out)
     return out
 
 
@@ -106,7 +97,7 @@ def count_by(
             x[rows], y[rows], label[rows], int(v.x0), sx, v.width, int(v.y0), sy, v.height, stride, n, flat
         )
 
-    _accumulate(scatter, x.size, stride, out.reshape(n * v.height, v.width))
+    accumulate(scatter, x.size, stride, out.reshape(n * v.height, v.width))
     return out
 
 
@@ -175,40 +166,7 @@ def _count_block(x: npt.NDArray[Any], y: npt.NDArray[Any], viewport: Viewport, o
             x[rows], y[rows], float(v.x0), float(v.x1), v.width, float(v.y0), float(v.y1), v.height, stride, flat
         )
 
-    _accumulate(scatter, x.size, stride, out)
-
-
-def _accumulate(scatter: Callable[[slice, Counts], None], rows: int, stride: int, out: Counts) -> None:
-    """Run `scatter` over all rows, on two threads with a picture each where that pays, and add to `out`."""
-    lock = Lock()
-
-    def part(some: slice) -> None:
-        with _scratch(out.shape[0] * stride + EXTRA) as flat:
-            scatter(some, flat)
-            with lock:
-                drain(flat, stride, out)
-
-    if rows < THREADED or _cores() < 2:
-        part(slice(0, rows))
-        return
-    with ThreadPoolExecutor(1) as other:
-        first = other.submit(part, slice(0, rows // 2))
-        part(slice(rows // 2, rows))
-        first.result()
-
-
-@contextmanager
-def _scratch(cells: int) -> Iterator[Counts]:
-    """A zeroed picture of this thread, kept between calls: fresh pages would cost more than the counting."""
-    kept: Counts | None = getattr(_mine, "flat", None)
-    flat = kept if kept is not None and kept.size >= cells else np.zeros(cells, np.uint32)
-    _mine.flat = None  # an interrupted call leaves counts behind: nobody gets that picture again
-    yield flat
-    _mine.flat = flat if flat.size <= _KEPT else None
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    accumulate(scatter, x.size, stride, out)
 
 
 # -- many blocks ---------------------------------------------------------------------------------------------------

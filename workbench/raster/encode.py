@@ -40,9 +40,9 @@ def decode(data: bytes) -> tuple[dict[str, Any], npt.NDArray[np.uint8]]:
     (size,) = struct.unpack_from("<I", data)
     if len(data) < 4 + size:
         raise ValueError(f"the frame ends inside its header ({len(data)} bytes, expected more than {4 + size})")
-    header = json.loads(data[4 : 4 + size])
     try:
+        header = json.loads(data[4 : 4 + size])
         flat = np.frombuffer(zlib.decompress(data[4 + size :]), np.uint8)
-    except zlib.error as error:
-        raise ValueError(f"the levels at byte {4 + size} are not deflated data ({error})") from error
-    return header, flat.reshape(header["height"], header["width"])
+        return header, flat.reshape(header["height"], header["width"])
+    except (ValueError, KeyError, TypeError, zlib.error) as error:
+        raise ValueError(f"this is no frame of levels ({error})") from error

@@ -51,11 +51,19 @@ def levels(aggregate: Any, how: How = "eq_hist") -> Any:
     -------
     numpy.ndarray of uint8 or xarray.DataArray, shape (y, x)
         0 where nothing is; the lowest count is 1, the highest 255 (1 where all counts are the same).
+
+    Raises
+    ------
+    TypeError, ValueError
+        When `aggregate` is not counts, or `how` is none of these.
     """
     if how not in get_args(How):
         raise ValueError(f"levels are made by {', '.join(get_args(How))}, not '{how}'")
     if isinstance(aggregate, xr.DataArray):
         return aggregate.copy(data=levels(aggregate.values, how))
+    kind = np.asarray(aggregate).dtype
+    if kind.kind != "u" or kind.itemsize > 4:
+        raise TypeError(f"levels are made of counts (uint32), not {kind}")
     counts = np.ascontiguousarray(aggregate, dtype=np.uint32).reshape(-1)
     cells = _histogram(counts)
     out = np.empty(counts.size, np.uint8)
