@@ -160,7 +160,8 @@ class Access:
     _names: frozenset[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        given = {name_of(origin) for origin in self.allow_origin}
+        object.__setattr__(self, "allow_origin", tuple(self.allow_origin))
+        given = {name_of(origin.split("://", 1)[-1]) for origin in self.allow_origin}
         own = {self.host.strip("[]").lower()} if self.host else set()
         if not self.local:
             own |= {socket.gethostname().lower(), socket.getfqdn().lower()}
@@ -180,17 +181,18 @@ class Access:
     def knows(self, host: str) -> bool:
         """Is this ``Host`` header a name of ours? Beyond localhost every numeric address is."""
         name = name_of(host)
-        return name in self._names or (not self.local and _is_number(name))
+        return name in self._names or is_loopback(name) or (not self.local and _is_number(name))
 
     def same_origin(self, host: str, origin: str | None) -> bool:
         """Does the page that asks come from here? Programs that are no page send no origin."""
         if origin is None:
             return True
-        page = urlsplit(origin).netloc.lower() if "//" in origin else ""
-        return bool(page) and (page == host.lower() or page in self._given())
-
-    def _given(self) -> set[str]:
-        return {origin.lower().split("://", 1)[-1].rstrip("/") for origin in self.allow_origin}
+        try:
+            page = urlsplit(origin).netloc.lower()
+        except ValueError:
+            return False
+        given = {text.lower().split("://", 1)[-1].rstrip("/") for text in self.allow_origin}
+        return bool(page) and (page == host.lower() or page in given or name_of(page) in given)
 
     def may_read(self, asker: Asker) -> Verdict:
         """Everybody who asks under a name of ours, from a page of ours or from no page at all."""
