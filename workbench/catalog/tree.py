@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from workbench.core import clock
 from workbench.core.errors import ReaderError
 
 #: A folder that changed less than this ago (ns) is listed again: its time stamp may not tell the next change apart.
@@ -141,7 +142,7 @@ class Tree:
             folder = old.folder
         else:
             folder = Folder(old.folder.stamp + 1 if old is not None else 1, names, below)
-        unsure = abs(time.time_ns() - mtime) < _UNSURE
+        unsure = abs(clock.wall() * 1e9 - mtime) < _UNSURE
         self._listed[path] = _Listed(folder, -1 if unsure else mtime, now)
         return folder
 

@@ -22,6 +22,7 @@ _UNITS = {
     "d": 86400, "day": 86400, "days": 86400,
     "w": 604800, "week": 604800, "weeks": 604800,
 }  # fmt: skip
+_LONGEST = 100 * 366 * 86400
 _SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)?\s*([a-zA-Z]+)\s*")
 
 
@@ -29,9 +30,10 @@ def duration(text: str) -> np.timedelta64:
     """``"10min"``, ``"2 days"``, ``"1h"`` as ``timedelta64[ns]``; WindowError otherwise."""
     match = _SPAN.fullmatch(text)
     unit = _UNITS.get(match[2].lower()) if match else None
-    if match is None or unit is None:
+    seconds = float(match[1] or 1) * unit if match and unit else np.inf
+    if seconds > _LONGEST:
         raise WindowError(f"'{text}' is not a duration. Write it as 30s, 10min, 6h, 2 days or 1w.")
-    return np.timedelta64(round(float(match[1] or 1) * unit * 1_000_000_000), "ns")
+    return np.timedelta64(round(seconds * 1_000_000_000), "ns")
 
 
 def moment(text: str, now: np.datetime64 | None = None) -> np.datetime64:
@@ -84,9 +86,7 @@ class Window:
         if isinstance(text, Window):
             return text
         if isinstance(text, slice):
-            a = MIN if text.start is None else np.datetime64(text.start, "ns")
-            b = MAX if text.stop is None else np.datetime64(text.stop, "ns")
-            return cls(a, b)
+            return cls(MIN if text.start is None else text.start, MAX if text.stop is None else text.stop)
         plain = text.strip()
         if plain in ("all", ""):
             return ALWAYS
@@ -108,8 +108,8 @@ class Window:
         return iter((self.start, self.stop))
 
     def __str__(self) -> str:
-        a = "" if self.start == MIN else np.datetime_as_string(self.start, unit="s")
-        b = "" if self.stop == MAX else np.datetime_as_string(self.stop, unit="s")
+        a = "" if self.start == MIN else _text(self.start)
+        b = "" if self.stop == MAX else _text(self.stop)
         return f"{a}..{b}"
 
     def contains(self, time: npt.NDArray[np.datetime64]) -> npt.NDArray[np.bool_]:
@@ -118,6 +118,11 @@ class Window:
         if self == ALWAYS:
             return np.ones(values.shape, dtype=np.bool_)
         return np.asarray((values >= self.start) & (values < self.stop), dtype=np.bool_)
+
+
+def _text(time: np.datetime64) -> str:
+    whole = time == time.astype("datetime64[s]")
+    return str(np.datetime_as_string(time, unit="s" if whole else "ns"))
 
 
 ALWAYS = Window()
