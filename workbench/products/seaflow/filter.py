@@ -17,6 +17,7 @@ from workbench.core.filters import FilterParameters
 
 MAX_EVENTS = 50_000 * 180
 MAX_OPP = 20_000
+_BLOCK = 2048
 
 
 class Flag(IntEnum):
@@ -89,32 +90,50 @@ def _limits(d1, d2, fsc):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _focus(d1, d2, fsc, top1, top2, p, index, mask, count):  # type: ignore[no-untyped-def]
-    kept = 0
-    saturated = 0
-    widest = max(p[0, 3], p[1, 3], p[2, 3])
+def _possible(d1, d2, fsc, widest, high, out):  # type: ignore[no-untyped-def]
+    """Which events may be in focus: under the highest of the quantiles' lines (rounding keeps the order)."""
     for i in range(d1.size):
-        at_top = (d1[i] == top1) | (d2[i] == top2)
-        saturated += at_top
         a = np.float64(d1[i])
         b = np.float64(d2[i])
-        if at_top or not (a < b + widest and b < a + widest):
-            continue
         f = np.float64(fsc[i])
-        if f <= 1 and a <= 1 and b <= 1:
-            continue
-        bits = 0
-        for q in range(3):
-            if not (a < b + p[q, 3] and b < a + p[q, 3]):
-                continue
+        small = (a <= f * high[4] + high[8]) & (b <= f * high[5] + high[9])
+        large = (a <= f * high[6] + high[10]) & (b <= f * high[7] + high[11])
+        out[i] = (small | large | (f < 0)) & (a < b + widest) & (b < a + widest)
+
+
+@njit(cache=True, nogil=True)
+def _in_focus(a, b, f, p):  # type: ignore[no-untyped-def]
+    bits = 0
+    for q in range(3):
+        if a < b + p[q, 3] and b < a + p[q, 3]:
             small = a <= f * p[q, 4] + p[q, 8] and b <= f * p[q, 5] + p[q, 9]
             if small or (a <= f * p[q, 6] + p[q, 10] and b <= f * p[q, 7] + p[q, 11]):
                 bits |= 1 << q
-                count[q] += 1
-        if bits:
-            index[kept] = i
-            mask[kept] = bits
-            kept += 1
+    return bits
+
+
+@njit(cache=True, nogil=True)
+def _focus(d1, d2, fsc, top1, top2, p, high, index, mask, count):  # type: ignore[no-untyped-def]
+    kept = 0
+    saturated = 0
+    possible = np.empty(_BLOCK, np.uint8)
+    for start in range(0, d1.size, _BLOCK):
+        u, v, w = d1[start : start + _BLOCK], d2[start : start + _BLOCK], fsc[start : start + _BLOCK]
+        for i in range(u.size):
+            saturated += (u[i] == top1) | (v[i] == top2)
+        _possible(u, v, w, high[3], high, possible)
+        for i in range(u.size):
+            if not possible[i] or u[i] == top1 or v[i] == top2 or (w[i] <= 1 and u[i] <= 1 and v[i] <= 1):
+                continue
+            bits = _in_focus(np.float64(u[i]), np.float64(v[i]), np.float64(w[i]), p)
+            if bits:
+                if kept == index.size:
+                    return -1, saturated
+                for q in range(3):
+                    count[q] += bits >> q & 1
+                index[kept] = start + i
+                mask[kept] = bits
+                kept += 1
     return kept, saturated
 
 
@@ -143,9 +162,11 @@ def focus(
     if n == 0:
         return Focused(np.empty(0, np.int64), np.empty(0, np.uint8), 0, 0, 0, (0, 0, 0))
     top1, top2, noise = _limits(d1, d2, fsc)
-    index = np.empty(n, np.int64)
-    mask = np.empty(n, np.uint8)
-    count = np.zeros(3, np.int64)
-    kept, saturated = _focus(d1, d2, fsc, top1, top2, parameters.array, index, mask, count)
+    table = parameters.array
+    size, kept = min(n, 65_536), -1
+    while kept < 0:
+        index, mask, count = np.empty(size, np.int64), np.empty(size, np.uint8), np.zeros(3, np.int64)
+        kept, saturated = _focus(d1, d2, fsc, top1, top2, table, table.max(axis=0), index, mask, count)
+        size = n
     a, b, c = (int(v) for v in count)
     return Focused(index[:kept].copy(), mask[:kept].copy(), n, int(noise), int(saturated), (a, b, c))
