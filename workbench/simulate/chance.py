@@ -40,10 +40,11 @@ def normal(seed: int, name: str, index: npt.ArrayLike) -> Floats:
 
 
 def wander(seed: int, name: str, seconds: npt.ArrayLike, periods: tuple[float, ...]) -> Floats:
-    """A smooth curve of variance 1: a sum of sines with about these periods (s) and chance phases."""
+    """A smooth curve of variance 1: sines with about these periods (s) and chance phases, the slow ones the larger."""
     t = np.asarray(seconds, dtype=np.float64)
     out = np.zeros(t.shape)
     for i, period in enumerate(periods):
-        stretch, phase = uniform(seed, name, [2 * i, 2 * i + 1])
-        out += np.sin(2 * np.pi * (t / (period * (0.85 + 0.3 * stretch)) + phase))
-    return np.asarray(out * (2.0 / len(periods)) ** 0.5)
+        for j, part in enumerate((1.0, 0.63)):
+            stretch, phase = uniform(seed, name, [4 * i + 2 * j, 4 * i + 2 * j + 1])
+            out += np.sqrt(part * period) * np.sin(2 * np.pi * (t / (part * period * (0.85 + 0.3 * stretch)) + phase))
+    return np.asarray(out * np.sqrt(2.0 / (1.63 * sum(periods))))

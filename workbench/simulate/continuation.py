@@ -217,7 +217,7 @@ def _lock(path: Path) -> int:
 def _bar(done: int, total: int) -> Any:
     from tqdm import tqdm
 
-    return tqdm(total=max(total, done), initial=done, unit=" files", desc="simulating", leave=False)
+    return tqdm(total=max(total, done), initial=done, unit=" files", desc="simulating", leave=False, disable=None)
 
 
 def follow(folder: str | os.PathLike[str], record: str | os.PathLike[str], *, tick: float = 1.0) -> int:

@@ -90,7 +90,7 @@ def _two_days(seed: int, period: int) -> list[Happening]:
     return [
         Happening("spike", spike, spike + 1, {"dlat": away, "dlon": -away}),
         Happening("garbled", at("line", 8, 10), at("line", 8, 10) + 1),
-        Happening("pressure_fault", fault, fault + hours * _HOUR, {"lowest_psi": 8.2 + 1.5 * chance["fault psi"]}),
+        Happening("pressure_fault", fault, fault + hours * _HOUR, {"lowest_psi": 5.5 + 1.5 * chance["fault psi"]}),
         Happening("truncated", cut, cut + 180, {"share": 0.2 + 0.6 * chance["cut at"]}),
         Happening("spike", run, run + 3, {"dlat": -0.15 - 0.1 * chance["run to"], "dlon": 0.2}),
         Happening("gap", gap, gap + _HOUR),

@@ -1,0 +1,190 @@
+"""`workbench demo`: a simulated cruise that goes on while its board is served."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from workbench.core.clock import Clock
+from workbench.core.errors import WorkbenchError
+
+#: Days that the demo's cruise lasts at least.
+LENGTH = 12.0
+_LONGEST_PAUSE = 60.0
+
+
+def run(
+    dir: str, *, days: float = 3.0, seed: int = 7, particles: int = 20_000, warp: float = 60.0,
+    host: str = "127.0.0.1", port: int = 5006,
+) -> int:  # fmt: skip
+    """Simulate `days` of a cruise into `dir` unless they are there, then serve its board while the cruise goes on.
+
+    A later run takes up the cruise where its newest data stand. A day takes about 145 MB on disk at 20,000 particles
+    a file; the whole cruise of 12 days 1.7 GB.
+
+    Parameters
+    ----------
+    dir : str
+        Folder of the cruise.
+    days : float
+        How much there is at the start.
+    seed, particles : int
+        As for ``workbench simulate``.
+    warp : float
+        Cruise seconds a second; 0 stands still.
+    host, port : str, int
+        Where the board listens.
+
+    Returns
+    -------
+    int
+        0 after Ctrl-C while the board was served; 130 when it came while the cruise was still being written.
+    """
+    from workbench.simulate.cruise import CATALOG, ID
+
+    folder = Path(dir)
+    free(host, port)
+    try:
+        newest, end = prepare(folder, days=days, seed=seed, particles=particles)
+    except KeyboardInterrupt:
+        print(f"\nstopped; what is written stays in {folder}, and the next run completes it")
+        return 130
+    record = folder / f"{ID}.cruise"
+    Clock(newest, warp, time.time()).save(record)
+    print(_standing(folder, newest, end, warp), flush=True)
+    writer = [sys.executable, "-m", "workbench.simulate.continuation", str(folder), str(record)]
+    try:
+        with Supervisor(writer):
+            return serve_board(folder / CATALOG, record, host, port)
+    except KeyboardInterrupt:
+        return 0
+
+
+def serve_board(catalog: Path, record: Path, host: str, port: int) -> int:
+    """Serve the board of this catalog until it is stopped; the exit status."""
+    from workbench.apps.board import serve
+
+    return int(serve(str(catalog), data=None, record=str(record), host=host, port=port, allow_origin=[], tokens=None))
+
+
+def prepare(folder: Path, *, days: float, seed: int, particles: int) -> tuple[np.datetime64, np.datetime64]:
+    """Write what is missing of the first `days`; up to when the cruise is written, and when it ends (UTC)."""
+    from workbench.simulate.continuation import Continuation
+    from workbench.simulate.cruise import begin, planned_end
+
+    begin(folder, days=days, seed=seed, particles=particles, length=max(LENGTH, days))
+    with Continuation(folder) as cruise:
+        stop = cruise.start + np.timedelta64(round(days * 86400), "s")
+        if cruise.newest < stop:
+            print(
+                f"Simulating {days:g} days of a cruise into {folder} (once; later runs go on from there).", flush=True
+            )
+            cruise.until(stop, progress=True)
+        return cruise.newest.astype("datetime64[ns]"), planned_end(folder)
+
+
+def free(host: str, port: int) -> None:
+    """WorkbenchError when nobody can listen there."""
+    if port == 0:
+        return
+    try:
+        kind, _, _, _, address = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(kind, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise WorkbenchError(
+                f"port {port} of {host} is in use, perhaps by another board. Stop it, or give another one: --port {port + 1}"
+            ) from None
+        raise WorkbenchError(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
+
+
+def _standing(folder: Path, newest: np.datetime64, end: np.datetime64, warp: float) -> str:
+    """A line that says where the cruise stands and what comes next."""
+    if newest >= end:
+        return f"This cruise ended on {_minute(end)}. To begin a new one, delete {folder} or name another folder."
+    pace = f"goes on at {warp:g} times the speed of real time" if warp else "stands still (--warp 0)"
+    return f"The cruise stands at {_minute(newest)} and {pace} until {_minute(end)}. Ctrl-C stops it."
+
+
+def _minute(time: np.datetime64) -> str:
+    return f"{np.datetime_as_string(time, unit='m').replace('T', ' ')} UTC"
+
+
+class Supervisor:
+    """A child process kept running: started again, ever later, when it fails. It ends with this process.
+
+    The child reads its standard input, a pipe that closes with this process however that ends. A status of 0 means
+    that its work is done.
+
+    Parameters
+    ----------
+    command : list of str
+    pause : float
+        Real seconds before the first restart; doubled with each, up to a minute.
+    """
+
+    def __init__(self, command: list[str], *, pause: float = 1.0) -> None:
+        self._command, self._pause = command, pause
+        self._stopping = threading.Event()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._watch, name="cruise writer", daemon=True)
+
+    @property
+    def pid(self) -> int | None:
+        """Of the child, when one runs."""
+        child = self._child
+        return child.pid if child is not None and child.poll() is None else None
+
+    def __enter__(self) -> Supervisor:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.stop()
+
+    def _start(self) -> subprocess.Popen[bytes] | None:
+        with self._lock:
+            if self._stopping.is_set():
+                return None
+            self._child = subprocess.Popen(self._command, stdin=subprocess.PIPE)
+            return self._child
+
+    def _watch(self) -> None:
+        pause = self._pause
+        while (child := self._start()) is not None:
+            begun = time.monotonic()
+            status = child.wait()
+            if status == 0 or self._stopping.is_set():
+                return
+            pause = self._pause if time.monotonic() - begun > _LONGEST_PAUSE else pause
+            print(f"workbench: the cruise's writer ended with {status}; started again in {pause:g} s", file=sys.stderr)
+            self._stopping.wait(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def stop(self, wait: float = 10.0) -> None:
+        """End the child: its input closes; killed when it has not ended after `wait` seconds."""
+        with self._lock:
+            self._stopping.set()
+            child = self._child
+        if child is not None and child.poll() is None:
+            if child.stdin is not None:
+                child.stdin.close()
+            try:
+                child.wait(wait)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        self._thread.join(wait)
