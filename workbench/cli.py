@@ -196,9 +196,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 on success, 1 on failure, 2 on a misused command line, 130 when interrupted."""
     args = parser().parse_args(argv)
     if args.version:
-        from workbench import __version__
+        from importlib.metadata import version
 
-        print(f"workbench {__version__}")
+        print(f"workbench {version('sciops-workbench')}")
         return 0
     if not hasattr(args, "run"):
         parser().print_help()

@@ -53,8 +53,20 @@ def linear(ds: xr.Dataset) -> xr.Dataset:
 
 
 def log_codes(ds: xr.Dataset) -> xr.Dataset:
-    """The inverse of `linear` for variables with ``scale="linear"``: rounded uint16 log codes.
+    """Convert every variable with ``scale="linear"`` back to rounded uint16 log codes: the inverse of `linear`.
 
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Variables with ``scale="linear"`` are converted; others are kept as they are.
+
+    Returns
+    -------
+    xarray.Dataset
+        The same variables; the converted ones are uint16 with attrs ``scale="log"``, ``decades=3.5``.
+
+    Notes
+    -----
     Source of the formula: seaflowpy (``round(log10(lin) / 3.5 * 2**16)``), held within 0..65535.
     """
     out = ds.copy()

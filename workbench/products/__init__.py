@@ -1,0 +1,1 @@
+"""Dataset to Dataset, one quantity a file: what is derived, as pure functions."""
