@@ -84,7 +84,8 @@ class SeaflowEvt(Reader):
         inside = window.contains(np.array([group[0].time for group in groups], dtype="datetime64[ns]"))
         chosen = [group for group, take in zip(groups, inside.tolist(), strict=True) if take]
         opened, refused = _probe_all(chosen, found.alone)
-        return _dataset(opened, [*found.refused, *refused], drop_variables)
+        kinds = sorted({header.layout for _, _, header in opened}) or _first_kind(groups)
+        return _dataset(opened, kinds, [*found.refused, *refused], drop_variables)
 
     def complete(self, path: str | PathLike[str]) -> int:
         """The size of the file when its length fits its header, else 0: an EVT file is whole or of no use."""
@@ -145,14 +146,25 @@ def _probe_all(
     return opened, refused
 
 
+def _first_kind(groups: Iterable[tuple[names.Name, list[str]]]) -> list[str]:
+    """The layout of the first whole file: an empty window has the channels of its folder."""
+    for group in groups:
+        opened, _ = _probe_all([group], alone=False)
+        if opened:
+            return [opened[0][2].layout]
+    return []
+
+
 def _dataset(
-    opened: list[tuple[names.Name, str, layout.Header]], refused: list[str], drop: str | Iterable[str] | None
+    opened: list[tuple[names.Name, str, layout.Header]],
+    kinds: list[str],
+    refused: list[str],
+    drop: str | Iterable[str] | None,
 ) -> xr.Dataset:
     dropped = {drop} if isinstance(drop, str) else set(drop or ())
     sizes = np.array([header.rows for _, _, header in opened], dtype=np.int64)
     times = np.array([name.time for name, _, _ in opened], dtype="datetime64[ns]")
     ids = np.array([name.file_id for name, _, _ in opened], dtype=np.str_)
-    kinds = sorted({header.layout for _, _, header in opened})
     channels, dtype, left_out = _common(kinds)
     files = EvtFiles([path for _, path, _ in opened], [header for _, _, header in opened])
     variables: dict[str, Any] = {

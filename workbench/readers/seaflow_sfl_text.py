@@ -37,6 +37,7 @@ _ABSENT = frozenset({"", "NA", "na", "NaN", "nan", "NAN", "N/A", "null", "NULL"}
 #: What SDS files write for an unknown position.
 _NOWHERE = -999999.0
 _GGA = {"latitude": re.compile(r"-?\d{4}(\.\d*)?"), "longitude": re.compile(r"-?\d{5}(\.\d*)?")}
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 _UTC = frozenset({"", "Z", "+00:00", "-00:00"})
 _NAT = np.datetime64("NaT", "ns")
 _SDS_DURATION = 180.0
@@ -198,7 +199,7 @@ def _times(columns: dict[str, Sequence[str]]) -> npt.NDArray[np.datetime64]:
 
 def _dates(cells: Sequence[str]) -> npt.NDArray[np.datetime64]:
     try:
-        if all(len(cell) >= 19 and cell[10] == "T" and cell[19:] in _UTC for cell in cells):
+        if all(_STAMP.match(cell) and cell[19:] in _UTC for cell in cells):
             return np.array([cell[:19] for cell in cells], dtype="datetime64[ns]")
     except ValueError:
         pass

@@ -1,0 +1,5 @@
+"""For those who write a reader, product or view: conformance suites to subclass, strategies, broken bytes."""
+
+import pytest
+
+pytest.register_assert_rewrite(f"{__name__}.readers", f"{__name__}.damage", f"{__name__}.suite")
