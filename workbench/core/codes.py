@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from workbench.core.errors import WorkbenchError
+
 DECADES = 3.5
 SIZE = 2**16
 #: Attributes of a variable that holds log codes or log values.
@@ -52,28 +54,43 @@ def linear(ds: xr.Dataset) -> xr.Dataset:
     return out
 
 
+def to_codes(values: npt.ArrayLike) -> npt.NDArray[np.uint16]:
+    """Linear values to the nearest log codes, held within 0..65535.
+
+    Source of the formula: seaflowpy (``round(log10(lin) / 3.5 * 2**16)``).
+
+    Raises
+    ------
+    WorkbenchError
+        When a value is NaN: a code cannot say that something is missing.
+    """
+    rounded = np.round(to_log(values))
+    if np.isnan(rounded).any():
+        raise WorkbenchError("missing or negative values have no log code; drop those rows first")
+    return np.clip(rounded, 0, SIZE - 1).astype(np.uint16)
+
+
 def log_codes(ds: xr.Dataset) -> xr.Dataset:
-    """Convert every variable with ``scale="linear"`` back to rounded uint16 log codes: the inverse of `linear`.
+    """The inverse of `linear` for variables with ``scale="linear"``: uint16 log codes, lazily when they are lazy.
 
     Parameters
     ----------
     ds : xarray.Dataset
-        Variables with ``scale="linear"`` are converted; others are kept as they are.
 
     Returns
     -------
     xarray.Dataset
         The same variables; the converted ones are uint16 with attrs ``scale="log"``, ``decades=3.5``.
 
-    Notes
-    -----
-    Source of the formula: seaflowpy (``round(log10(lin) / 3.5 * 2**16)``), held within 0..65535.
+    Raises
+    ------
+    WorkbenchError
+        When a value is NaN or negative.
     """
     out = ds.copy()
     for name, array in ds.data_vars.items():
         if array.attrs.get("scale") != "linear":
             continue
-        codes = np.clip(np.round(np.log10(array) / DECADES * SIZE), 0, SIZE - 1)
-        out[name] = codes.astype(np.uint16)
+        out[name] = xr.apply_ufunc(to_codes, array, dask="parallelized", output_dtypes=[np.uint16])
         out[name].attrs = {**{k: v for k, v in array.attrs.items() if k != "scale"}, **LOG}
     return out

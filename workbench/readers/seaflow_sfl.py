@@ -197,7 +197,7 @@ def write_sfl(
     ValueError
         When ``file_id`` or ``time`` is missing or lengths differ.
     """
-    if not {"file_id", "time"} <= {str(name) for name in columns}:
+    if "file_id" not in columns or "time" not in columns:
         raise ValueError("an SFL needs file_id and time")
     times = np.atleast_1d(np.asarray(columns["time"], dtype="datetime64[s]"))
     cells = [_cells(columns, name, times) for name in CURATED.values()]

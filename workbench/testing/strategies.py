@@ -50,7 +50,11 @@ def windows(draw: Callable[..., Any], times: Sequence[np.datetime64] | npt.NDArr
     return Window(draw(st.sampled_from(near)), draw(st.sampled_from(near)))
 
 
-_cell = st.one_of(st.just(float("nan")), st.floats(-1e6, 1e6, allow_nan=False).map(lambda x: round(x, 6)))
+def _cell(low: float, high: float) -> st.SearchStrategy[float]:
+    return st.one_of(st.just(float("nan")), st.floats(low, high).map(lambda x: round(x, 6)))
+
+
+_LIMITS = {"latitude": (-90.0, 90.0), "longitude": (-180.0, 360.0)}
 
 
 @st.composite
@@ -64,5 +68,6 @@ def sfl_columns(draw: Callable[..., Any], max_rows: int = 12) -> dict[str, Any]:
     out: dict[str, Any] = {"time": times, "file_id": [file_name(t) for t in times]}
     for name in CURATED.values():
         if name not in out:
-            out[name] = np.array(draw(st.lists(_cell, min_size=len(times), max_size=len(times))))
+            cell = _cell(*_LIMITS.get(name, (-9e5, 9e5)))
+            out[name] = np.array(draw(st.lists(cell, min_size=len(times), max_size=len(times))))
     return out
