@@ -120,7 +120,7 @@ class ParticleSource:
             raise self.broken
         seen = dict(cursor or {})
         new = sorted((n for n in self.held if seen.get(n) != self.marks[n]), key=lambda n: self.times[n])
-        replaced = [n for n in new if n in seen]
+        replaced = [f"/data/{n}" for n in new if n in seen]
         sizes = [len(self.held[n][self.channels[0]]) for n in new]
         data: dict[str, Any] = {"file_id": ("file", new), "row_size": ("file", np.array(sizes, np.int64))}
         data |= {c: ("particle", np.zeros(sum(sizes), np.uint16)) for c in self.channels}

@@ -37,6 +37,8 @@ SECOND = np.timedelta64(1_000_000_000, "ns")
 PATIENCE = 3
 #: ... but never sooner than this many seconds of the wall clock (a poll and a picture take time, too).
 LEAST = 5.0
+#: Broken files told, the newest ones.
+REFUSED = 50
 
 
 def open_feed(source: Source, within: Window = ALWAYS) -> Feed:
@@ -74,6 +76,7 @@ class Feed(ABC):
         self.revision = 0
         self.arrived: np.datetime64 = np.datetime64("NaT", "ns")
         self.fault: str | None = None
+        self.more = False  #: the source has more to give at once; poll again
         self.detail = 0  #: grows when something finer than before can be given without new rows
         self.told: Callable[[], object] | None = None  #: called when `detail` grows
         self._cursor: Any = None
@@ -185,18 +188,20 @@ class Feed(ABC):
         except BaseException:
             self._cursor = cursor  # nothing was taken
             raise
-        size = max(new.sizes.values(), default=0)
+        came = bool(any(new.sizes.values()) or new.attrs.get("replaces"))
         if cursor is None:
             self._restart(new)
-        elif size and not self._take(new):
+            self.refused = ()
+        elif came and not self._take(new):
             new, after = self.source.changed(None)
             self._restart(new)
-        self._cursor = after
+            self.refused = ()
+        self._cursor, self.more = after, bool(new.attrs.get("more"))
         lines = [line for line in str(new.attrs.get("refused", "")).splitlines() if line not in self.refused]
-        self.refused = (*self.refused, *lines)[-50:]
-        if size:
+        self.refused = (*self.refused, *lines)[-REFUSED:]
+        if came:
             self.arrived = clock.now()
-        return bool(size or lines)
+        return came or bool(lines)
 
 
 def _least() -> np.timedelta64:

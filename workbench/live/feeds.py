@@ -114,11 +114,15 @@ class Feeds(Mapping[str, Feed]):
         return patience is not None and (age is None or bool(age > patience))
 
     def poll(self) -> bool:
-        """Poll every feed once, here and now, and tell the subscribers. True when something changed."""
-        changed = [feed.poll() for feed in self._feeds.values()]
-        if any(changed):
+        """Poll every feed, here and now, and tell the subscribers. True when something changed."""
+        changed = False
+        for feed in self._feeds.values():
+            changed |= feed.poll()
+            while feed.more:
+                changed |= feed.poll()
+        if changed:
             self._tell()
-        return any(changed)
+        return changed
 
     def start(self) -> Feeds:
         """Poll in the background until `stop`."""
@@ -179,8 +183,8 @@ class Feeds(Mapping[str, Feed]):
             if feed.poll():
                 self._changed.set()
             took = time.monotonic() - start
-            wait = FAILING if feed.fault else min(max(FAST, 5 * took), SLOW)
-            self._stopped.wait(wait)
+            if not feed.more:
+                self._stopped.wait(FAILING if feed.fault else min(max(FAST, 5 * took), SLOW))
 
     def _beat(self) -> None:
         while not self._stopped.is_set():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -69,27 +69,28 @@ class FileTable:
             state.update(np.ascontiguousarray(values[part]).tobytes())
         return state.hexdigest()
 
-    def merged(self, times: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64], names: Sequence[str],
-               paths: Sequence[str]) -> FileTable:  # fmt: skip
-        """With these files too; those that stand here already are taken as rewritten."""
-        again = {path: i for i, path in enumerate(self.paths)} if len(self) else {}
-        stay = np.ones(len(self), bool)
-        versions = np.zeros(len(paths), np.int64)
-        for i, path in enumerate(paths):
-            if path in again:
-                stay[again[path]] = False
-                versions[i] = self.versions[again[path]] + 1
-        all_times = np.concatenate([self.times[stay], times])
-        order = np.argsort(all_times, kind="stable")
-        all_names = [*(n for n, s in zip(self.names, stay, strict=True) if s), *names]
-        all_paths = [*(p for p, s in zip(self.paths, stay, strict=True) if s), *paths]
-        return FileTable(
-            all_times[order],
-            np.concatenate([self.sizes[stay], sizes])[order],
-            np.concatenate([self.versions[stay], versions])[order],
-            tuple(all_names[i] for i in order),
-            tuple(all_paths[i] for i in order),
+    def without(self, paths: Collection[str]) -> FileTable:
+        """The same without the files at these paths."""
+        if not paths:
+            return self
+        stay = np.array([path not in paths for path in self.paths], bool)
+        return self._chosen(np.flatnonzero(stay))
+
+    def with_files(self, more: FileTable) -> FileTable:
+        """With the files of `more`; those at the same paths give way."""
+        old = self.without(set(more.paths))
+        both = FileTable(
+            np.concatenate([old.times, more.times]),
+            np.concatenate([old.sizes, more.sizes]),
+            np.concatenate([old.versions, more.versions]),
+            (*old.names, *more.names),
+            (*old.paths, *more.paths),
         )
+        return both._chosen(np.argsort(both.times, kind="stable"))
+
+    def _chosen(self, index: npt.NDArray[np.int64]) -> FileTable:
+        names, paths = (tuple(texts[i] for i in index.tolist()) for texts in (self.names, self.paths))
+        return FileTable(self.times[index], self.sizes[index], self.versions[index], names, paths)
 
 
 class ParticleFeed(Feed):
@@ -106,6 +107,7 @@ class ParticleFeed(Feed):
         self.table = FileTable()
         self._channels: tuple[str, ...] = ()
         self._columns = Columns(source, kept)
+        self._rewritten: dict[str, int] = {}
 
     @property
     def rows(self) -> int:
@@ -167,21 +169,30 @@ class ParticleFeed(Feed):
         return xr.Dataset(data, coords={"time": ("file", table.times.view("M8[ns]"))})
 
     def _restart(self, new: xr.Dataset) -> None:
-        self.table = self._with(FileTable(), new)
         self._columns.clear()
+        self._rewritten.clear()
+        self.table = FileTable().with_files(self._files(new))
 
     def _take(self, new: xr.Dataset) -> bool:
-        self.table = self._with(self.table, new)
+        gone = set(str(new.attrs.get("replaces") or "").splitlines())
+        for path in gone:
+            self._rewritten[path] = self._rewritten.get(path, 0) + 1
+        files = self._files(new)
+        self.table = self.table.without(gone).with_files(files)
+        well = set(files.paths)
+        self.refused = tuple(line for line in self.refused if line.split(": ", 1)[0] not in well)
         return True
 
-    def _with(self, table: FileTable, new: xr.Dataset) -> FileTable:
+    def _files(self, new: xr.Dataset) -> FileTable:
+        """The files of a dataset as a table."""
         if not new.sizes.get("file"):
-            return table
+            return FileTable()
         self._channels = tuple(str(name) for name, array in new.data_vars.items() if array.dims == ("particle",))
         times = new["time"].to_numpy().astype("datetime64[ns]").astype(np.int64)
-        names = [str(name) for name in new["file_id"].to_numpy()]
+        names = tuple(str(name) for name in new["file_id"].to_numpy())
         paths = _located(names, self.source.files(_around(times)))
-        return table.merged(times, new["row_size"].to_numpy().astype(np.int64), names, paths)
+        versions = np.array([self._rewritten.get(path, 0) for path in paths], np.int64)
+        return FileTable(times, new["row_size"].to_numpy().astype(np.int64), versions, names, tuple(paths))
 
 
 class Columns:

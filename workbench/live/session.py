@@ -74,7 +74,7 @@ class Session(param.Parameterized):
         self._last_following = TIME
         self._sources = [str(item.source) for item in feeds.cruise.board if item.view == "cytogram"]
         now = feeds.now()
-        super().__init__(  # type: ignore[no-untyped-call]
+        super().__init__(
             now=now, window=timespan.resolve(TIME, now, feeds.span), **_from_board(feeds)
         )  # fmt: skip
         self.param.watch(self._time_written, "time")

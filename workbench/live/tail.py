@@ -113,8 +113,9 @@ class Tail:
             values = values.astype(object)
         old = self._columns.get(name)
         if old is None and values is not None:
-            old = np.empty(len(self._time), values.dtype)
-            old[: self._stop] = _missing(values.dtype, name, self._stop)
+            before = _missing(values.dtype, name, self._stop)
+            old = np.empty(len(self._time), np.result_type(values, before) if len(before) else values.dtype)
+            old[: self._stop] = before
         assert old is not None
         if values is None:
             values = _missing(old.dtype, name, end - self._stop)
