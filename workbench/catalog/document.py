@@ -22,7 +22,8 @@ Place = tuple[str | int, ...]
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
-MAX_VALUES = 20_000
+MAX_VALUES = 10_000
+MAX_TEXT = 4_000
 
 _PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null")}
 _TIME = "tag:yaml.org,2002:timestamp"
@@ -112,6 +113,8 @@ def _compose(text: str) -> yaml.Node | None:
             documents += isinstance(event, yaml.DocumentStartEvent)
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 raise _MistakeError("anchors (&name) and aliases (*name) are not used in catalogs; write it out", line)
+            if len(getattr(event, "value", "")) > MAX_TEXT:
+                raise _MistakeError(f"a value of more than {MAX_TEXT} letters", line)
             if depth > MAX_DEPTH:
                 raise _MistakeError(f"nested more than {MAX_DEPTH} deep", line)
             if count > MAX_VALUES:

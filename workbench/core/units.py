@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 @lru_cache(maxsize=1)
 def registry() -> pint.UnitRegistry[Any]:
     """The CF-aware unit registry (loaded on first use: 0.3 s)."""
-    from cf_xarray.units import units
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of matplotlib, which is not needed
+        from cf_xarray.units import units
 
     registered: pint.UnitRegistry[Any] = units
     return registered
