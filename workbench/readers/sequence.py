@@ -42,16 +42,25 @@ class EndToEnd(BackendArray):
         self.shape = (int(self.ends[-1]) if len(self.ends) else 0,)
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
-        support = indexing.IndexingSupport.BASIC
-        return indexing.explicit_indexing_adapter(key, self.shape, support, self._read)
+        # Not through xarray's adapter: it reads all rows between the first and the last of a list, and fails on
+        # empty slices that step back (xarray 2026.9).
+        (wanted,) = key.tuple
+        if isinstance(wanted, slice):
+            start, stop, step = wanted.indices(self.shape[0])
+            return self._rows(start, stop) if step == 1 else self._picked(np.arange(start, stop, step))
+        rows = np.asarray(wanted)
+        return self._picked(rows.ravel()).reshape(rows.shape)[()]
 
-    def _read(self, key: tuple[int | slice, ...]) -> Any:
-        (wanted,) = key
-        if not isinstance(wanted, slice):
-            row = int(wanted) % self.shape[0]
-            return self._rows(row, row + 1)[0]
-        start, stop, step = wanted.indices(self.shape[0])
-        return self._rows(start, stop)[::step] if step > 0 else self._rows(stop + 1, start + 1)[::-1][::-step]
+    def _picked(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        """Single rows, file by file; negative ones count from the end."""
+        rows = np.where(rows < 0, rows + self.shape[0], rows)
+        out = np.empty(rows.shape, dtype=self.dtype)
+        indices = np.searchsorted(self.ends, rows, side="right")
+        for index in np.unique(indices).tolist():
+            here = indices == index
+            begin = int(self.ends[index - 1]) if index else 0
+            out[here] = self.files.read(index, self.name)[rows[here] - begin]
+        return out
 
     def _rows(self, start: int, stop: int) -> npt.NDArray[Any]:
         out = np.empty(max(stop - start, 0), dtype=self.dtype)

@@ -21,8 +21,8 @@ class ReaderSuite:
 
     Attributes
     ----------
-    engine : str
-        The name registered in the group ``xarray.backends``.
+    engine : str or type
+        The name registered in the group ``xarray.backends``, or a reader class that is not registered yet.
     options : dict
         Options to open with.
     dtypes : mapping of str to str
@@ -37,7 +37,7 @@ class ReaderSuite:
         Bytes of memory that opening and loading a damaged file may take beyond 64 times its size.
     """
 
-    engine: ClassVar[str]
+    engine: ClassVar[str | type[Reader]]
     options: ClassVar[Mapping[str, Any]] = {}
     dtypes: ClassVar[Mapping[str, str]] = {}
     lazy: ClassVar[bool] = True
@@ -65,7 +65,7 @@ class ReaderSuite:
 
     @property
     def reader(self) -> Reader:
-        cls: Any = plugins.find("xarray.backends", self.engine)
+        cls: Any = plugins.find("xarray.backends", self.engine) if isinstance(self.engine, str) else self.engine
         made: Reader = cls()
         return made
 
