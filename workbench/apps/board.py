@@ -1,0 +1,205 @@
+"""The live board of one cruise: feeds, routes and pages in one process."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+
+from workbench.apps import routes
+from workbench.apps.desk import Desk
+from workbench.catalog.cruise import Cruise, open_cruise
+from workbench.core.codes import SIZE
+from workbench.core.viewport import Viewport
+from workbench.core.window import Window
+from workbench.live.access import Access, read_tokens
+from workbench.live.feeds import Feeds
+from workbench.live.gallery import Gallery
+from workbench.live.session import Session
+from workbench.raster.count import count_codes
+from workbench.raster.levels import levels
+from workbench.record.state import State
+
+log = logging.getLogger(__name__)
+
+#: Seconds to wait for the first rows before the board says that it is there.
+PATIENCE = 5.0
+
+
+def serve(
+    catalog: str | os.PathLike[str], *, data: str | os.PathLike[str] | None = None,
+    record: str | os.PathLike[str] | None = None, host: str = "127.0.0.1", port: int = 5006,
+    allow_origin: Sequence[str] = (), tokens: str | os.PathLike[str] | None = None,
+    ready: Callable[[str], None] | None = None,
+) -> int:  # fmt: skip
+    """Serve the board until interrupted.
+
+    Parameters
+    ----------
+    catalog : path-like
+    data : path-like, optional
+        Root of the data.
+    record : path-like, optional
+        The cruise folder.
+    host, port
+        Where to listen; port 0 takes a free one.
+    allow_origin : sequence of str
+        Further ``HOST[:PORT]`` under which pages are opened.
+    tokens : path-like, optional
+        File of those who may write.
+    ready : callable
+        Called, in a thread, with the address once the first page is made; prints it unless told.
+
+    Returns
+    -------
+    int
+        0 after a clean end, 1 when it could not start.
+    """
+    quiet()
+    cruise = open_cruise(catalog, data=data, record=record)
+    access = Access(host, tuple(allow_origin), read_tokens(tokens) if tokens else None)
+    with ExitStack() as stack:
+        desk = _open_desk(cruise, access, stack)
+        try:
+            server = _listen(desk, host, port or _free_port(host), allow_origin)
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            reason = "is in use by another program" if taken else f"cannot be used ({error.strerror or error})"
+            advice = f"Choose another one: --port {port + 1 if port < 65535 else 5007}, or --port 0 for any."
+            print(f"workbench: port {port} of {host} {reason}. {advice}", file=sys.stderr)
+            return 1
+        stack.callback(server.stop)
+        _stop_on_signals(server)
+        address = f"http://{_shown(host)}:{server.port}"
+        threading.Thread(target=_warm_up, args=(desk, server, address, ready or announce), name="warm-up", daemon=True).start()
+        server.start()
+        server.io_loop.start()
+    return 0
+
+
+def announce(address: str) -> None:
+    """Say where the board is."""
+    print(address, flush=True)
+
+
+def quiet() -> None:
+    """Keep tabs that were closed in the middle of an update out of the log."""
+
+    def wanted(record: logging.LogRecord) -> bool:
+        kind = record.exc_info[0] if record.exc_info else None
+        text = f"{getattr(kind, '__name__', '')} {record.getMessage()}"
+        return not any(name in text for name in ("WebSocketClosedError", "StreamClosedError"))
+
+    for name in ("tornado.application", "tornado.general", "bokeh.server.protocol_handler", "bokeh.util.tornado", "asyncio"):
+        logging.getLogger(name).addFilter(wanted)
+    logging.getLogger("bokeh.server.util").setLevel(logging.ERROR)  # host patterns are ours, and meant
+
+
+def _open_desk(cruise: Cruise, access: Access, stack: ExitStack) -> Desk:
+    """Start what the pages and routes of this process need; `stack` ends it."""
+    feeds = Feeds(cruise).start()
+    stack.callback(feeds.stop)
+    gallery = Gallery(feeds)
+    stack.callback(gallery.close)
+    desk = routes.install(cruise.id, feeds, gallery, access, State(cruise.folder))
+    stack.callback(routes.remove, cruise.id)
+    return desk
+
+
+def _free_port(host: str) -> int:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _listen(desk: Desk, host: str, port: int, allow_origin: Sequence[str]) -> Any:
+    import panel as pn
+
+    return pn.io.server.get_server(
+        {"/": lambda: page_for(desk)}, port=port, address=host, websocket_origin=_origins(desk.access, port, allow_origin),
+        title={"/": f"{desk.cruise} · board"}, extra_patterns=list(routes.ROUTES), websocket_compression_level=6,
+        keep_alive_milliseconds=20_000, unused_session_lifetime_milliseconds=20_000, check_unused_sessions_milliseconds=10_000,
+        session_token_expiration=86_400, xsrf_cookies=False, admin=False, location=False, index=None,
+    )  # fmt: skip
+
+
+def page_for(desk: Desk) -> Any:
+    """The page of one tab, tied to its document; closing the tab leaves nothing behind."""
+    import panel as pn
+
+    from workbench.views.page import page
+
+    document, request = pn.state.curdoc, pn.state.headers or {}
+    host = request.get("Host", "localhost")
+    if not desk.access.knows(host):
+        return pn.pane.Str(f"This board does not know the name '{host}'. Start it with --allow-origin.")
+
+    def hop(call: Callable[[], None]) -> None:
+        document.add_next_tick_callback(call)
+
+    session = Session(desk.feeds, schedule=hop, query=_query())
+    if "time" not in (pn.state.session_args or {}) and _short(desk.feeds.span):
+        session.time = "all"
+    pn.state.on_session_destroyed(lambda _: session.close())
+    return page(session, read_only=desk.access.read_only)
+
+
+def _short(span: Window | None) -> bool:
+    return span is not None and span.stop - span.start < np.timedelta64(1, "D")
+
+
+def _query() -> str:
+    import panel as pn
+
+    given = pn.state.session_args or {}
+    return urlencode([(key, value.decode("utf-8", "replace")) for key, values in given.items() for value in values])
+
+
+def _shown(host: str) -> str:
+    return "localhost" if host in ("", "0.0.0.0", "::", "127.0.0.1", "::1") else host
+
+
+def _origins(access: Access, port: int, allow_origin: Sequence[str]) -> list[str]:
+    """Names under which pages may be opened: ours, and numeric addresses where the board is served beyond localhost."""
+    names = ["localhost", "127.0.0.1", access.host]
+    if not access.local:
+        names += [socket.gethostname(), socket.getfqdn(), f"{socket.gethostname().split('.')[0]}.local", "*.*.*.*"]
+    ports = [f"{name}:{port}" for name in dict.fromkeys(names) if name and name not in ("0.0.0.0", "::")]
+    given = [origin.split("://", 1)[-1].rstrip("/") for origin in allow_origin]
+    return [*ports, *given, *(f"{origin}:{port}" for origin in given if ":" not in origin)]
+
+
+def _stop_on_signals(server: Any) -> None:
+    def stop(*_: object) -> None:
+        server.io_loop.add_callback_from_signal(server.io_loop.stop)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+
+
+def _warm_up(desk: Desk, server: Any, address: str, ready: Callable[[str], None]) -> None:
+    """Compile the kernels and make one page before anybody waits for one, then say where the board is."""
+    import urllib.request
+
+    try:
+        levels(count_codes(np.zeros(2, np.uint16), np.zeros(2, np.uint16), Viewport(0, SIZE, 0, SIZE, 16, 16)))
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until and not all(feed.revision or feed.fault for feed in desk.feeds.values()):
+            time.sleep(0.05)
+        local = f"http://127.0.0.1:{server.port}/" if desk.access.host in ("", "0.0.0.0", "127.0.0.1") else f"{address}/"
+        with urllib.request.urlopen(local, timeout=60) as answer:
+            answer.read()
+    except Exception:
+        log.exception("warming up")
+    ready(address)

@@ -1,0 +1,1 @@
+"""One picture a file, drawn purely, bound to what a person is looking at."""

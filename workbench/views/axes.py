@@ -1,0 +1,111 @@
+"""Tick marks people can read: decades as 1, 10, 100, 1000, degrees as 157°W, time as UTC."""
+
+from __future__ import annotations
+
+from bokeh.models import Axis, BasicTicker, CustomJSTicker, CustomJSTickFormatter, DatetimeTickFormatter
+
+from workbench.core.codes import DECADES, SIZE
+
+_PER_DECADE = SIZE / DECADES
+
+# Ticks for an axis whose data are log codes. `per` codes make one decade. A decade or more in view: powers of ten;
+# less: 1-2-5 steps, or evenly spaced linear values when one is very close.
+_MAJOR = """
+const per = %r
+const lo = cb_data.range.start / per, hi = cb_data.range.end / per
+const out = []
+if (hi - lo > 0.9) {
+  for (let k = Math.ceil(lo - 1e-9); k <= hi + 1e-9; k++) out.push(k * per)
+} else {
+  const a = 10 ** lo, b = 10 ** hi, raw = (b - a) / 4, p = 10 ** Math.floor(Math.log10(raw)), m = raw / p
+  const step = (m < 1.5 ? 1 : m < 3.5 ? 2 : m < 7.5 ? 5 : 10) * p
+  for (let v = Math.ceil(a / step) * step; v <= b; v += step) if (v > 0) out.push(Math.log10(v) * per)
+}
+return out
+"""
+_MINOR = """
+const per = %r
+const lo = cb_data.range.start / per, hi = cb_data.range.end / per
+const out = []
+if (hi - lo > 0.9 && hi - lo < 8) {
+  for (let k = Math.floor(lo); k <= hi; k++)
+    for (let m = 2; m < 10; m++) { const v = k + Math.log10(m); if (v >= lo && v <= hi) out.push(v * per) }
+}
+return out
+"""
+_DECADE_LABEL = """
+const v = 10 ** (tick / %r)
+if (v >= 10000 || v < 0.01) { const k = Math.round(Math.log10(v)); return "10" + String(k).replace(/[-0-9]/g, c => c == "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[+c]) }
+return String(Number(v.toPrecision(4)))
+"""
+_DEGREES = """
+const folded = %s
+const step = ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) : 1
+const digits = Math.max(0, Math.min(5, Math.ceil(-Math.log10(step) - 1e-6)))
+const size = Math.abs(folded).toFixed(digits)
+if (Number(size) === 0) return "0°"
+%s
+return size + "°" + (folded < 0 ? "%s" : "%s")
+"""
+
+
+def decades(axis: Axis, *, per_decade: float = _PER_DECADE) -> None:
+    """Tick an axis of log codes at 1, 10, 100, 1000 (and at 1-2-5 steps when looking closely)."""
+    axis.ticker = CustomJSTicker(major_code=_MAJOR % per_decade, minor_code=_MINOR % per_decade)
+    axis.formatter = CustomJSTickFormatter(code=_DECADE_LABEL % per_decade)
+
+
+#: A number with thin spaces between thousands and a real minus.
+NUMBER = r"""
+const text = Math.abs(tick) < 1e-12 ? "0" : Math.abs(tick) >= 1e7 ? tick.toExponential(1) : String(Number(tick.toPrecision(6)))
+const [whole, part] = text.split(".")
+return (whole.replace(/\B(?=(\d{3})+(?!\d))/g, "\u2009") + (part ? "." + part : "")).replace("-", "\u2212")
+"""
+
+
+_FEW = """
+const lo = Math.min(cb_data.range.start, cb_data.range.end), hi = Math.max(cb_data.range.start, cb_data.range.end)
+const raw = (hi - lo) / 2.2, p = 10 ** Math.floor(Math.log10(raw)), m = raw / p
+const step = (m <= 1 ? 1 : m <= 2 ? 2 : m <= 2.5 ? 2.5 : m <= 5 ? 5 : 10) * p
+const out = []
+for (let k = Math.ceil(lo / step); k * step <= hi && out.length < 4; k++) out.push(k * step)
+return out
+"""
+
+
+def few(axis: Axis) -> None:
+    """Two or three round numbers: for a panel as low as a hand's breadth."""
+    axis.ticker = CustomJSTicker(major_code=_FEW, minor_code="return []")
+    axis.formatter = CustomJSTickFormatter(code=NUMBER)
+
+
+def plain(axis: Axis) -> None:
+    """Evenly spaced numbers."""
+    axis.ticker = BasicTicker(desired_num_ticks=5, num_minor_ticks=0)
+    axis.formatter = CustomJSTickFormatter(code=NUMBER)
+
+
+def longitudes(axis: Axis) -> None:
+    """Label continuous degrees (181 is 179°W) with E and W; 180° has no side."""
+    fold = "((tick + 180) % 360 + 360) % 360 - 180"
+    axis.formatter = CustomJSTickFormatter(
+        code=_DEGREES % (fold, 'if (Number(size) === 180) return "180°"', "W", "E")
+    )
+
+
+def latitudes(axis: Axis) -> None:
+    """Label degrees with N and S."""
+    axis.formatter = CustomJSTickFormatter(code=_DEGREES % ("tick", "", "S", "N"))
+
+
+def utc(axis: Axis) -> None:
+    """Label a datetime axis in UTC: time of day small, the date where it changes."""
+    axis.formatter = DatetimeTickFormatter(
+        microseconds="%H:%M:%S.%3N", milliseconds="%H:%M:%S.%3N", seconds="%H:%M:%S", minsec="%H:%M:%S",
+        minutes="%H:%M", hourmin="%H:%M", hours="%H:%M", days="%d %b", months="%b %Y", years="%Y",
+        context=DatetimeTickFormatter(
+            microseconds="%d %b %Y", milliseconds="%d %b %Y", seconds="%d %b %Y", minsec="%d %b %Y",
+            minutes="%d %b %Y", hourmin="%d %b %Y", hours="%d %b %Y", days="%Y", months="", years="",
+        ),
+        context_which="start", hide_repeats=False,
+    )  # fmt: skip

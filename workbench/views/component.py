@@ -1,0 +1,51 @@
+"""What our few JavaScript components share: the theme, the clock, the ticking ages."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import param
+from panel.custom import JSComponent
+
+from workbench.views.paint import ROLES
+
+_HERE = Path(__file__).parent
+
+
+@lru_cache
+def script(*names: str) -> str:
+    """The text of an ES module: the colour roles, ``theme.js``, then the named files."""
+    parts = [f"const ROLES = {json.dumps(ROLES)}\n"]
+    parts += [(_HERE / name).read_text(encoding="utf-8") for name in ("theme.js", *names)]
+    return "\n".join(parts)
+
+
+@lru_cache
+def style(name: str) -> str:
+    """The text of a style sheet beside this file."""
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+class Words(JSComponent):
+    """A piece of HTML made by Python, set again only when it changed; ages inside it tick in the browser.
+
+    ``data-since="MS"`` marks an age (Unix milliseconds), ``data-clock`` the cruise's clock, ``data-watch`` the
+    element that gets the class ``old`` once the age inside it passes ``data-stale`` milliseconds.
+    """
+
+    html = param.String(default="", doc="Trusted HTML: whoever makes it escapes what came from files.")
+    clock = param.Dict(default={"now": 0, "warp": 1.0}, doc="Cruise time (Unix ms) at the moment it is told, and warp.")
+
+    _esm: ClassVar[str] = script("words.js")
+    _stylesheets: ClassVar[list[str]] = [style("words.css")]
+
+    def __init__(self, html: str = "", **params: Any) -> None:
+        super().__init__(html=html, **params)
+
+    def say(self, html: str) -> None:
+        """Show `html`; equal text sends nothing."""
+        if html != self.html:
+            self.html = html

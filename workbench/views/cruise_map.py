@@ -1,0 +1,240 @@
+"""The cruise map: where we were, coloured by what we measured, and where we are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import panel as pn
+import xarray as xr
+from bokeh.models import (
+    BasicTicker,
+    BoxZoomTool,
+    ColorBar,
+    ColumnDataSource,
+    HoverTool,
+    LinearColorMapper,
+    PanTool,
+    Range1d,
+    WheelZoomTool,
+)
+from bokeh.plotting import figure
+
+from workbench.core.viewport import Viewport
+from workbench.core.window import ALWAYS, Window
+from workbench.live.feed import Feed
+from workbench.raster.coastline import middle, rings
+from workbench.views import axes, say
+from workbench.views.choose import Choose
+from workbench.views.paint import FONT, TRACK, Theme, dress, paint
+from workbench.views.renew import renew
+from workbench.views.stages import MapStage
+from workbench.views.track import Floats, Voyage, along, bounds, columns
+from workbench.views.view import View, once, split
+
+Ring = npt.NDArray[np.float64]
+#: Points of a track on the map; more than a screen can tell apart.
+POINTS = 4000
+#: Degrees around the cruise that get the fine coast.
+_NEAR = 6.0
+
+
+def limits(value: Floats) -> tuple[float, float]:
+    """Ends of the colour bar: the 1st and 99th percentile, rounded outward to three digits."""
+    good = value[np.isfinite(value)]
+    if good.size == 0:
+        return 0.0, 1.0
+    low, high = (float(v) for v in np.percentile(good, (1, 99)))
+    step = 10.0 ** np.floor(np.log10(max(high - low, abs(high) * 1e-3, 1e-9))) / 10
+    return float(np.floor(low / step) * step), float(np.ceil(high / step + 1e-9) * step)
+
+
+def land_columns(outlines: Sequence[Ring]) -> dict[str, list[list[list[Floats]]]]:
+    """Columns xs, ys for a multi_polygons glyph: one polygon a ring."""
+    return {"xs": [[[ring[:, 0]]] for ring in outlines], "ys": [[[ring[:, 1]]] for ring in outlines]}
+
+
+def draw(
+    voyage: Voyage, *, land: Sequence[Ring] = (), fine: Sequence[Ring] = (), lon0: float | None = None,
+    label: str = "", theme: Theme = "light",
+) -> figure:  # fmt: skip
+    """The map as a Bokeh figure. Pure.
+
+    Parameters
+    ----------
+    voyage : Voyage
+    land, fine : sequence of numpy.ndarray, shape (n, 2)
+        Coarse and fine land outlines, continuous longitudes around `lon0`; the browser shows one of them.
+    lon0 : float, optional
+        Middle meridian; that of the track unless told.
+    label : str
+        What the colour means, with its unit.
+    theme : {"light", "dark"}
+
+    Returns
+    -------
+    bokeh.plotting.figure
+        Data sources named ``whole``, ``track``, ``newest``, ``land``, ``fine``.
+    """
+    centre = middle(voyage.whole["longitude"].values) if lon0 is None else lon0
+    west, south, east, north = bounds(voyage.whole, centre)
+    plot = figure(
+        x_range=Range1d(west, east, bounds=(centre - 270, centre + 270)), y_range=Range1d(south, north, bounds=(-95, 95)),
+        tools=[], sizing_mode="stretch_both", name="cruise_map",
+    )  # fmt: skip
+    wheel = WheelZoomTool(zoom_on_axis=False)
+    plot.add_tools(PanTool(), wheel, BoxZoomTool(match_aspect=True))
+    plot.toolbar.active_scroll = wheel
+    dress(plot, theme)
+    paint(plot, theme, background_fill_color="sea")
+    axes.longitudes(plot.xaxis[0])
+    axes.latitudes(plot.yaxis[0])
+    for axis in plot.axis:
+        axis.ticker = BasicTicker(desired_num_ticks=5, mantissas=[1, 2, 3, 5], num_minor_ticks=0)
+    plot.yaxis[0].major_label_orientation = 0.0
+
+    for name, outlines in (("land", land), ("fine", fine)):
+        shape = plot.multi_polygons(
+            "xs", "ys", source=ColumnDataSource(land_columns(outlines), name=name), name=name, line_width=1,
+            level="underlay", visible=name == "land",
+        )  # fmt: skip
+        paint(shape.glyph, theme, fill_color="land", line_color="land")
+
+    data = columns(voyage, centre)
+    sources = {name: ColumnDataSource(data[name], name=name) for name in data}
+    whole = plot.line("x", "y", source=sources["whole"], name="whole", line_width=1.5, line_join="round")
+    paint(whole.glyph, theme, line_color="whole")
+    low, high = limits(data["track"]["value"].astype(float))
+    mapper = LinearColorMapper(low=low, high=high, name="track")
+    paint(mapper, theme, palette={k: list(v) for k, v in TRACK.items()}, nan_color="accent")
+    casing = plot.segment(
+        "x0", "y0", "x1", "y1", source=sources["track"], line_width=7, line_cap="round", name="casing"
+    )
+    paint(casing.glyph, theme, line_color="casing")
+    track = plot.segment(
+        "x0", "y0", "x1", "y1", source=sources["track"], line_width=4, line_cap="round", name="track",
+        line_color={"field": "value", "transform": mapper},
+    )  # fmt: skip
+    ring = plot.scatter("x", "y", source=sources["newest"], size=17, line_width=2.5, fill_alpha=0.0, name="ring")
+    dot = plot.scatter("x", "y", source=sources["newest"], size=6, name="newest")
+    paint(ring.glyph, theme, line_color="ink")
+    paint(dot.glyph, theme, fill_color="ink", line_color="ink")
+    plot.add_tools(
+        HoverTool(
+            renderers=[track], line_policy="interp", attachment="horizontal",
+            tooltips=f"<div class='tip'>@time{{%F %H:%M}} UTC<br><b>@value{{0,0.00}}</b> {say.escape(label)}</div>"
+            if voyage.colour else "<div class='tip'>@time{%F %H:%M} UTC</div>",
+            formatters={"@time": "datetime"},
+        )
+    )  # fmt: skip
+    plot.add_layout(_bar(mapper, label, theme, visible=voyage.colour is not None), "right")
+    return plot
+
+
+def _bar(mapper: LinearColorMapper, label: str, theme: Theme, *, visible: bool) -> ColorBar:
+    bar = ColorBar(
+        color_mapper=mapper, width=10, padding=6, margin=0, title=label, visible=visible, bar_line_color=None,
+        ticker=BasicTicker(desired_num_ticks=5), major_tick_line_color=None, label_standoff=5, title_standoff=8,
+        title_text_font=FONT, title_text_font_style="normal", title_text_font_size="12px", major_label_text_font=FONT,
+        major_label_text_font_size="11.5px", scale_alpha=1.0, name="colour", border_line_color=None,
+    )  # fmt: skip
+    paint(bar, theme, title_text_color="ink", major_label_text_color="muted", background_fill_color="card")
+    return bar
+
+
+class CruiseMap(View):
+    """The track of the ship on a chart, coloured by a variable."""
+
+    options: ClassVar[Mapping[str, str]] = {
+        "colour": "SOURCE.VARIABLE that colours the track", "title": "head line of the card",
+    }  # fmt: skip
+    headline = "Cruise map"
+    kind = "map"
+    follows = ("revision", "colour")
+    tall = 460
+
+    def __init__(self, data: Any, source: str | None = None, *, colour: str | None = None, title: str | None = None) -> None:
+        super().__init__(data, source, title=title)
+        if colour is not None:
+            self.session.colour = colour
+
+    def draw(self, voyage: Voyage, viewport: Viewport | None = None, *, theme: Theme = "light") -> figure:
+        """The map of `voyage` with its coast. Pure."""
+        lon0 = middle(voyage.whole["longitude"].values)
+        west, south, east, north = bounds(voyage.whole, lon0)
+        near = (west - _NEAR, max(-90.0, south - _NEAR), east + _NEAR, min(90.0, north + _NEAR))
+        plot = draw(
+            voyage, land=rings(lon0 - 180, lon0 + 180, -90, 90, lon0, "110m"),
+            fine=rings(near[0], near[2], near[1], near[3], lon0, "50m"), lon0=lon0, theme=theme,
+            label=self.label_of(self.session.colour) if voyage.colour else "",
+        )  # fmt: skip
+        if viewport is not None:
+            plot.x_range.update(start=viewport.x0, end=viewport.x1)
+            plot.y_range.update(start=viewport.y0, end=viewport.y1)
+        self._lon0, self._near = lon0, near
+        return plot
+
+    def voyage(self) -> Voyage:
+        """What the session looks at now."""
+        feed, window = self.feed, self.session.window
+        whole = once(feed, "whole", lambda: feed.track(ALWAYS, POINTS))
+        track = once(feed, ("track", window), lambda: feed.track(window, POINTS, wait=False))
+        colour, newest = self.session.colour, None
+        if colour and track.sizes["time"]:
+            track = once(feed, ("coloured", window, colour, self.feeds.revision), lambda: self._coloured(track, window, colour))
+        good = np.flatnonzero(np.isfinite(whole["latitude"].values))
+        time = np.datetime64("NaT", "ns")
+        if good.size:
+            last = whole.isel(time=good[-1])
+            newest, time = (float(last["longitude"]), float(last["latitude"])), last["time"].values
+        return Voyage(whole, track, colour.partition(".")[2] if colour else None, newest, time)
+
+    def _coloured(self, track: xr.Dataset, window: Window, colour: str) -> xr.Dataset:
+        source, variable = split(colour)
+        other = self.feeds[source]
+        series = once(other, ("colour", variable, window), lambda: other.series(variable, window, POINTS, wait=False))
+        return track.assign({variable: ("time", along(track, series, variable))})
+
+    def _fits(self, feed: Feed) -> bool:
+        return "latitude" in feed.source.variables()
+
+    def _controls(self) -> list[Any]:
+        def chosen(value: list[str]) -> None:
+            self.session.colour = value[0]
+
+        self._choose = Choose(self._names(), [self.session.colour], chosen, label="colour", help="Colour of the track")
+        return [self._choose]
+
+    def _names(self) -> dict[str, str]:
+        return {"": "none", **{name: self.label_of(name) for name in self.feeds.names()}}
+
+    def _build(self) -> pn.viewable.Viewable:
+        voyage = self.voyage()
+        self.figure = self.draw(voyage)
+        self._sources = {s.name: s for s in self.figure.select({"type": ColumnDataSource}) if s.name}
+        self._mapper = self.figure.select_one({"type": LinearColorMapper})
+        self._bar = self.figure.select_one({"type": ColorBar})
+        self.stage = MapStage(
+            figure=pn.pane.Bokeh(self.figure, sizing_mode="stretch_both"), sizing_mode="stretch_both",
+            bounds=list(bounds(voyage.whole, self._lon0)), selected=self._selected(voyage), fine=list(self._near),
+        )  # fmt: skip
+        return self.stage
+
+    def _selected(self, voyage: Voyage) -> list[float]:
+        return list(bounds(voyage.track, self._lon0)) if voyage.track.sizes["time"] else []
+
+    def _renew(self) -> None:
+        self._choose.show([self.session.colour], self._names())
+        voyage = self.voyage()
+        for name, new in columns(voyage, self._lon0).items():
+            renew(self._sources[name], new, key="time" if "time" in new else "x")
+        low, high = limits(np.asarray(self._sources["track"].data["value"], float))
+        if (low, high) != (self._mapper.low, self._mapper.high):
+            self._mapper.update(low=low, high=high)
+        shown = voyage.colour is not None
+        label = self.label_of(self.session.colour) if shown else ""
+        if (self._bar.title, self._bar.visible) != (label, shown):
+            self._bar.update(title=label, visible=shown)
+        self.stage.param.update(bounds=list(bounds(voyage.whole, self._lon0)), selected=self._selected(voyage))

@@ -1,0 +1,97 @@
+// The map: equal scales at the middle latitude, zoom to fit, fine coast when close, a scale bar, the place under the mouse.
+
+const RAD = Math.PI / 180, NM = 1 / 60
+const side = (v, pos, neg, width) => {
+  const all = Math.round(Math.abs(v) * 6000), d = Math.floor(all / 6000), m = (all - d * 6000) / 100
+  return `${String(d).padStart(width, "0")}°${m.toFixed(2).padStart(5, "0")}′${v < 0 ? neg : pos}`
+}
+const place = (lon, lat) => {
+  const e = ((lon + 180) % 360 + 360) % 360 - 180
+  return `${side(lat, "N", "S", 2)} ${side(e, "E", "W", 3)}`
+}
+
+export function render({model, view}) {
+  const {el, figure, stops, watch} = stageOf({model, view})
+  const mouse = make("div", "mouse"), bar = make("div", "scale")
+  const fits = make("div", "fits")
+  const all = make("button", null, "Whole cruise"), some = make("button", null, "Range")
+  all.title = "Zoom to the whole cruise"
+  some.title = "Zoom to the selected time range"
+  fits.append(all, some)
+  el.append(mouse, bar, fits)
+  const xr = figure.x_range, yr = figure.y_range
+  let auto = "cruise", moving = false
+
+  // Both scales equal at the middle latitude: widen one side of the wanted box to the frame's shape.
+  const fit = (box) => {
+    const w = figure.inner_width, h = figure.inner_height
+    if (!(w > 10 && h > 10) || !box) return
+    let [x0, y0, x1, y1] = box
+    const k = Math.cos(Math.min(80, Math.abs((y0 + y1) / 2)) * RAD)
+    const perX = (x1 - x0) * k / w, perY = (y1 - y0) / h, per = Math.max(perX, perY)
+    const cx = (x0 + x1) / 2, cy = (y0 + y1) / 2
+    const dx = per * w / k / 2, dy = per * h / 2
+    moving = true
+    setRange(xr, cx - dx, cx + dx)
+    setRange(yr, cy - dy, cy + dy)
+    moving = false
+    draw()
+  }
+  const wanted = () => (auto === "cruise" ? model.bounds : auto === "range" ? model.selected : null)
+  const refit = () => { mark(); if (auto) fit(wanted()); else draw() }
+  const mark = () => {
+    all.setAttribute("aria-pressed", auto === "cruise")
+    some.setAttribute("aria-pressed", auto === "range")
+  }
+  all.onclick = () => { auto = "cruise"; refit() }
+  some.onclick = () => { auto = "range"; refit() }
+
+  const land = figure.renderers.find((r) => r.name === "land"), fine = figure.renderers.find((r) => r.name === "fine")
+  const draw = () => {
+    const w = figure.inner_width
+    if (!(w > 10)) return
+    const plot = Bokeh.index.find_one_by_id?.(figure.id), frame = plot?.frame?.bbox
+    if (frame) {
+      el.style.setProperty("--left", `${frame.left}px`)
+      el.style.setProperty("--right", `${plot.bbox.width - frame.right}px`)
+      el.style.setProperty("--bottom", `${plot.bbox.height - frame.bottom}px`)
+    }
+    const cy = (yr.start + yr.end) / 2, k = Math.cos(Math.min(89, Math.abs(cy)) * RAD)
+    const nm = (xr.end - xr.start) * k / NM          // nautical miles across
+    const room = 110 / w * nm, p = 10 ** Math.floor(Math.log10(room))
+    const step = [5, 2, 1].map((m) => m * p).find((v) => v <= room) ?? p
+    bar.style.width = `${step / nm * w}px`
+    bar.textContent = `${Number(step.toPrecision(2))} nm · ${Number((step * 1.852).toPrecision(2))} km`
+    bar.hidden = !Number.isFinite(step)
+    const box = model.fine                            // [west, south, east, north] that the fine coast covers
+    const inside = box?.length === 4 && xr.start >= box[0] && xr.end <= box[2] && yr.start >= box[1] && yr.end <= box[3]
+    const close = Boolean(inside && fine)
+    if (land && land.visible === close) land.setv({visible: !close}, {sync: false})
+    if (fine && fine.visible !== close) fine.setv({visible: close}, {sync: false})
+  }
+  for (const range of [xr, yr]) {
+    for (const p of ["start", "end"]) watch(range.properties[p].change, () => { if (!moving) { auto = null; mark() } draw() })
+  }
+  for (const p of ["inner_width", "inner_height"]) watch(figure.properties[p].change, debounceFrame(refit))
+  model.on(["bounds", "selected"], refit)
+  model.on("fine", draw)
+
+  el.addEventListener("mousemove", (event) => {
+    const plot = Bokeh.index.find_one_by_id?.(figure.id)
+    const frame = plot?.frame
+    if (!frame) return
+    const box = plot.el.getBoundingClientRect()
+    const x = event.clientX - box.left, y = event.clientY - box.top
+    const inside = frame.bbox.contains(x, y)
+    mouse.textContent = inside ? place(frame.x_scale.invert(x), frame.y_scale.invert(y)) : ""
+  })
+  el.addEventListener("mouseleave", () => { mouse.textContent = "" })
+  mark()
+  model.on("after_layout", refit)
+  return el
+}
+
+function debounceFrame(call) {
+  let asked = false
+  return () => { if (!asked) { asked = true; requestAnimationFrame(() => { asked = false; call() }) } }
+}

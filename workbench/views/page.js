@@ -1,0 +1,41 @@
+// What belongs to the tab: the URL, the theme a person chose, what the server has to say.
+export function render({model, view}) {
+  const el = make("div", "tab")
+  const page = pageOf(view.model.document)
+  const KEY = "workbench-theme"
+  const read = () => { try { return localStorage.getItem(KEY) } catch { return null } }
+  const keep = (v) => { try { localStorage.setItem(KEY, v) } catch { /* a private window */ } }
+  const system = matchMedia("(prefers-color-scheme: dark)")
+  const given = new URLSearchParams(location.search).get("theme")
+  let chosen = given === "dark" || given === "light" ? given : null
+  if (page) {
+    const want = (chosen ?? read() ?? (system.matches ? "dark" : "light")) === "dark"
+    if (page.data.dark_theme !== want) page.data.dark_theme = want
+  }
+  const unwatch = watchTheme(view.model.document, () => {})
+
+  // A choice of a moment replaces the last one in the history; a new one can be undone with the browser's Back.
+  let last = 0
+  const write = (query, force) => {
+    const url = new URL(location.href), params = new URLSearchParams(query)
+    if (chosen) params.set("theme", chosen)
+    url.search = params.toString().replace(/%2C/g, ",").replace(/%3A/g, ":")
+    if (url.href === location.href) return
+    const now = Date.now()
+    if (!force && last && now - last > 1500) history.pushState({}, "", url)
+    else history.replaceState({}, "", url)
+    last = now
+  }
+  model.on("query", () => write(model.query))
+  const back = () => { model.asked = {query: location.search, n: Date.now()} }
+  addEventListener("popstate", back)
+  if (page) {
+    page.data.properties.dark_theme.change.connect(() => {
+      chosen = page.data.dark_theme ? "dark" : "light"
+      keep(chosen)
+      write(model.query || location.search, true)
+    })
+  }
+  model.on("remove", () => { unwatch(); removeEventListener("popstate", back) })
+  return el
+}

@@ -1,0 +1,120 @@
+"""The board: the views that a catalog names, laid out on one page of one person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from workbench.core.plugins import find
+from workbench.live.session import Session
+from workbench.record.state import State
+from workbench.views import head as page_head
+from workbench.views.component import Words, style
+from workbench.views.navigator import Navigator
+from workbench.views.notes import Notes, marks_of
+from workbench.views.series import Series
+from workbench.views.time_control import Tab, TimeControl
+from workbench.views.view import View, told_clock
+
+#: Figures carry both themes themselves; Material UI is told to leave them alone.
+_OURS = ["Axis", "Grid", "Legend", "ColorBar", "BaseColorBar", "Title", "Plot", "Figure"]
+_THEME = {
+    "light": {
+        "palette": {
+            "primary": {"main": "#10293a", "contrastText": "#ffffff"}, "background": {"default": "#eef2f5", "paper": "#ffffff"},
+            "text": {"primary": "#16232e", "secondary": "#566877"},
+        },
+    },
+    "dark": {
+        "palette": {
+            "primary": {"main": "#5cb8e4", "contrastText": "#0a1016"}, "background": {"default": "#0a1016", "paper": "#121b23"},
+            "text": {"primary": "#dde6ed", "secondary": "#92a4b2"},
+        },
+    },
+}  # fmt: skip
+
+
+def page(session: Session, *, route: str = "live/ws", read_only: bool = False) -> pmui.Page:
+    """The whole page of one tab.
+
+    Parameters
+    ----------
+    session : Session
+    route : str
+        Websocket route of the live pictures, relative to the page.
+    read_only : bool
+        True where nobody may write notes.
+    """
+    cruise = session.feeds.cruise
+    state = State(cruise.folder)
+    views = views_of(session, route=route, marks=lambda: marks_of(state))
+    top = _Top(session)
+    tab = Tab(session)
+    board = _lay_out(session, views, tab, Notes(state, session, read_only=read_only))
+    return pmui.Page(
+        main=[board], header=[top.words], title="", meta_title=f"{cruise.id} · board", theme_config=_THEME, _custom_theme=_OURS,
+        busy_indicator=None, raw_css=[style("tab.css")],
+    )  # fmt: skip
+
+
+def views_of(session: Session, *, route: str, marks: Callable[[], Sequence[Any]]) -> list[View]:
+    """The board's views, in the catalog's order; what a catalog without a board shows is chosen by its sources."""
+    counts = {"cytogram": 0, "series": 0}
+    views = []
+    for item in session.feeds.cruise.board:
+        view: Any = find("workbench.views", item.view)
+        more: dict[str, Any] = {}
+        if item.view == "cytogram":
+            more = {"plane": counts["cytogram"], "path": route}
+        elif item.view == "series":
+            more = {"chart": counts["series"], "marks": marks}
+        given = dict(item.options)
+        if item.view in counts:
+            counts[item.view] += 1
+            given = {k: v for k, v in given.items() if k == "title"}  # the session holds the rest, from board or URL
+        elif item.view == "cruise_map":
+            given.pop("colour", None)
+        views.append(view(session, item.source, **given, **more))
+    return views
+
+
+class _Top:
+    """The head of the page, kept up to date."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.words = Words(self._html(), clock=told_clock(session), sizing_mode="stretch_width", css_classes=["pagehead"])
+        session.param.watch(self._renew, ["revision", "now"])
+
+    def _html(self) -> str:
+        return page_head.draw(page_head.head_of(self._session.feeds))
+
+    def _renew(self, *_: Any) -> None:
+        if not self._session.closed:
+            self.words.say(self._html())
+
+
+def _row(*cells: Any, kind: str) -> pn.Row:
+    return pn.Row(*cells, css_classes=["row", kind], stylesheets=[style("board.css")], margin=0)
+
+
+def _lay_out(session: Session, views: Sequence[View], tab: Tab, notes: Notes) -> pn.Column:
+    css = [style("board.css")]
+    kinds: dict[str, list[View]] = {}
+    for view in views:
+        kinds.setdefault(view.kind if view.kind in ("tiles", "map", "cytogram", "series", "files") else "other", []).append(view)
+    brush = next((view.range for view in views if isinstance(view, Series)), None)
+    navigator = Navigator(session, brush=brush)
+    control = pn.Row(TimeControl(session), notes, css_classes=["controlrow"], stylesheets=css, margin=0)
+    timebar = pn.Column(control, navigator.bare(), css_classes=["card", "timebar"], stylesheets=css, margin=0)
+    upper = [view.card() for kind in ("map", "cytogram") for view in kinds.get(kind, [])]
+    lower = [view.card() for kind in ("series", "other", "files") for view in kinds.get(kind, [])]
+    rows: list[Any] = [view.bare() for view in kinds.get("tiles", [])]
+    rows += [_row(*upper, kind="upper")] if upper else []
+    rows += [_row(*lower, kind="lower")] if lower else []
+    return pn.Column(
+        timebar, *rows, tab, css_classes=["board"], stylesheets=css, sizing_mode="stretch_both", margin=0
+    )

@@ -1,0 +1,96 @@
+"""Colours, type and tick marks that every picture shares, for daylight and for the night watch.
+
+A figure is drawn in one theme and carries both: `paint` notes on each model which colour role each property has,
+and the browser (``stage.js``) repaints the figure when the person changes the theme, without asking the server.
+All palettes are safe for the common kinds of colour blindness; a state is never told by colour alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from bokeh.core.validation import silence
+from bokeh.core.validation.warnings import MISSING_RENDERERS
+from bokeh.models import Model
+from bokeh.palettes import Cividis256, Viridis256
+from bokeh.plotting import figure
+
+silence(MISSING_RENDERERS, True)
+
+Theme = Literal["light", "dark"]
+
+FONT = "Inter, Roboto, 'Segoe UI', system-ui, -apple-system, 'Helvetica Neue', Arial, 'Liberation Sans', sans-serif"
+
+#: Colour roles. `ink` is text, `muted` secondary text, `line` hairlines, `card` the surface, `accent` data.
+ROLES: dict[Theme, dict[str, str]] = {
+    "light": {
+        "page": "#eef2f5", "card": "#ffffff", "ink": "#16232e", "muted": "#566877", "line": "#d5dde4",
+        "grid": "#e6ebef", "accent": "#0b6391", "band": "#0b6391", "land": "#dfe0d8", "coast": "#a9aca1",
+        "sea": "#f4f8fa", "whole": "#9aa8b3", "casing": "#ffffff", "alarm": "#b3400a", "fault": "#b3400a", "good": "#0a6b4d",
+    },
+    "dark": {
+        "page": "#0a1016", "card": "#121b23", "ink": "#dde6ed", "muted": "#92a4b2", "line": "#2a3944",
+        "grid": "#1d2932", "accent": "#5cb8e4", "band": "#5cb8e4", "land": "#2a322f", "coast": "#53605b",
+        "sea": "#0e161d", "whole": "#5d6c78", "casing": "#0a1016", "alarm": "#f5915a", "fault": "#f5915a", "good": "#5fd3a6",
+    },
+}  # fmt: skip
+
+#: One colour per line, in order (Okabe and Ito, darkened on light and lightened on dark to read as a thin line).
+LINES: dict[Theme, tuple[str, ...]] = {
+    "light": ("#0b6391", "#b3500a", "#00795a", "#96487a", "#7a6a00", "#2f7fb8"),
+    "dark": ("#5cb8e4", "#f0a35a", "#3cc9a0", "#e08fc0", "#d8c84a", "#9ccff0"),
+}
+
+#: Few particles to many. On white the picture fades towards the paper, on black towards the night.
+DENSITY: dict[Theme, tuple[str, ...]] = {"light": tuple(Viridis256[::-1][14:]), "dark": tuple(Viridis256[14:])}
+#: A variable along the track.
+TRACK: dict[Theme, tuple[str, ...]] = {"light": tuple(Viridis256[8:236]), "dark": tuple(Viridis256[36:])}
+#: Where one hue is wanted.
+CALM: dict[Theme, tuple[str, ...]] = {"light": tuple(Cividis256), "dark": tuple(Cividis256)}
+
+
+def paint(model: Model, theme: Theme = "light", **roles: str | tuple[str, dict[Theme, Any]]) -> None:
+    """Give properties of `model` their colours, and note them for the browser's theme switch.
+
+    Parameters
+    ----------
+    model : bokeh.models.Model
+        Anything with colour properties.
+    theme : {"light", "dark"}
+        The theme to draw in now.
+    **roles : str
+        ``property="role"``, a key of `ROLES`, or a mapping of theme to value.
+    """
+    sets: dict[str, dict[str, Any]] = {"light": {}, "dark": {}}
+    for name, role in roles.items():
+        for key in sets:
+            sets[key][name] = ROLES[key][role] if isinstance(role, str) else role[key]  # type: ignore[index,call-overload]
+    model.update(**sets[theme])
+    noted = [tag for tag in model.tags if not (isinstance(tag, dict) and "paint" in tag)]
+    earlier = next((tag["paint"] for tag in model.tags if isinstance(tag, dict) and "paint" in tag), {})
+    merged = {key: {**earlier.get(key, {}), **sets[key]} for key in sets}
+    model.tags = [*noted, {"paint": merged}]
+
+
+def dress(plot: figure, theme: Theme = "light", *, grid: bool = True) -> figure:
+    """Take a bare figure to the house style: quiet axes, hairline grid, no toolbar, our type."""
+    plot.toolbar_location = None
+    plot.toolbar.logo = None
+    plot.min_border = 0
+    plot.outline_line_width = 1
+    paint(plot, theme, background_fill_color="card", border_fill_color="card", outline_line_color="line")
+    for axis in plot.axis:
+        axis.update(
+            major_label_text_font=FONT, major_label_text_font_size="11.5px", axis_label_text_font=FONT,
+            axis_label_text_font_size="12px", axis_label_text_font_style="normal", axis_label_standoff=6,
+            axis_line_color=None, major_tick_in=0, major_tick_out=4, minor_tick_out=2, minor_tick_in=0,
+            major_label_standoff=4,
+        )  # fmt: skip
+        paint(
+            axis, theme, major_label_text_color="muted", axis_label_text_color="ink", major_tick_line_color="line",
+            minor_tick_line_color="line",
+        )  # fmt: skip
+    for line in plot.grid:
+        line.visible = grid
+        paint(line, theme, grid_line_color="grid")
+    return plot

@@ -1,0 +1,125 @@
+// A picture that many tabs share. The tab asks for what it shows, once; the server answers once, when it has something
+// newer; the tab draws and asks again. Hidden tabs do not ask. Only uint8 levels travel; the palette is here.
+
+const BACK_OFF = [500, 1000, 2000, 4000, 8000]
+
+async function unpack(bytes) {
+  const u8 = new Uint8Array(bytes)
+  const size = new DataView(u8.buffer, u8.byteOffset, 4).getUint32(0, true)
+  const header = JSON.parse(new TextDecoder().decode(u8.subarray(4, 4 + size)))
+  if (!header.width) return [header, null]
+  const stream = new Blob([u8.subarray(4 + size)]).stream().pipeThrough(new DecompressionStream("deflate"))
+  return [header, new Uint8Array(await new Response(stream).arrayBuffer())]
+}
+
+const many = (n) => String(n).replace(/\B(?=(\d{3})+(?!\d))/g, "\u2009")
+
+function caption(h) {
+  const [a, b] = (h.time ?? []).map((t) => (t ? stamp(Date.parse(/Z$/.test(t) ? t : t + "Z"), false) : null))
+  const period = a && b ? `${a} – ${a.slice(0, 10) === b.slice(0, 10) ? b.slice(11) : b} UTC` : ""
+  const shown = h.shown != null && h.shown !== h.particles ? `${many(h.shown)} of ${many(h.particles)}` : many(h.particles ?? 0)
+  return [`${shown} particles`, h.files != null ? `${many(h.files)} file${h.files === 1 ? "" : "s"}` : "", period].filter(Boolean)
+}
+
+export function render({model, view}) {
+  const {el, figure, watch, stops} = stageOf({model, view})
+  const foot = make("div", "caption"), cover = make("div", "cover"), note = make("div", "note")
+  el.append(cover, note, foot)
+  const glyph = figure.renderers.find((r) => r.name === "picture"), source = glyph.data_source
+  const xr = figure.x_range, yr = figure.y_range
+  const {ndarray} = Bokeh.require("core/util/ndarray")
+  let socket = null, failures = 0, opened = false, ask = 0, have = "", timer = null, gone = false, shownKey = null
+  el.dataset.state = "wait"
+
+  const say = (state, text = "") => { el.dataset.state = state; cover.textContent = text }
+  const hint = (text) => { note.textContent = text; note.hidden = !text }
+  hint("")
+  say("wait", "Waiting for the picture")
+
+  const question = () => {
+    const level = Math.min(2048, Math.max(128, 2 ** Math.round(Math.log2(Math.max(figure.inner_width, figure.inner_height, 128)))))
+    return {...plain(model.question), range: [xr.start, xr.end, yr.start, yr.end], level: Math.min(level, model.level)}
+  }
+  const send = (fresh) => {
+    clearTimeout(timer)
+    if (gone || document.visibilityState === "hidden") return
+    const q = question()
+    if (!q.source) return
+    const key = JSON.stringify(q)
+    if (fresh || key !== shownKey) have = ""
+    shownKey = key
+    ask += 1
+    const text = {...q, ask, picture: "picture", have}
+    if (model.path && socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(text))
+    else if (!model.path) model.asked = text
+  }
+  const later = debounce(120, () => send(false))
+
+  const show = async (bytes) => {
+    let header, levels
+    try {
+      [header, levels] = await unpack(bytes)
+    } catch (error) {
+      say("fault", `The picture could not be read: ${error.message}`)
+      return
+    }
+    if (header.ask != null && header.ask !== ask) return        // an older question's answer
+    if (header.fault) {
+      say("fault", header.fault)
+      have = header.revision ?? ""
+      foot.replaceChildren()
+    } else {
+      const h = header, image = ndarray(levels.buffer, {dtype: "uint8", shape: [h.height, h.width]})
+      source.setv({data: new Map(Object.entries({image: [image], x: [h.x0], y: [h.y0], dw: [h.x1 - h.x0], dh: [h.y1 - h.y0]}))}, {sync: false, check_eq: false})
+      have = h.revision ?? ""
+      say(h.particles ? "shown" : "empty", h.particles ? "" : "No data in this time range")
+      foot.replaceChildren(...caption(h).map((t) => make("span", null, t)))
+    }
+    el.dataset.revision = have
+    el.dataset.ask = header.ask ?? ""
+    el.dispatchEvent(new CustomEvent("picture", {detail: header}))
+    requestAnimationFrame(() => send(false))                     // ask again after drawing
+  }
+
+  const connect = () => {
+    if (gone || !model.path) return
+    const url = new URL(model.path, document.baseURI)
+    url.protocol = url.protocol.replace("http", "ws")
+    socket = new WebSocket(url)
+    socket.binaryType = "arraybuffer"
+    socket.onopen = () => { opened = true; failures = 0; hint(""); have = ""; send(true) }
+    socket.onmessage = (event) => { if (typeof event.data !== "string") show(event.data) }
+    socket.onclose = () => {
+      if (gone) return
+      failures += 1
+      if (!opened && failures >= 3 && model.fallback) {         // no such route here: pictures come over Bokeh's own socket
+        model.path = ""
+        hint("Sent through the page's own connection")
+        send(true)
+        return
+      }
+      const wait = BACK_OFF[Math.min(failures, BACK_OFF.length) - 1]
+      hint(opened ? "Connection lost: the picture stands still. Trying again" : "Connecting")
+      timer = setTimeout(connect, wait)
+    }
+  }
+
+  model.on("question", () => { say(el.dataset.state === "shown" ? "shown" : "wait", cover.textContent); send(true) })
+  model.on("frame", () => { if (model.frame?.byteLength ?? model.frame?.length) show(model.frame) })
+  model.on("ranges", () => { const r = model.ranges; if (r?.length === 4) { setRange(xr, r[0], r[1]); setRange(yr, r[2], r[3]) } })
+  const settle = debounce(300, () => { model.looking = [xr.start, xr.end, yr.start, yr.end] })
+  for (const range of [xr, yr]) for (const p of ["start", "end"]) watch(range.properties[p].change, () => { later(); settle() })
+  for (const p of ["inner_width", "inner_height"]) watch(figure.properties[p].change, later)
+  const wake = () => { if (document.visibilityState === "visible") send(false) }
+  document.addEventListener("visibilitychange", wake)
+  el.addEventListener("dblclick", () => { const w = model.whole; setRange(xr, w[0], w[1]); setRange(yr, w[2], w[3]) })
+  model.on("remove", () => {
+    gone = true
+    later.stop(); settle.stop(); clearTimeout(timer)
+    document.removeEventListener("visibilitychange", wake)
+    socket?.close()
+  })
+  if (model.path) connect()
+  else { hint("Sent through the page's own connection"); setTimeout(() => send(true), 0) }
+  return el
+}

@@ -1,0 +1,96 @@
+"""How numbers, times, places and ages are written, the same everywhere."""
+
+from __future__ import annotations
+
+import math
+from html import escape as escape  # one name for all who make HTML
+
+import numpy as np
+
+from workbench.core.variables import SHORT_UNITS, VARIABLES
+
+THIN = "\u2009"
+MINUS = "\u2212"
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """About `digits` significant figures, thin spaces between thousands, a dash for what is missing."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    size = abs(value)
+    if size >= 1e7 or 0 < size < 1e-3:
+        mantissa, power = f"{value:.2e}".split("e")
+        text = f"{mantissa}×10{str(int(power)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+    elif size >= 1000 or float(value).is_integer():
+        text = f"{value:,.0f}".replace(",", THIN)
+    else:
+        before = max(1, math.floor(math.log10(size)) + 1) if size else 1
+        text = f"{value:.{max(0, min(digits - before, 3))}f}"
+    return text.replace("-", MINUS)
+
+
+def plain(value: float) -> str:
+    """A limit as it was written: no padding zeros."""
+    text = f"{value:,.10g}" if abs(value) < 1e7 else number(value)
+    return text.replace(",", THIN).replace("-", MINUS)
+
+
+def count(value: int) -> str:
+    """A whole number with thin spaces between thousands."""
+    return f"{int(value):,}".replace(",", THIN)
+
+
+def unit(text: str | None) -> str:
+    """A UDUNITS unit as people write it."""
+    return SHORT_UNITS.get(text or "", text or "")
+
+
+def name(variable: str, attrs: dict[str, object] | None = None) -> str:
+    """What a variable is called on a screen, starting with a capital."""
+    spec = VARIABLES.get(variable)
+    text = spec.long_name if spec else str((attrs or {}).get("long_name") or variable.replace("_", " "))
+    return text[:1].upper() + text[1:]
+
+
+def milliseconds(time: np.datetime64) -> float:
+    """Unix milliseconds, as Bokeh and browsers count."""
+    return float(np.datetime64(time, "ns").astype(np.int64)) / 1e6
+
+
+def moment(time: np.datetime64, *, seconds: bool = True) -> str:
+    """``2014-07-04 00:12:33``; whoever shows it says UTC beside it."""
+    if np.isnat(time):
+        return "–"
+    return np.datetime_as_string(np.datetime64(time, "ns"), unit="s" if seconds else "m").replace("T", " ")
+
+
+def period(start: np.datetime64, stop: np.datetime64) -> str:
+    """``2014-07-04 00:00 – 01:00`` (the day once when it is the same)."""
+    a, b = moment(start, seconds=False), moment(stop, seconds=False)
+    return f"{a} – {b[11:] if a[:10] == b[:10] else b}"
+
+
+def age(span: np.timedelta64) -> str:
+    """``4 s``, ``12 min``, ``3 h 05``, ``6 d``: the same steps as the browser's own ticking ages."""
+    s = max(0, round(span / np.timedelta64(1, "s")))
+    if s < 100:
+        return f"{s} s"
+    if s < 6000:
+        return f"{round(s / 60)} min"
+    if s < 172_800:
+        return f"{s // 3600} h {s // 60 % 60:02d}"
+    return f"{round(s / 86400)} d"
+
+
+def place(latitude: float, longitude: float) -> str:
+    """Degrees and decimal minutes, as on a chart: ``21°18.20′N 157°52.61′W``."""
+    if not (math.isfinite(latitude) and math.isfinite(longitude)):
+        return "–"
+    east = (longitude + 180) % 360 - 180
+    return f"{_minutes(latitude, 2, 'NS')} {_minutes(east, 3, 'EW')}"
+
+
+def _minutes(value: float, width: int, sides: str) -> str:
+    hundredths = round(abs(value) * 6000)
+    degrees, rest = divmod(hundredths, 6000)
+    return f"{degrees:0{width}d}°{rest / 100:05.2f}′{sides[value < 0]}"

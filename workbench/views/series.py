@@ -1,0 +1,261 @@
+"""Time series: one quiet panel a variable, min and max where a pixel holds many rows, gaps left open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import panel as pn
+import xarray as xr
+from bokeh.models import (
+    ColumnDataSource,
+    DatetimeTicker,
+    PanTool,
+    Range1d,
+    Span,
+    WheelZoomTool,
+)
+from bokeh.plotting import figure
+
+from workbench.core.window import Window
+from workbench.live.feed import Feed
+from workbench.views import axes, say
+from workbench.views.choose import Choose
+from workbench.views.paint import LINES, Theme, dress, paint
+from workbench.views.renew import renew
+from workbench.views.stages import TimeStage
+from workbench.views.view import View, once, split
+
+#: A gap over 4 minutes breaks the line.
+GAP = np.timedelta64(240_000_000_000, "ns")
+#: Points of a curve; more than a screen can tell apart.
+POINTS = 1500
+
+Columns = dict[str, npt.NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that happened: a note, an event.
+
+    Attributes
+    ----------
+    time : numpy.datetime64[ns]
+    text, who : str
+    """
+
+    time: np.datetime64
+    text: str
+    who: str = ""
+
+
+def columns(ds: xr.Dataset, variable: str, gap: np.timedelta64 = GAP) -> Columns:
+    """Columns time (ms), mean, low, high of one variable, with a row of NaN in every gap.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        dim time; `variable`, and ``<variable>_min``, ``<variable>_max`` where rows were binned.
+    variable : str
+    gap : numpy.timedelta64
+        Longest step that is still one line; where the rows are sparser than that throughout, three times their
+        median step.
+
+    Returns
+    -------
+    dict of numpy.ndarray, shape (n,)
+    """
+    if variable not in ds or ds.sizes.get("time", 0) == 0:
+        return {name: np.empty(0) for name in ("time", "mean", "low", "high")}
+    ns = ds["time"].values.astype("datetime64[ns]").astype(np.int64)
+    mean = ds[variable].values.astype(float)
+    low = ds[f"{variable}_min"].values.astype(float) if f"{variable}_min" in ds else mean
+    high = ds[f"{variable}_max"].values.astype(float) if f"{variable}_max" in ds else mean
+    steps = np.diff(ns)
+    limit = max(gap / np.timedelta64(1, "ns"), 3 * float(np.median(steps)) if steps.size else 0.0)
+    cuts = np.flatnonzero(steps > limit) + 1
+    middle = (ns[cuts - 1] + ns[cuts]) // 2
+    return {
+        "time": np.insert(ns, cuts, middle) / 1e6,
+        "mean": np.insert(mean, cuts, np.nan),
+        "low": np.insert(low, cuts, np.nan),
+        "high": np.insert(high, cuts, np.nan),
+    }
+
+
+def marks_columns(marks: Sequence[Mark]) -> Columns:
+    """Columns time (ms), text of the marks."""
+    return {
+        "time": np.array([say.milliseconds(mark.time) for mark in marks], float),
+        "text": np.array([f"{mark.text} ({mark.who})" if mark.who else mark.text for mark in marks], object),
+    }
+
+
+def time_range(window: Window) -> Range1d:
+    """A range for time axes that several figures share; not sent back to the server as it moves."""
+    return Range1d(
+        say.milliseconds(window.start), say.milliseconds(window.stop), name="time", syncable=False, min_interval=2000.0
+    )
+
+
+def draw(
+    ds: xr.Dataset, variable: str, window: Window, *, x_range: Range1d | None = None, marks: Sequence[Mark] = (),
+    line: int = 0, last: bool = True, theme: Theme = "light",
+) -> figure:  # fmt: skip
+    """One variable against time as a Bokeh figure. Pure.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        As for `columns`.
+    variable : str
+    window : Window
+        What the axis shows.
+    x_range : bokeh.models.Range1d, optional
+        Shared with the other panels.
+    marks : sequence of Mark
+    line : int
+        Which of the line colours.
+    last : bool
+        True for the lowest panel: it carries the time labels.
+    theme : {"light", "dark"}
+
+    Returns
+    -------
+    bokeh.plotting.figure
+        Data sources named ``series`` and ``marks``.
+    """
+    plot = figure(
+        x_axis_type="datetime", x_range=x_range or time_range(window), tools=[], sizing_mode="stretch_both",
+        name=f"series:{variable}",
+    )  # fmt: skip
+    wheel = WheelZoomTool(dimensions="width")
+    plot.add_tools(PanTool(dimensions="width"), wheel)
+    plot.toolbar.active_scroll = wheel
+    dress(plot, theme)
+    axes.utc(plot.xaxis[0])
+    plot.xaxis[0].ticker = DatetimeTicker(desired_num_ticks=8, num_minor_ticks=0)
+    plot.xaxis[0].visible = last
+    plot.min_border_left, plot.min_border_right = 56, 8
+    axes.few(plot.yaxis[0])
+    plot.y_range.update(range_padding=0.12, only_visible=True, min_interval=1e-3, name="value")  # type: ignore[attr-defined]
+    source = ColumnDataSource(columns(ds, variable), name="series")
+    colour = {key: colours[line % len(colours)] for key, colours in LINES.items()}
+    band = plot.varea("time", "low", "high", source=source, fill_alpha=0.28, name="band")
+    paint(band.glyph, theme, fill_color=colour)
+    curve = plot.line("time", "mean", source=source, line_width=1.6, line_join="round", name="line")
+    paint(curve.glyph, theme, line_color=colour)
+    happened = ColumnDataSource(marks_columns(marks), name="marks")
+    lines = plot.vspan(x="time", source=happened, line_width=1.2, line_dash=[4, 3], name="marks")
+    paint(lines.glyph, theme, line_color="alarm")
+    hair = Span(dimension="height", line_width=1, visible=False, name="hair")
+    paint(hair, theme, line_color="muted")
+    plot.add_layout(hair)
+    return plot
+
+
+class Series(View):
+    """Variables against time, one panel each."""
+
+    options: ClassVar[Mapping[str, str]] = {
+        "variables": "list of VARIABLE (of this source) or SOURCE.VARIABLE", "title": "head line of the card",
+    }  # fmt: skip
+    headline = "Time series"
+    kind = "series"
+    follows = ("revision", "charts")
+    tall = 420
+
+    def __init__(
+        self, data: Any, source: str | None = None, *, variables: Sequence[str] | None = None, title: str | None = None,
+        chart: int = 0, marks: Callable[[], Sequence[Mark]] | None = None,
+    ) -> None:  # fmt: skip
+        """As for `View`; `chart` is which of the session's charts it shows, `marks` gives the notes to mark."""
+        super().__init__(data, source, title=title)
+        self._chart, self._happened = chart, marks
+        #: The time axis of all panels.
+        self.range = time_range(self.session.window)
+        charts = list(self.session.charts)
+        while len(charts) <= chart:
+            charts.append(())
+        if variables is not None:
+            charts[chart] = tuple(v if v.partition(".")[0] in self.feeds else f"{self.source}.{v}" for v in variables)
+        self.session.charts = charts
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """SOURCE.VARIABLE of each panel."""
+        return tuple(self.session.charts[self._chart])
+
+    def draw(self, ds: xr.Dataset, variable: str, window: Window | None = None, *, theme: Theme = "light") -> figure:
+        """One panel. Pure."""
+        return draw(ds, variable, window or self.session.window, theme=theme)
+
+    def _fits(self, feed: Feed) -> bool:
+        return hasattr(feed, "series")
+
+    def _data(self, name: str) -> xr.Dataset:
+        source, variable = split(name)
+        window, feed = self.session.window, self.feeds[source]
+        return once(feed, ("series", variable, window), lambda: feed.series(variable, window, POINTS, wait=False))
+
+    def _controls(self) -> list[Any]:
+        self._choose = Choose(self._known(), self.variables, self._chosen, label="Variables", help="Choose variables", several=True)
+        return [self._choose]
+
+    def _known(self) -> dict[str, str]:
+        return {name: self.label_of(name) for name in self.feeds.names()}
+
+    def _chosen(self, names: list[str]) -> None:
+        charts = list(self.session.charts)
+        charts[self._chart] = tuple(names)
+        self.session.charts = charts
+
+    def _build(self) -> pn.viewable.Viewable:
+        self.stage = TimeStage(sizing_mode="stretch_both")
+        self.stage.param.watch(self._asked, "asked")
+        self._shown: list[str] = []
+        self._renew()
+        return self.stage
+
+    def _asked(self, event: Any) -> None:
+        if len(event.new) == 2 and event.new[1] > event.new[0]:
+            start, stop = (np.datetime64(round(ms * 1e6), "ns") for ms in event.new)
+            self.session.look(start.astype("datetime64[s]"), stop.astype("datetime64[s]"))
+
+    def _renew(self) -> None:
+        names = [n for n in self.variables if n in self.feeds.names()]
+        self._choose.show(self.variables, self._known())
+        if names != self._shown:
+            self._rebuild(names)
+        else:
+            for name, source in zip(names, self._sources, strict=True):
+                renew(source, columns(self._data(name), name.partition(".")[2]))
+        for source in self._marks:
+            renew(source, marks_columns(self.marks()))
+        self.stage.window = [say.milliseconds(t) for t in self.session.window]
+
+    def _rebuild(self, names: list[str]) -> None:
+        self._shown, figures = names, []
+        for i, name in enumerate(names):
+            figures.append(
+                draw(
+                    self._data(name), name.partition(".")[2], self.session.window, x_range=self.range, line=i,
+                    last=i == len(names) - 1, marks=self.marks(),
+                )
+            )  # fmt: skip
+            figures[-1].name = f"series:{name}"
+        self._sources = [f.select_one({"name": "series", "type": ColumnDataSource}) for f in figures]
+        self._marks = [f.select_one({"name": "marks", "type": ColumnDataSource}) for f in figures]
+        told = {f"series:{n}": {"label": self.label_of(n, short=True), "unit": self._unit(n)} for n in names}
+        panes = [pn.pane.Bokeh(f, sizing_mode="stretch_both") for f in figures]
+        self.stage.param.update(names=told, figures=panes)
+
+    def _unit(self, name: str) -> str:
+        return say.unit(self.unit_of(*split(name)))
+
+    def marks(self) -> Sequence[Mark]:
+        """Notes and events of the cruise."""
+        return self._happened() if self._happened else ()

@@ -1,0 +1,83 @@
+// Panels over one time axis: their range is the page's time range. A legend line over each panel tells the newest value,
+// or the one under the mouse, in every panel at once.
+export function render({model, view}) {
+  const el = make("div", "panels")
+  const figures = view.model.data.figures
+  const cells = model.get_child("figures").map((child, i) => {
+    const cell = make("div", i === figures.length - 1 ? "panel last" : "panel"), head = make("div", "head")
+    const name = make("span", "name"), value = make("span", "readout")
+    head.append(name, value)
+    cell.append(head, child)
+    return {cell, name, value, figure: figures[i], child}
+  })
+  el.append(...cells.map((c) => c.cell))
+  const stops = [watchTheme(view.model.document, (dark) => { for (const f of figures) repaint(f, dark) })]
+  const watch = (signal, call) => { signal.connect(call); stops.push(() => signal.disconnect(call)) }
+  // The page's time range: that of the panels, or of the brush when the strip itself stands still.
+  const own = figures[0]?.x_range, still = Boolean(model.span?.length)
+  const range = still ? figures[0].toolbar.tools.find((t) => t.type === "RangeTool")?.x_range : own
+  const show = (r, ends) => { if (r && ends?.length === 2) { r.__told = [...ends]; setRange(r, ends[0], ends[1]) } }
+  if (range) {
+    const ask = debounce(250, () => { model.asked = [range.start, range.end] })
+    const moved = () => { const t = range.__told; if (t?.[0] === range.start && t?.[1] === range.end) ask.stop(); else ask() }
+    for (const p of ["start", "end"]) watch(range.properties[p].change, moved)
+    stops.push(ask.stop)
+  }
+  const set = () => { if (!still) show(range, model.window) }
+  const told = () => { if (still) show(own, model.span) }
+  model.on("window", set)
+  model.on("span", told)
+  set()
+  told()
+  const sourceOf = (figure) => figure.renderers.find((r) => r.name === "line" || r.name === "navigator")?.data_source
+  const nearest = (time, x) => {
+    let lo = 0, hi = time.length - 1
+    while (hi - lo > 1) { const m = (lo + hi) >> 1; if (time[m] < x) lo = m; else hi = m }
+    return x - time[lo] < time[hi] - x ? lo : hi
+  }
+  const number = (v) => {
+    const a = Math.abs(v)
+    const t = a >= 1e7 || (a > 0 && a < 1e-3) ? v.toExponential(2) : v.toFixed(a >= 1000 ? 0 : a >= 100 ? 1 : a >= 10 ? 2 : 3)
+    return t.replace(/\B(?=(\d{3})+(?!\d))/, "\u2009").replace("-", "\u2212")
+  }
+  const read = (x) => {
+    for (const c of cells) {
+      const data = sourceOf(c.figure)?.data, time = entry(data, "time"), mean = entry(data, "mean")
+      const info = plain(entry(model.names, c.figure.name)) ?? {}
+      c.name.textContent = info.label ?? ""
+      let i = -1
+      if (time?.length && mean) {
+        if (x != null) i = nearest(time, x)
+        else for (let k = time.length - 1; k >= 0; k--) if (Number.isFinite(mean[k])) { i = k; break }
+      }
+      const hair = c.figure.center.concat(c.figure.renderers).find((m) => m.name === "hair")
+      if (hair) hair.setv({visible: x != null, location: x ?? 0}, {sync: false})
+      if (i < 0 || !Number.isFinite(mean[i])) { c.value.textContent = x != null || !time?.length ? "no data" : ""; continue }
+      const low = entry(data, "low")[i], high = entry(data, "high")[i]
+      const spread = high - low > Math.abs(mean[i]) * 1e-6 ? ` (${number(low)} – ${number(high)})` : ""
+      c.value.textContent = `${number(mean[i])}${info.unit ? " " + info.unit : ""}${x != null ? spread + "  " + stamp(time[i]) : ""}`
+      if (x != null) {
+        const marks = c.figure.renderers.find((r) => r.name === "marks")?.data_source.data
+        const at = entry(marks, "time") ?? [], texts = entry(marks, "text") ?? []
+        const reach = (range.end - range.start) / 150
+        const near = [...at].map((t, k) => [Math.abs(t - x), texts[k]]).filter(([d]) => d < reach).sort((a, b) => a[0] - b[0])[0]
+        if (near) c.value.textContent = near[1]
+      }
+    }
+  }
+  for (const c of cells) {
+    c.child.addEventListener("mousemove", (event) => {
+      const plot = Bokeh.index.find_one_by_id?.(c.figure.id), frame = plot?.frame
+      if (!frame) return
+      const x = event.clientX - plot.el.getBoundingClientRect().left
+      read(frame.bbox.left <= x && x <= frame.bbox.right ? frame.x_scale.invert(x) : null)
+    })
+    c.child.addEventListener("mouseleave", () => read(null))
+    const source = sourceOf(c.figure)
+    if (source) { watch(source.properties.data.change, () => read(null)); watch(source.streaming, () => read(null)) }
+  }
+  model.on("names", () => read(null))
+  read(null)
+  model.on("remove", () => { for (const stop of stops) stop() })
+  return el
+}

@@ -1,0 +1,72 @@
+"""What a tab looks at, and where that stands: the time control, the URL, the theme."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import param
+from panel.custom import JSComponent
+
+from workbench.live.session import Session
+from workbench.views import say
+from workbench.views.component import script, style
+
+
+class TimeControl(JSComponent):
+    """Presets, any range, and follow now; the session leads."""
+
+    time = param.String(default="")
+    follow = param.Boolean(default=True)
+    finished = param.Boolean(default=False)
+    window = param.List(default=[])
+    message = param.String(default="")
+    asked = param.Dict(default={}, doc="{time: text} or {follow: bool}, and n that makes each request another.")
+
+    _esm: ClassVar[str] = script("control.js")
+    _stylesheets: ClassVar[list[str]] = [style("control.css")]
+
+    def __init__(self, session: Session, **params: Any) -> None:
+        self._session = session
+        super().__init__(**{**self._told(), **params})
+        session.param.watch(self._led, ["time", "follow", "window", "message"])
+
+    def _told(self) -> dict[str, Any]:
+        s = self._session
+        return {
+            "time": s.time, "follow": s.follow, "window": [say.milliseconds(t) for t in s.window],
+            "message": s.message, "finished": s.feeds.cruise.finished,
+        }  # fmt: skip
+
+    def _led(self, *_: Any) -> None:
+        if not self._session.closed:
+            self.param.update(**self._told())
+
+    @param.depends("asked", watch=True)
+    def _on_asked(self) -> None:
+        if isinstance(time := self.asked.get("time"), str):
+            self._session.time = time[:200]
+        elif isinstance(follow := self.asked.get("follow"), bool):
+            self._session.follow = follow
+        self._led()
+
+
+class Tab(JSComponent):
+    """The tab's URL and theme: every choice stands in the URL, and a URL opened brings it back."""
+
+    query = param.String(default="", doc="Query of the URL, without the question mark.")
+    asked = param.Dict(default={}, doc="{query: text} when a person went back or forward.")
+
+    _esm: ClassVar[str] = script("page.js")
+
+    def __init__(self, session: Session, **params: Any) -> None:
+        self._session = session
+        super().__init__(width=0, height=0, margin=0, **params)
+        session.param.watch(self._led, ["time", "planes", "colour", "charts"])
+
+    def _led(self, *_: Any) -> None:
+        self.query = self._session.to_query()
+
+    @param.depends("asked", watch=True)
+    def _on_asked(self) -> None:
+        if isinstance(query := self.asked.get("query"), str):
+            self._session.from_query(query[:4000])

@@ -1,0 +1,132 @@
+"""Positions as lines on a map, and a variable along them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from workbench.raster.coastline import unwrap
+
+Floats = npt.NDArray[np.float64]
+Columns = dict[str, npt.NDArray[np.generic]]
+
+#: A variable is not carried further than this from its rows.
+GAP = np.timedelta64(600_000_000_000, "ns")
+
+
+@dataclass(frozen=True)
+class Voyage:
+    """What the map draws.
+
+    Attributes
+    ----------
+    whole : xarray.Dataset
+        The track of the whole cruise: dim time; latitude, longitude (degrees), NaN where the line breaks.
+    track : xarray.Dataset
+        The selected range, with the colouring variable if there is one.
+    colour : str or None
+        Name of that variable in `track`.
+    newest : tuple of float, float, or None
+        Longitude and latitude of the newest position.
+    newest_time : numpy.datetime64[ns]
+    """
+
+    whole: xr.Dataset
+    track: xr.Dataset
+    colour: str | None = None
+    newest: tuple[float, float] | None = None
+    newest_time: np.datetime64 = field(default=np.datetime64("NaT", "ns"))
+
+
+def positions(track: xr.Dataset, lon0: float) -> tuple[Floats, Floats, Floats]:
+    """Continuous longitude around `lon0`, latitude, time (Unix ms)."""
+    x = unwrap(track["longitude"].values, lon0)
+    ms = track["time"].values.astype("datetime64[ns]").astype(np.int64) / 1e6
+    return x, track["latitude"].values.astype(float), ms
+
+
+def line(track: xr.Dataset, lon0: float) -> Columns:
+    """Columns x, y, time of one line with NaN where it breaks."""
+    x, y, ms = positions(track, lon0)
+    return {"x": x, "y": y, "time": ms}
+
+
+def segments(track: xr.Dataset, colour: str | None, lon0: float) -> Columns:
+    """Columns x0, y0, x1, y1, value, time: one row for each step between two positions.
+
+    ``value`` is the mean of the variable at both ends (the one that is there, where one is missing), ``time`` that
+    of the later end (Unix ms).
+    """
+    x, y, ms = positions(track, lon0)
+    value = track[colour].values.astype(float) if colour and colour in track else np.full(x.shape, np.nan)
+    a, b = value[:-1], value[1:]
+    mean = np.where(np.isfinite(a) & np.isfinite(b), (a + b) / 2, np.where(np.isfinite(a), a, b))
+    sailed = np.isfinite(x[:-1] + x[1:] + y[:-1] + y[1:])
+    rows = {"x0": x[:-1], "y0": y[:-1], "x1": x[1:], "y1": y[1:], "value": mean, "time": ms[1:]}
+    return {name: column[sailed] for name, column in rows.items()}
+
+
+def newest(voyage: Voyage, lon0: float) -> Columns:
+    """Columns x, y of the newest position (one row, or none)."""
+    if voyage.newest is None or not all(math.isfinite(v) for v in voyage.newest):
+        return {"x": np.empty(0), "y": np.empty(0)}
+    return {"x": unwrap(np.array([voyage.newest[0]]), lon0), "y": np.array([voyage.newest[1]])}
+
+
+def columns(voyage: Voyage, lon0: float) -> dict[str, Columns]:
+    """The columns of every glyph of the map, by the name of its data source."""
+    return {
+        "whole": line(voyage.whole, lon0),
+        "track": segments(voyage.track, voyage.colour, lon0),
+        "newest": newest(voyage, lon0),
+    }
+
+
+def bounds(track: xr.Dataset, lon0: float) -> tuple[float, float, float, float]:
+    """West, south, east, north of a track with some room, at least a few miles; an ocean when there is none."""
+    x, y, _ = positions(track, lon0)
+    good = np.isfinite(x) & np.isfinite(y)
+    if not good.any():
+        return lon0 - 30, -20.0, lon0 + 30, 20.0
+    west, east, south, north = (float(v) for v in (x[good].min(), x[good].max(), y[good].min(), y[good].max()))
+    room = max(0.015, 0.07 * max(east - west, north - south))
+    return west - room, south - room, east + room, north + room
+
+
+def along(track: xr.Dataset, series: xr.Dataset, variable: str, gap: np.timedelta64 = GAP) -> Floats:
+    """A variable at the times of a track: linear between its rows, NaN where these are too far away.
+
+    Parameters
+    ----------
+    track, series : xarray.Dataset
+        dim time; `series` holds `variable`.
+    variable : str
+    gap : numpy.timedelta64
+        Rows further apart are not joined (three times their usual step, where that is longer).
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (n,)
+    """
+    when = track["time"].values.astype("datetime64[ns]").astype(np.int64)
+    out = np.full(when.shape, np.nan)
+    if variable not in series:
+        return out
+    value = series[variable].values.astype(float)
+    good = np.isfinite(value)
+    at, value = series["time"].values.astype("datetime64[ns]").astype(np.int64)[good], value[good]
+    if at.size == 0:
+        return out
+    step = float(np.median(np.diff(at))) if at.size > 1 else 0.0
+    limit = max(gap / np.timedelta64(1, "ns"), 3 * step)
+    right = np.clip(np.searchsorted(at, when), 0, at.size - 1)
+    left = np.clip(right - 1, 0, at.size - 1)
+    joined = (when >= at[0]) & (when <= at[-1]) & (at[right] - at[left] <= limit)
+    near = np.minimum(np.abs(when - at[left]), np.abs(at[right] - when)) <= limit / 2
+    told = joined | near
+    out[told] = np.interp(when, at, value)[told]
+    return out

@@ -1,0 +1,187 @@
+"""What every view is: a picture drawn purely, bound to what one person is looking at."""
+
+from __future__ import annotations
+
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from threading import Lock
+from typing import Any, ClassVar, TypeVar
+
+import panel as pn
+from panel.viewable import Viewable, Viewer
+
+from workbench.catalog.cruise import Cruise
+from workbench.core.variables import VARIABLES
+from workbench.live.feed import Feed
+from workbench.live.feeds import Feeds
+from workbench.live.session import Session
+from workbench.views import say
+from workbench.views.component import Words, style
+
+T = TypeVar("T")
+
+#: Results kept for each feed, for the next tab that asks the same.
+_KEPT = 48
+_made: weakref.WeakKeyDictionary[Feed, OrderedDict[Hashable, Any]] = weakref.WeakKeyDictionary()
+_lock = Lock()
+
+
+def once(feed: Feed, key: Hashable, make: Callable[[], T]) -> T:
+    """What `make` gives for this revision of the feed, made once for all tabs."""
+    full = (feed.revision, getattr(feed, "detail", 0), key)
+    with _lock:
+        held = _made.setdefault(feed, OrderedDict())
+        if full in held:
+            held.move_to_end(full)
+            return held[full]  # type: ignore[no-any-return]
+    value = make()
+    with _lock:
+        held[full] = value
+        while len(held) > _KEPT:
+            held.popitem(last=False)
+    return value
+
+
+def session_of(data: Session | Feeds | Cruise) -> Session:
+    """The session to bind to: the one given, or a new one over these feeds (of this cruise, read once)."""
+    if isinstance(data, Session):
+        return data
+    if isinstance(data, Feeds):
+        return Session(data)
+    if isinstance(data, Cruise):
+        feeds = Feeds(data)
+        feeds.poll()
+        return Session(feeds)
+    raise TypeError(f"a view shows a Session, Feeds or a Cruise (workbench.open_cruise), not {type(data).__name__}")
+
+
+def told_clock(session: Session) -> dict[str, float]:
+    """The cruise's clock for the browser, which carries it on: {now: Unix ms, warp}."""
+    from workbench.core import clock
+
+    used = clock.current()
+    warp = 0.0 if session.feeds.cruise.finished else (used.warp if used else 1.0)
+    return {"now": say.milliseconds(session.feeds.now()), "warp": warp}
+
+
+def split(name: str) -> tuple[str, str]:
+    """``"sfl.par"`` as source and variable."""
+    source, _, variable = name.partition(".")
+    return source, variable
+
+
+class View(Viewer):
+    """A picture on a card. Subclasses say what to draw (`_build`) and how to bring it up to date (`_renew`).
+
+    Parameters
+    ----------
+    data : Session, Feeds or Cruise
+        What to look at. Given a cruise, its sources are read once, now.
+    source : str, optional
+        The Source shown first; the first that fits unless told.
+    title : str, optional
+        Head line of the card.
+    """
+
+    #: Options a catalog may set, with their help.
+    options: ClassVar[Mapping[str, str]] = {"title": "head line of the card"}
+    #: Head line unless told.
+    headline: ClassVar[str] = ""
+    #: CSS class of the card.
+    kind: ClassVar[str] = ""
+    #: What of the session is drawn.
+    follows: ClassVar[tuple[str, ...]] = ("revision",)
+    #: Height in a notebook, pixels.
+    tall: ClassVar[int] = 420
+
+    def __init__(self, data: Session | Feeds | Cruise, source: str | None = None, *, title: str | None = None) -> None:
+        super().__init__()
+        self.session = session_of(data)
+        self.source = source or self._first()
+        self.title = title or self.headline
+        self._card: Viewable | None = None
+        self._watchers = [self.session.param.watch(self._on_change, list(self.follows))]
+
+    # what subclasses do
+
+    def _fits(self, feed: Feed) -> bool:
+        return True
+
+    def _build(self) -> Viewable:
+        raise NotImplementedError
+
+    def _renew(self) -> None:
+        raise NotImplementedError
+
+    def _controls(self) -> list[Any]:
+        return []
+
+    # what all views do
+
+    @property
+    def feeds(self) -> Feeds:
+        """Every feed of the cruise."""
+        return self.session.feeds
+
+    @property
+    def feed(self) -> Feed:
+        """The feed of `source`."""
+        return self.feeds[self.source]
+
+    def _first(self) -> str:
+        for name, feed in self.feeds.items():
+            if self._fits(feed):
+                return name
+        return next(iter(self.feeds), "")
+
+    def _on_change(self, *events: Any) -> None:
+        if self._card is not None and not self.session.closed:
+            self._renew()
+
+    def __panel__(self) -> Viewable:
+        return self.card(self.tall)
+
+    def card(self, height: int | None = None) -> Viewable:
+        """The picture on its card, with its head line and choices."""
+        if self._card is None:
+            css = [style("board.css")]
+            controls = self._controls()
+            body = self._build()
+            body.css_classes = [*body.css_classes, "body"]
+            title = Words(f'<h2 class="title">{say.escape(self.title)}</h2>', css_classes=["title"], margin=0)
+            head = pn.Row(title, *controls, css_classes=["cardhead"], stylesheets=css, margin=0)
+            size: dict[str, Any] = {} if height is None else {"sizing_mode": "stretch_width", "height": height}
+            kinds = ["card", self.kind, *(["alone"] if height else [])]
+            self._card = pn.Column(head, body, css_classes=kinds, stylesheets=css, margin=0, **size)
+        return self._card
+
+    def bare(self) -> Viewable:
+        """The picture without a card around it."""
+        if self._card is None:
+            self._card = self._build()
+        return self._card
+
+    def close(self) -> None:
+        """Stop following the session."""
+        for watcher in self._watchers:
+            self.session.param.unwatch(watcher)
+        self._watchers = []
+
+    # names and units
+
+    def unit_of(self, source: str, variable: str) -> str:
+        """UDUNITS unit of a variable; empty when nobody knows."""
+        spec = self.feeds[source].source.variables().get(variable) or VARIABLES.get(variable)
+        if spec is not None:
+            return spec.unit
+        data = self.feeds[source].snapshot.dataset
+        return str(data[variable].attrs.get("units", "")) if variable in data else ""
+
+    def label_of(self, name: str, *, short: bool = False) -> str:
+        """``Sea water temperature [°C]`` for ``sfl.sea_water_temperature``; with the source where names repeat."""
+        source, variable = split(name)
+        shown = say.unit(self.unit_of(source, variable))
+        text = say.name(variable) if short or not shown else f"{say.name(variable)} [{shown}]"
+        twins = sum(other.partition(".")[2] == variable for other in self.feeds.names())
+        return f"{text} · {source}" if twins > 1 and not short else text
