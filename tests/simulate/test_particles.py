@@ -73,14 +73,14 @@ def test_it_looks_like_the_real_instrument(data: Path) -> None:
 
 def _filter(truth: Truth) -> FilterParameters:
     """As from the bead cloud: both lines through it, the upper one with the slopes of instrument 740."""
-    d1, d2, fsc = truth.medians[0, POPULATIONS.index("beads")][:3] + (900, 900, 0)
+    d1, d2, fsc = truth.medians[0, POPULATIONS.index("beads")][:3] + np.array([900, 900, 0])
     row = (fsc, d1, d2, 5000, d1 / fsc, d2 / fsc, 1.635, 1.632, 0, 0, d1 - 1.635 * fsc, d2 - 1.632 * fsc)
     return FilterParameters("truth", (row, row, row))
 
 
 @pytest.mark.parametrize("index", [200, 900])
 def test_the_filter_finds_the_populations_of_the_truth(index: int) -> None:
-    seen, truth = one(index, 400_000)
+    seen, truth = one(index, 200_000)
     kept = focus(seen["D1"], seen["D2"], seen["fsc_small"], _filter(truth)).index
     assert kept.size == pytest.approx(truth.focused.sum(), rel=0.15)
     for p, name in enumerate(POPULATIONS):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pynmea2
 import pytest
@@ -20,11 +22,11 @@ def written(first: int, stop: int) -> bytes:
     return lines(7, START, TRACK, HAPPENINGS, first, stop)
 
 
-@given(first=st.integers(0, 4 * 86400), cuts=st.lists(st.integers(0, 900), max_size=5))
+@given(first=st.integers(0, 4 * 86400), cuts=st.lists(st.integers(0, 300), max_size=5))
 def test_seconds_do_not_depend_on_what_else_is_asked_for(first: int, cuts: list[int]) -> None:
-    edges = sorted({0, 900, *cuts})
-    parts = [written(first + a, first + b) for a, b in zip(edges, edges[1:], strict=False)]
-    assert b"".join(parts) == written(first, first + 900)
+    edges = sorted({0, 300, *cuts})
+    parts = [written(first + a, first + b) for a, b in pairwise(edges)]
+    assert b"".join(parts) == written(first, first + 300)
 
 
 @given(first=st.integers(0, 4 * 86400 - 60))
@@ -40,7 +42,7 @@ def test_every_line_is_right(first: int) -> None:
 
 @pytest.mark.parametrize("first", [0, 4 * 3600 + 1500, 86400 + 13 * 3600, 2 * 86400 + 12 * 3600])
 def test_positions_are_the_ships(first: int) -> None:
-    for line in written(first, first + 1800).decode("ascii").splitlines():
+    for line in written(first, first + 600).decode("ascii").splitlines():
         stamp, sentence = line.split(" ")
         message = pynmea2.parse(sentence)
         receipt = np.datetime64(stamp[:-1], "us")
@@ -66,7 +68,9 @@ def test_one_gga_a_second_and_the_others_every_ten() -> None:
 
 def test_spikes_are_far_off_and_garbled_lines_have_a_wrong_checksum() -> None:
     spike = HAPPENINGS.of("spike")[0]
-    good, bad = (pynmea2.parse(written(int(spike.start) + k, int(spike.start) + k + 1).decode().split()[-1]) for k in (1, 0))
+    good, bad = (
+        pynmea2.parse(written(int(spike.start) + k, int(spike.start) + k + 1).decode().split()[-1]) for k in (1, 0)
+    )
     assert abs(bad.latitude - good.latitude) > 0.3
     garbled = HAPPENINGS.of("garbled")[0]
     with pytest.raises(pynmea2.ChecksumError):

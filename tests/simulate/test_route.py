@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workbench.raster.coastline import rings
 from workbench.simulate.route import WAYPOINTS, Track
 
 TRACK = Track(7, 121)
@@ -61,3 +62,12 @@ def test_no_island_is_run_over() -> None:
     for name, (lat, lon, away) in ISLANDS.items():
         nearest = np.hypot(latitude - lat, (longitude - lon) * np.cos(np.radians(lat))).min()
         assert nearest > away, f"{name}: {nearest:.2f} degrees"
+
+
+def test_no_land_of_the_map_is_run_over() -> None:
+    latitude, longitude = TRACK.position(np.arange(0, 13 * 86400, 600.0))
+    for ring in rings(170, 210, -15, 30, 190.0, "50m"):
+        (x0, y0), (x1, y1) = ring.T[:, :, None], np.roll(ring, -1, axis=0).T[:, :, None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            hits = ((y0 > latitude) != (y1 > latitude)) & (longitude < (x1 - x0) * (latitude - y0) / (y1 - y0) + x0)
+        assert not (hits.sum(axis=0) % 2).any(), ring.mean(axis=0)

@@ -13,6 +13,9 @@ from workbench.simulate.chance import Floats, normal, uniform
 CLOCK_OFFSET, CLOCK_DRIFT = 41.25, 0.8
 PRESSURE = 12.0
 _HOUR, _PERIOD = 3600.0, 2 * 86400.0
+_CHANCES = (
+    "fault", "fault hours", "fault psi", "gap", "cut", "cut at", "spike", "spike to", "run", "run to", "line", "feed",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,10 @@ class Happenings:
     def __init__(self, seed: int, days: float) -> None:
         self.seed = seed
         found: list[Happening] = []
-        for period in range(int(np.ceil(days * 86400 / _PERIOD)) + 1):
-            found += _two_days(seed, period)
+        periods = range(int(np.ceil(days * 86400 / _PERIOD)) + 1)
+        chances = np.stack([uniform(seed, name, periods) for name in _CHANCES], axis=1)
+        for period, row in zip(periods, chances.tolist(), strict=True):
+            found += _two_days(period, dict(zip(_CHANCES, row, strict=True)))
         self.all = found
 
     def of(self, kind: str, start: float = -np.inf, stop: float = np.inf) -> list[Happening]:
@@ -62,23 +67,8 @@ class Happenings:
         return np.asarray(np.round(out, 2))
 
 
-def _two_days(seed: int, period: int) -> list[Happening]:
+def _two_days(period: int, chance: dict[str, float]) -> list[Happening]:
     begin = period * _PERIOD
-    names = (
-        "fault",
-        "fault hours",
-        "fault psi",
-        "gap",
-        "cut",
-        "cut at",
-        "spike",
-        "spike to",
-        "run",
-        "run to",
-        "line",
-        "feed",
-    )
-    chance = {name: float(uniform(seed, name, period)) for name in names}
 
     def at(name: str, first: float, last: float) -> float:
         return float(np.floor(begin + (first + chance[name] * (last - first)) * _HOUR))

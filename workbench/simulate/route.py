@@ -42,13 +42,14 @@ def metres(origin: tuple[float, float], target: tuple[float, float]) -> float:
 def segments(seed: int, days: float) -> list[Segment]:
     """Transits at 10.0 to 11.0 kn and drifting stations, there and back until `days` are full."""
     found: list[Segment] = []
+    knots = 10.0 + uniform(seed, "speed", np.arange(int(days) + 2 * len(WAYPOINTS)))
     time, here, place, step = 0.0, WAYPOINTS[0][:2], 0, 1
     while time < days * _DAY:
         if not 0 <= place + step < len(WAYPOINTS):
             step = -step
         place += step
         *goal, hours = WAYPOINTS[place]
-        speed = (10.0 + float(uniform(seed, "speed", len(found)))) * _NM / 3600
+        speed = float(knots[len(found) // 2]) * _NM / 3600
         stop = time + metres(here, (goal[0], goal[1])) / speed + _RAMP
         found.append(Segment(time, stop, here, (goal[0], goal[1]), False))
         seconds = max(hours, 24.0 if place == 0 else 0.0) * 3600

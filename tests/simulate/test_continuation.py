@@ -1,0 +1,146 @@
+"""The cruise goes on: in a process that ends with the one that began it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from workbench.core.clock import Clock
+from workbench.core.errors import WorkbenchError
+from workbench.simulate.continuation import Continuation
+from workbench.simulate.cruise import ID, begin, write
+
+HOUR = np.timedelta64(1, "h")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write(tmp_path / "cruise", days=0.02, particles=100, length=0.1).parent
+
+
+def follow(folder: Path, warp: float) -> subprocess.Popen[bytes]:
+    with Continuation(folder) as cruise:
+        newest = cruise.newest
+    record = folder / f"{ID}.cruise"
+    Clock(newest, warp, time.time()).save(record)
+    command = [sys.executable, "-m", "workbench.simulate.continuation", str(folder), str(record)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def wait_for(what: object, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.05)
+
+
+def files(folder: Path) -> int:
+    return len(list(folder.glob("evt/*/2*")))
+
+
+def test_a_file_appears_when_it_is_full_and_a_line_when_it_is_received(folder: Path) -> None:
+    with Continuation(folder) as cruise:
+        begun = files(folder)
+        end = cruise.start + np.timedelta64((begun + 1) * 180 + 2, "s")
+        cruise.until(end - np.timedelta64(1, "s"))
+        assert files(folder) == begun
+        text = max((folder / "underway").iterdir()).read_text()
+        assert text.splitlines()[-1][:19] == str(end - np.timedelta64(2, "s")) and text.endswith("\n")
+        cruise.until(end)
+        assert files(folder) == begun + 1
+        assert len((folder / "sfl" / f"{ID}.sfl").read_text().splitlines()) == begun + 2
+        assert cruise.newest == end
+        cruise.until(end - HOUR)
+        assert files(folder) == begun + 1 and cruise.newest == end
+
+
+def test_it_can_be_stopped_between_hours(folder: Path) -> None:
+    with Continuation(folder) as cruise:
+        cruise.until(cruise.start + 9 * HOUR, stop=lambda: True)
+        assert cruise.newest == cruise.start + HOUR
+
+
+def test_only_one_process_writes(folder: Path) -> None:
+    with Continuation(folder), pytest.raises(WorkbenchError, match="another process is writing this cruise"):
+        Continuation(folder)
+    Continuation(folder).close()
+
+
+def test_a_folder_without_a_cruise_is_told(tmp_path: Path) -> None:
+    with pytest.raises(WorkbenchError, match="workbench simulate"):
+        Continuation(tmp_path)
+
+
+def test_following_the_clock_ends_with_the_cruise(folder: Path) -> None:
+    child = follow(folder, warp=20_000)
+    assert child.wait(60) == 0, child.stderr.read()
+    with Continuation(folder) as cruise:
+        assert cruise.newest == cruise.start + np.timedelta64(8640, "s")
+    assert files(folder) == 47
+
+
+def test_following_the_clock_ends_when_nobody_listens(folder: Path) -> None:
+    child = follow(folder, warp=60)
+    begun = files(folder)
+    wait_for(lambda: files(folder) > begun)
+    child.send_signal(signal.SIGINT)  # the terminal's Ctrl-C is the parent's business
+    time.sleep(0.3)
+    assert child.poll() is None
+    child.stdin.close()
+    assert child.wait(30) == 0
+    assert child.stderr.read() == b""
+
+
+def test_the_child_ends_when_the_parent_is_killed(folder: Path) -> None:
+    record = folder / f"{ID}.cruise"
+    with Continuation(folder) as cruise:
+        Clock(cruise.newest, 60, time.time()).save(record)
+    code = (
+        "import subprocess, sys, time; "
+        f"p = subprocess.Popen([sys.executable, '-m', 'workbench.simulate.continuation', {str(folder)!r}, {str(record)!r}], "
+        "stdin=subprocess.PIPE); print(p.pid, flush=True); time.sleep(600)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    pid = int(parent.stdout.readline())
+    begun = files(folder)
+    wait_for(lambda: files(folder) > begun)
+    parent.kill()
+    parent.wait()
+    wait_for(lambda: not _runs(pid))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/status")
+    return not status.exists() or "State:\tZ" not in status.read_text()
+
+
+def test_a_process_without_a_cruise_says_so(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "workbench.simulate.continuation", str(tmp_path), str(tmp_path)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "holds no simulated cruise" in done.stderr
+
+
+def test_memory_stays_flat(tmp_path: Path) -> None:
+    import tracemalloc
+
+    begin(tmp_path, days=1, seed=7, particles=100)
+    with Continuation(tmp_path) as cruise:
+        cruise.until(cruise.start + 2 * HOUR)
+        tracemalloc.start()
+        sizes = []
+        for hour in (8, 14, 20):
+            cruise.until(cruise.start + hour * HOUR)
+            sizes.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+    assert sizes[2] - sizes[0] < 100_000
