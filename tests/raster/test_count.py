@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 import weakref
 
 import dask.array as da
@@ -16,6 +17,7 @@ from hypothesis.extra import numpy as hnp
 from workbench.core.viewport import Viewport
 from workbench.raster import accumulate
 from workbench.raster.count import combine, count, count_by, count_codes
+from workbench.raster.scatter import drain
 
 WHOLE = Viewport(0, 65536, 0, 65536, 512, 512)
 U16 = hnp.arrays(np.uint16, st.shared(st.integers(0, 3000), key="n"), elements=st.integers(0, 65535), fill=st.just(7))
@@ -79,6 +81,35 @@ def test_counts_add_into_what_is_there() -> None:
     out = count_codes(x[:2000], y[:2000], WHOLE)
     assert count_codes(x[2000:], y[2000:], WHOLE, out) is out
     np.testing.assert_array_equal(out, count_codes(x, y, WHOLE))
+
+
+def test_nothing_is_written_beside_the_picture() -> None:
+    """The kept scratch picture is larger than the next one needs: whatever strays is found there."""
+    x, y = np.random.default_rng(6).integers(0, 65536, (2, 1000)).astype(np.uint16)
+    count_codes(x, y, Viewport(0, 65536, 0, 65536, 1024, 1024))
+    edges = np.array([0, 15, 16, 17, 1040, 1103, 1104, 1105, 65535], np.uint16)
+    x, y = (np.repeat(axis.ravel(), 300) for axis in np.meshgrid(edges, edges))
+    for viewport in (Viewport(16, 1104, 16, 1104, 17, 68), Viewport(16, 1104, 16, 1104, 1088, 34)):
+        for values in (x, x.astype(float)):
+            got = count(xr.Dataset({"a": ("row", values), "b": ("row", y)}), "a", "b", viewport).values
+            np.testing.assert_array_equal(got, plainly(x, y, viewport))
+            assert not accumulate._mine.flat.any()
+        count_by(x, y, np.full(x.size, 3, np.uint8), viewport, 3)
+        assert not accumulate._mine.flat.any()
+
+
+def test_two_threads_add_one_after_the_other(monkeypatch) -> None:
+    def slowly(flat, stride, out) -> None:
+        sum_so_far = out.copy()
+        time.sleep(0.05)
+        drain(flat, stride, sum_so_far)
+        out[:] = sum_so_far
+
+    x = np.zeros(1000, np.uint16)
+    monkeypatch.setattr(accumulate, "THREADED", 10)
+    monkeypatch.setattr(accumulate, "cores", lambda: 2)
+    monkeypatch.setattr(accumulate, "drain", slowly)
+    assert count_codes(x, x, WHOLE)[0, 0] == 1000
 
 
 def test_two_threads_count_the_same(monkeypatch) -> None:

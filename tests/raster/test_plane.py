@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.core.viewport import Viewport
 from workbench.raster.plane import snap
 
-EDGE = st.floats(-1e5, 2e5)
-RANGES = st.tuples(EDGE, EDGE, EDGE, EDGE)
+# ranges of all sizes, on and off the plane, either way round
+EDGES = st.builds(
+    lambda start, octaves, way: (start, start + 2**octaves)[::way],
+    st.floats(-1e5, 1e5) | st.integers(0, 65536), st.floats(-3, 18), st.sampled_from([1, -1]),
+)  # fmt: skip
+RANGES = st.builds(lambda x, y: (*x, *y), EDGES, EDGES)
 LEVELS = st.sampled_from([16, 32, 64, 128, 256, 512, 1024, 2048])
 
 
@@ -34,6 +38,7 @@ def test_a_snapped_range_has_few_cells_of_whole_codes(asked, level) -> None:
         assert 1 <= cells <= 3 * level // 2 and low % cell == 0
 
 
+@settings(max_examples=200)
 @given(RANGES, LEVELS)
 def test_a_picture_is_fine_enough(asked, level) -> None:
     """At least half as many cells as asked for lie in the range itself, down to one code a cell."""

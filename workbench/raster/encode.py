@@ -9,16 +9,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from isal import isal_zlib
 
-#: Measured on real and simulated cytograms: level 1 is three times faster than 6 and 15 % larger.
+#: Measured on real and simulated cytograms of 512 x 512: isal's level 1 takes 0.2 to 0.8 ms for 9 to 90 kB; zlib's
+#: level 1 takes 5 times longer for the same size, its level 6 20 times for a quarter less.
 LEVEL = 1
 
 
 def pack(levels: npt.NDArray[np.uint8]) -> bytes:
-    """Levels (height, width) row by row, deflated (zlib). Made once for all who ask the same."""
+    """Levels (height, width) row by row, deflated (zlib format: the browser's ``DecompressionStream("deflate")``). Made once for all who ask the same."""
     if levels.dtype != np.uint8 or levels.ndim != 2:
         raise ValueError(f"levels are uint8 (height, width), not {levels.dtype} {levels.shape}")
-    return zlib.compress(np.ascontiguousarray(levels).data, LEVEL)
+    return bytes(isal_zlib.compress(np.ascontiguousarray(levels).data, LEVEL))
 
 
 def frame(header: dict[str, Any], packed: bytes) -> bytes:
