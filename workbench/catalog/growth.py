@@ -92,6 +92,8 @@ class Growth:
         return ds, cursor if cursor is not None and not self._own else after
 
     def _set(self, folder: str, name: str, mark: Mark | None) -> None:
+        if mark == self._marks.get(folder, {}).get(name):
+            return
         if folder not in self._own:
             self._own.add(folder)
             self._marks[folder] = dict(self._marks.get(folder, {}))
