@@ -94,7 +94,7 @@ soak: $(STAMP)  ## an hour of the demo with a page open: memory flat, logs clean
 	$(BIN)/python -m tests.faults.soak $(ARGS)
 
 picture: $(STAMP)  ## make README's picture again
-	WORKBENCH_PICTURE=1 $(PYTEST) -m browser -k picture $(ARGS)
+	WORKBENCH_PICTURE=1 $(PYTEST) -m browser tests/browser/test_readme_picture.py $(ARGS)
 
 lock: $(STAMP)  ## choose versions again
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group dev \

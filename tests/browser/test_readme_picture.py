@@ -1,0 +1,23 @@
+"""The demo, as a newcomer sees it first; with ``make picture`` it becomes README's picture."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+
+@pytest.mark.timeout(400)
+def test_the_demo_is_painted(serve, open_tab, picture, tmp_path) -> None:
+    start = time.monotonic()
+    server = serve("demo", tmp_path / "demo-data", "--days", "2", "--port", "0", wait=180)
+    print(f"address printed after {time.monotonic() - start:.1f} s, two days of cruise written included")
+    start = time.monotonic()
+    tab = open_tab(server.address)
+    tab.page.wait_for_selector("canvas", timeout=90_000)
+    print(f"painted {time.monotonic() - start:.1f} s after the address was opened")
+    tab.page.wait_for_timeout(8000)
+    size = tab.shot("demo").stat().st_size
+    assert size > 60_000, "a page with a map, a cytogram and series is no blank sheet"
+    assert tab.page.locator("canvas").count() >= 3
+    picture(tab, "board")
