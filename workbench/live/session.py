@@ -77,7 +77,7 @@ class Session(param.Parameterized):
         super().__init__(
             now=now, window=timespan.resolve(TIME, now, feeds.span), **_from_board(feeds)
         )  # fmt: skip
-        self.param.watch(self._time_written, "time")
+        self.param.watch(self._time_written, "time", precedence=1)  # last: it may take the text back
         self.param.watch(self._follow_set, "follow")
         if query:
             self.from_query(query)

@@ -41,7 +41,7 @@ def resolve(text: str, now: np.datetime64, known: Window | None) -> Window:
     now : numpy.datetime64[ns]
         The cruise's now.
     known : Window or None
-        First to last time of what there is; open sides end there.
+        First to last time of what there is; open sides end there ("all" is all there is, not until now).
 
     Returns
     -------
@@ -57,9 +57,9 @@ def resolve(text: str, now: np.datetime64, known: Window | None) -> Window:
     window = parse(text, now)
     start, stop = window
     if stop == MAX:
-        stop = max(now, known.stop) if known else now
+        stop = known.stop if known else now
     if start == MIN:
-        start = min(known.start, stop - DAY // 24) if known else stop - DAY
+        start = known.start if known and known.start < stop else stop - DAY
     if not follows(text):
         return Window(start, stop)
     stride = _stride(stop - start)

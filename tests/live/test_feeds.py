@@ -1,0 +1,172 @@
+"""All feeds at once: a slow one delays nobody, nothing is left behind."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.live.standin import DAY, SECOND, ParticleSource, RowSource, StandInCruise, at, stop_clock
+from workbench.catalog.declared import Kpi
+from workbench.core.errors import ReaderError
+from workbench.live.feeds import Feeds
+
+
+def until(true: Any, patience: float = 60.0) -> bool:
+    end = time.monotonic() + patience
+    while not true():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    assert until(lambda: set(threading.enumerate()) <= before)
+
+
+def make(*sources: Any, **more: Any) -> Feeds:
+    return Feeds(StandInCruise(*sources, **more))  # type: ignore[arg-type]
+
+
+def test_new_rows_and_files_arrive_by_themselves() -> None:
+    rows, files = RowSource(time=[at(0)], par=1.0), ParticleSource()
+    told: list[int] = []
+    with make(rows, files) as feeds:
+        feeds.subscribe(lambda: told.append(feeds.revision))
+        assert until(lambda: feeds["rows"].rows == 1)
+        rows.add(at(1), par=2.0)
+        files.random("f0", at(0))
+        assert until(lambda: feeds["rows"].rows == 2 and feeds["seaflow"].rows == 500)
+        assert until(lambda: told and told[-1] == feeds.revision)
+
+
+def test_a_source_that_hangs_or_fails_delays_nobody() -> None:
+    slow, broken, quick = (
+        RowSource("slow", par=1.0, time=[at(0)]),
+        RowSource("broken"),
+        RowSource(par=1.0, time=[at(0)]),
+    )
+    gate = threading.Event()
+    changed = slow.changed
+    slow.changed = lambda cursor=None: gate.wait(90) and changed(cursor)  # type: ignore[method-assign,assignment,return-value]
+    broken.broken = ReaderError("file", "cut")
+    with make(slow, broken, quick) as feeds:
+        assert until(lambda: feeds["rows"].rows == 1)
+        assert until(lambda: feeds["broken"].fault is not None)
+        assert feeds["slow"].rows == 0
+        gate.set()
+        assert until(lambda: feeds["slow"].rows == 1)
+
+
+def test_what_is_left_for_the_next_poll_is_fetched_at_once() -> None:
+    source = RowSource(time=[at(s) for s in range(50)], par=1.0)
+
+    def changed(cursor: Any = None) -> Any:
+        ds, _ = RowSource.changed(source, cursor)
+        some = ds.isel(time=slice(0, 10))
+        end = (cursor or 0) + some.sizes["time"]
+        return some.assign_attrs(more=50 - end), end
+
+    source.changed = changed  # type: ignore[method-assign]
+    feeds = make(source)
+    feeds.poll()
+    assert feeds["rows"].rows == 50
+
+
+def test_subscribers_are_called_once_a_second_even_when_nothing_comes() -> None:
+    told: list[float] = []
+    with make(RowSource(time=[], par=[])) as feeds:
+        leave = feeds.subscribe(lambda: told.append(time.monotonic()))
+        assert until(lambda: len(told) >= 2)
+        leave()
+        leave()
+        count = len(told)
+        time.sleep(0.1)
+        assert len(told) <= count + 1
+        assert feeds.listeners == 0
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.heard = 0
+
+    def hear(self) -> None:
+        self.heard += 1
+
+
+def test_who_forgets_to_leave_is_forgotten() -> None:
+    source = RowSource(time=[at(0)], par=1.0)
+    feeds, listener, kept = make(source), Listener(), Listener()
+    feeds.subscribe(listener.hear)
+    feeds.subscribe(kept.hear)
+    del listener
+    gc.collect()
+    feeds.poll()
+    assert feeds.listeners == 1
+    assert kept.heard == 1
+
+
+def test_a_subscriber_that_fails_does_not_silence_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    feeds, listener = make(RowSource(time=[at(0)], par=1.0)), Listener()
+    feeds.subscribe(lambda: 1 / 0)
+    feeds.subscribe(listener.hear)
+    feeds.poll()
+    assert listener.heard == 1
+    assert "a subscriber failed" in caplog.text
+
+
+def test_it_can_be_started_twice_and_stopped_twice() -> None:
+    feeds = make(RowSource(time=[], par=[]))
+    before = threading.active_count()
+    feeds.start().start()
+    assert threading.active_count() == before + 2
+    feeds.stop()
+    feeds.stop()
+    assert threading.active_count() == before
+    feeds.start()
+    feeds.stop()
+
+
+def test_stale_is_a_matter_of_the_source_the_kpis_and_the_cruise() -> None:
+    source = RowSource(time=[at(s) for s in range(10)], stream_pressure=12.0)
+    stop_clock(at(60))
+    assert make(source).stale("rows")
+    feeds = make(source)
+    feeds.poll()
+    assert feeds.stale("rows")
+    kpi = Kpi("p", "rows", "stream_pressure", over=120 * SECOND)
+    feeds = make(source, kpis={"p": kpi})
+    feeds.poll()
+    assert not feeds.stale("rows")
+    assert feeds.patience("rows") == 120 * SECOND
+    finished = make(source, end=at(30))
+    finished.poll()
+    assert not finished.stale("rows")
+    assert finished.patience("rows") is None
+    assert finished["rows"].age(finished.now()) == 21 * SECOND
+
+
+def test_names_of_what_can_be_drawn() -> None:
+    source = RowSource(time=[at(0)], par=1.0, par_qc=np.int8(1), sentence="GGA")
+    feeds = make(source, ParticleSource())
+    feeds.poll()
+    assert feeds.names() == ("rows.par",)
+
+
+def test_rows_a_month_beside_the_cruise_are_left_out() -> None:
+    source = RowSource(time=[at(0) - 40 * DAY, at(0), at(0) + 50 * DAY], par=1.0)
+    stop_clock(at(0))
+    feeds = make(source, start=at(0), end=at(0) + 10 * DAY)
+    feeds.poll()
+    assert feeds["rows"].rows == 1
+    assert feeds.span is not None
+    assert feeds.span.start == at(0)
