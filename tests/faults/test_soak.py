@@ -35,4 +35,5 @@ def test_three_minutes_of_demo(tmp_path: Path) -> None:
     print(seen)
     assert seen.errors == []
     assert seen.silent() == []
-    assert seen.growing(400) == []  # a loose bound: two minutes say little; make soak runs an hour
+    grown = {p.name: max(p.anonymous) - p.anonymous[0] for p in seen.processes if p.role == "server"}
+    assert max(grown.values()) < 300, grown  # a loose bound: minutes say little; make soak runs an hour
