@@ -176,6 +176,13 @@ def test_negative_whole_numbers_and_mixed_kinds() -> None:
     assert got.tolist() == [[1, 1, 0, 0], [0, 0, 1, 1]]
 
 
+@pytest.mark.parametrize("kind", [">u2", ">f4", "<f2", "int8", ">i8", np.longdouble])
+def test_numbers_of_any_make(kind) -> None:
+    ds = xr.Dataset({"a": ("row", np.array([0, 3, 3, 100], kind)), "b": ("row", np.array([1, 0, 0, 1], kind))})
+    got = count(ds, "a", "b", Viewport(0, 4, 0, 2, 4, 2)).values
+    assert got.tolist() == [[0, 0, 0, 2], [1, 0, 0, 0]]
+
+
 def test_more_dimensions_and_broadcast() -> None:
     ds = xr.Dataset({"t": (("time", "depth"), np.arange(6.0).reshape(2, 3)), "z": ("depth", [0.0, 1.0, 2.0])})
     for one in (ds, ds.chunk(time=1)):

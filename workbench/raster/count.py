@@ -156,6 +156,7 @@ def combine(a: xr.DataArray, b: xr.DataArray) -> xr.DataArray:
 def _count_block(x: npt.NDArray[Any], y: npt.NDArray[Any], viewport: Viewport, out: Counts) -> None:
     """Add any two columns of numbers to `out`."""
     v = viewport
+    x, y = _native(x), _native(y)
     if x.dtype == y.dtype == np.uint16 and _in_codes(v):
         count_codes(x, y, v, out)
         return
@@ -217,6 +218,13 @@ def _sum(parts: list[Counts]) -> Counts:
 
 
 # -- what comes in and goes out ------------------------------------------------------------------------------------
+
+
+def _native(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Numbers as the compiled loops take them (netCDF 3 and FCS files hold the bytes the other way round)."""
+    if column.dtype.kind == "f" and column.dtype.itemsize not in (4, 8):
+        return column.astype(np.float64)
+    return column if column.dtype.isnative else column.astype(column.dtype.newbyteorder("="))
 
 
 def _numbers(ds: xr.Dataset, name: Hashable) -> xr.DataArray:
