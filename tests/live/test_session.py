@@ -45,6 +45,13 @@ def test_it_begins_with_the_board_of_the_catalog() -> None:
     assert (session.time, session.follow, session.message) == (TIME, True, "")
 
 
+def test_data_older_than_a_day_are_shown_at_once() -> None:
+    session, _ = make(now=10 * 86_400)
+    assert session.time == "all"
+    assert session.window.start == at(0)
+    assert session.window.stop - at(100) < 2 * SECOND
+
+
 TIMES = st.one_of(
     st.sampled_from(["all", "now-1h..now", "now-1d..now", "last 2 days", "2024-05-01..", "now-3h..now-1h"]),
     st.builds(lambda a, b: f"{at(a)}..{at(a + b)}", st.integers(-(10**6), 10**6), st.integers(1, 10**6)),

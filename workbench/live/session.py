@@ -73,10 +73,9 @@ class Session(param.Parameterized):
         self._seen = feeds.revision
         self._last_following = TIME
         self._sources = [str(item.source) for item in feeds.cruise.board if item.view == "cytogram"]
-        now = feeds.now()
-        super().__init__(
-            now=now, window=timespan.resolve(TIME, now, feeds.span), **_from_board(feeds)
-        )  # fmt: skip
+        now, span = feeds.now(), feeds.span
+        time = TIME if span is None or span.stop > now - timespan.DAY else "all"  # old data are shown, not missed
+        super().__init__(time=time, now=now, window=timespan.resolve(time, now, span), **_from_board(feeds))
         self.param.watch(self._time_written, "time", precedence=1)  # last: it may take the text back
         self.param.watch(self._follow_set, "follow")
         if query:
