@@ -41,8 +41,8 @@ class _Entry(Generic[T]):
 class Kept(Generic[T]):
     """The most recently used parsed files of one process, up to `limit` bytes. Safe for threads.
 
-    A file is the same while its device, inode, size and modification time are. One that only became longer (the last
-    bytes that were read still stand where they did) is read on from there; any other is read anew.
+    A file is the same while its device, inode, size and modification time are. One that only became longer (the first
+    and the last bytes that were read still stand where they did) is read on from there; any other is read anew.
 
     Parameters
     ----------
@@ -103,7 +103,8 @@ def _grew(path: str | PathLike[str], entry: _Entry[T], stamp: tuple[int, ...]) -
 
 
 def _mark(path: str | PathLike[str], end: int) -> bytes:
-    """The last bytes before `end`."""
+    """The first bytes, and the last ones before `end`."""
     with open(path, "rb", buffering=0) as file:
+        first = file.read(min(_MARK, end))
         file.seek(max(0, end - _MARK))
-        return file.read(min(_MARK, end))
+        return first + file.read(min(_MARK, end))

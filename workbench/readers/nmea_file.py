@@ -23,6 +23,7 @@ _KEPT: Kept[NmeaFile] = Kept(512 << 20)
 #: Where reading on ended, and the state there.
 _TAILS: dict[tuple[str, int], tuple[int, npt.NDArray[np.int64]]] = {}
 Rows = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.uint8]]
+_DOUBT = 64
 _AGAIN = "It was rewritten: read it again from its beginning"
 
 
@@ -90,8 +91,9 @@ def parsed(path: str | PathLike[str], every: int = 0) -> NmeaFile:
 
 
 def read(
-    path: str | PathLike[str], begin: int, stop: int, every: int = 0, state: npt.NDArray[np.int64] | None = None
-) -> NmeaFile:
+    path: str | PathLike[str], begin: int, stop: int, every: int = 0, state: npt.NDArray[np.int64] | None = None,
+    *, block: int = lines.BLOCK,
+) -> NmeaFile:  # fmt: skip
     """Parse the lines in ``path[begin:stop]``.
 
     Parameters
@@ -103,6 +105,8 @@ def read(
         Keep the first row of each kind of sentence in each interval of this length; 0 keeps all.
     state : numpy.ndarray of int64, (6,), optional
         `NmeaFile.state` of the lines before; without it `begin` is taken for the beginning of the log.
+    block : int
+        Bytes read at once.
 
     Raises
     ------
@@ -113,11 +117,11 @@ def read(
 
     state = (_STATE if state is None else state).copy()
     counts, firsts = np.zeros(len(VERDICTS), np.int64), np.full(len(VERDICTS), -1, np.int64)
-    room = min(stop - begin, lines.BLOCK) // _SHORTEST + 1
+    room = min(stop - begin, block) // _SHORTEST + 1
     times, kinds = np.empty((2, room), np.int64), np.empty(room, np.uint8)
     values = np.empty((len(PLACES), room), np.float64)
     parts: list[Rows] = [(times[:, :0], values[:, :0], kinds[:0])]
-    for buffer, length, base in lines.blocks(path, begin, stop):
+    for buffer, length, base in lines.blocks(path, begin, stop, block):
         if length == 0:  # no line of a log is that long
             counts[GARBAGE] += 1
             firsts[GARBAGE] = base if firsts[GARBAGE] < 0 else firsts[GARBAGE]
@@ -150,6 +154,30 @@ def read_on(path: str | PathLike[str], offset: int, every: int = 0) -> NmeaFile:
     log = read(path, offset, stop, every, before)
     _TAILS[key] = (stop, log.state)
     return log
+
+
+def check(path: str | PathLike[str], log: NmeaFile) -> None:
+    """Refuse what is no log: of 64 lines at its beginning (or of what is there of the first) none begins with a time.
+
+    A log may begin with damaged lines; a longer file is never refused less than a shorter one, nor the other way round.
+
+    Raises
+    ------
+    ReaderError
+    """
+    from workbench.readers.nmea_sentences import BAD_TIME, GARBAGE
+
+    timed = [first for i, first in enumerate(log.firsts.tolist()) if first >= 0 and i not in (GARBAGE, BAD_TIME)]
+    try:
+        with open(path, "rb") as file:
+            head = file.read(min([*timed, 1 << 20]))
+    except OSError as error:
+        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+    if head.count(b"\n") >= _DOUBT or (log.end == 0 and head[:1] and not head[:1].isdigit()):
+        found = repr(head[:24])[1:]
+        raise ReaderError(
+            path, "no line begins with a time", offset=0, expected="2014-08-01T00:00:00Z $INGGA,...", found=found
+        )
 
 
 def ends(path: str | PathLike[str]) -> tuple[int, int]:

@@ -86,7 +86,7 @@ class NmeaLog(Reader):
         Raises
         ------
         ReaderError
-            When the one file named cannot be read, or a path does not exist.
+            When the one file named cannot be read or is no log, or a path does not exist.
         """
         found = locate.find(filename_or_obj, locate.matcher(self.patterns))
         window, step = window_of(start, stop), _step(every)
@@ -99,8 +99,8 @@ class NmeaLog(Reader):
         return lines.whole(path)
 
     def span(self, path: str | PathLike[str]) -> tuple[np.datetime64, np.datetime64]:
-        """Times of the first and the last row; only the ends of the file are read."""
-        first, last = nmea_file.ends(path)
+        """Times of the first and the last row, the earlier one first; only the ends of the file are read."""
+        first, last = sorted(nmea_file.ends(path))
         return np.datetime64(first, "ns"), np.datetime64(last, "ns")
 
     def columns(
@@ -140,16 +140,21 @@ def _step(every: Every) -> int:
 def _open_all(
     paths: Sequence[str], window: Window, step: int, alone: bool
 ) -> tuple[list[tuple[str, NmeaFile]], list[str]]:
-    """Parse the files that may have rows in `window`; those that cannot be read are refused."""
+    """Parse the files that may have rows in `window`; those that cannot be read, or are no logs, are refused."""
 
     def open_one(path: str) -> NmeaFile | ReaderError | None:
         try:
-            return nmea_file.parsed(path, step) if alone or _touches(path, window) else None
+            if not alone and not _touches(path, window):
+                return None
+            log = nmea_file.parsed(path, step)
+            nmea_file.check(path, log)
+            return log
         except ReaderError as error:
             return error
 
     with ThreadPoolExecutor(max_workers=4) as pool:
-        done = list(zip(paths, pool.map(open_one, paths), strict=True))
+        run = pool.map if len(paths) > 1 else map
+        done = list(zip(paths, run(open_one, paths), strict=True))
     faults = [log for _, log in done if isinstance(log, ReaderError)]
     if alone and faults:
         raise faults[0]
@@ -159,8 +164,7 @@ def _open_all(
 def _touches(path: str, window: Window) -> bool:
     if window == ALWAYS:
         return True
-    first, last = (np.datetime64(edge, "ns") for edge in nmea_file.ends(path))
-    low, high = min(first, last), max(first, last)
+    low, high = (np.datetime64(edge, "ns") for edge in sorted(nmea_file.ends(path)))
     return not np.isnat(low) and bool(low - _SPARE < window.stop) and bool(high + _SPARE >= window.start)
 
 

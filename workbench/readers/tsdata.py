@@ -1,0 +1,301 @@
+"""TSDATA: tables of time series with seven header lines, as the ship's feeds are kept for SeaFlow."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from os import PathLike, fspath
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from workbench.core.errors import ReaderError, WorkbenchError
+from workbench.core.units import convert
+from workbench.core.variables import FAIL, MISSING, QC_ATTRS, VARIABLES, VariableSpec
+from workbench.readers import lines
+from workbench.readers import paths as locate
+from workbench.readers import tsdata_text as text
+from workbench.readers.kept import Kept
+from workbench.readers.reader import Reader, window_of
+from workbench.readers.tsdata_text import Header
+
+#: Names of columns, in lower case, that mean a canonical variable, where their unit can be turned into its unit.
+CANONICAL = {
+    "lat": "latitude", "latitude": "latitude", "lon": "longitude", "long": "longitude", "longitude": "longitude",
+    "temp": "sea_water_temperature", "temperature": "sea_water_temperature", "sst": "sea_water_temperature",
+    "ocean_temp": "sea_water_temperature", "sea_water_temperature": "sea_water_temperature",
+    "cond": "conductivity", "conductivity": "conductivity", "sal": "salinity", "salinity": "salinity", "par": "par",
+    "knots": "speed", "sog": "speed", "cog": "course", "course": "course", "heading": "heading",
+    "heading_true_north": "heading", "altitude": "altitude", "bulk_red": "bulk_red",
+    "stream_pressure": "stream_pressure", "event_rate": "event_rate", "file_duration": "file_duration",
+}  # fmt: skip
+#: Units as people write them, in lower case without spaces, where UDUNITS has another word or another meaning.
+UNITS = {
+    "c": "degree_Celsius", "degc": "degree_Celsius", "deg_c": "degree_Celsius", "°c": "degree_Celsius",
+    "psu": "1", "pss-78": "1", "pss78": "1", "s/m": "S m-1", "ms/cm": "mS cm-1", "us/cm": "uS cm-1",
+    "deg": "degree", "degrees": "degree", "decimaldegrees": "degree", "degreesnorth": "degrees_north",
+    "degreeseast": "degrees_east", "deg_n": "degrees_north", "deg_e": "degrees_east", "°": "degree",
+    "kn": "kn", "kt": "kn", "kts": "kn", "knot": "kn", "knots": "kn",
+    "ue/m^2/s": "umol m-2 s-1", "ue/m2/s": "umol m-2 s-1", "uein/m^2/s": "umol m-2 s-1", "umol/m^2/s": "umol m-2 s-1",
+    "umol/m2/s": "umol m-2 s-1", "µmol/m2/s": "umol m-2 s-1", "umolphotons/m2/s": "umol m-2 s-1",
+    "µmolphotons/m2/s": "umol m-2 s-1", "µmolphotons/m^2/s": "umol m-2 s-1", "umolphotons/m^2/s": "umol m-2 s-1",
+}  # fmt: skip
+#: What a column is in when its unit is NA and only one thing can be meant.
+_PLAIN = ("latitude", "longitude", "salinity")
+_PIECE = 1 << 24
+
+
+class Tsdata(Reader):
+    """TSDATA tables: seven header lines, then tab-separated rows with a time each.
+
+    A dataset along ``time`` (UTC), rows in the order of their lines (the format does not ask for an order). Columns
+    whose name and unit say so become canonical variables in canonical units; the others keep name and unit. Numbers,
+    whole numbers and booleans (1 and 0) are float64 with NaN for ``NA``; text and category are text with ``""`` for it.
+    Each number has a ``<name>_qc`` of QARTOD flags: 1 good, 4 not what the type says (then NaN) or outside what is
+    possible (then kept), 9 missing. Lines without a time or with another number of cells are left out. All is counted
+    in attr ``bad`` (lines ``reason: n``). With ``strict=True`` the first such cell or line is an error.
+    """
+
+    description = "TSDATA: time series with seven header lines"
+    provides: ClassVar[tuple[VariableSpec, ...]] = tuple(
+        VARIABLES[name] for name in ("time", *dict.fromkeys(CANONICAL.values()))
+    )
+    patterns: ClassVar[tuple[str, ...]] = ("*.tsdata", "*.tsdata.txt", "*.tab", "*.TSDATA")
+    appends: ClassVar[bool] = True
+
+    def open_dataset(
+        self,
+        filename_or_obj: Any,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        start: np.datetime64 | None = None,
+        stop: np.datetime64 | None = None,
+        strict: bool = False,
+    ) -> xr.Dataset:
+        """Open files, folders, globs or lists of them; only rows with ``start <= time < stop``.
+
+        Parameters
+        ----------
+        filename_or_obj : path, glob, or iterable of these
+        drop_variables : str or iterable of str, optional
+        start, stop : numpy.datetime64, optional
+        strict : bool
+            Raise at the first bad cell or line instead of flagging or leaving it out.
+
+        Returns
+        -------
+        xarray.Dataset
+            In memory. Of several files, rows follow each other by the files' first times; what one lacks is missing.
+
+        Raises
+        ------
+        ReaderError
+            When the one file named is no TSDATA, or a path does not exist; when `strict`, with line and column.
+        """
+        found = locate.find(filename_or_obj, locate.matcher(self.patterns))
+        tables, refused = [], list(found.refused)
+        for path in found.paths:
+            try:
+                tables.append((path, _table(path, strict)))
+            except ReaderError as error:
+                if found.alone:
+                    raise
+                refused.append(str(error))
+        tables.sort(key=lambda item: (_first(item[1]), item[0]))
+        window = window_of(start, stop)
+        ds = _dataset([table for _, table in tables], refused)
+        inside = window.contains(ds["time"].values)
+        ds = ds if inside.all() else ds.isel(time=inside)
+        ds.attrs["rows"] = ds.sizes["time"]
+        dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables or ()
+        return ds.drop_vars(dropped, errors="ignore")
+
+    def complete(self, path: str | PathLike[str]) -> int:
+        """Bytes up to the last newline; 0 while the header is not whole."""
+        try:
+            return max(lines.whole(path), _header(path).end)
+        except ReaderError:
+            return 0
+
+    def span(self, path: str | PathLike[str]) -> tuple[np.datetime64, np.datetime64]:
+        """Earliest and latest time in one file; NaT when it holds no rows."""
+        time = _table(path, False).time
+        nat = np.datetime64("NaT", "ns")
+        return (time.min(), time.max()) if time.size else (nat, nat)
+
+    def rows_from(self, path: str | PathLike[str], offset: int, *, strict: bool = False) -> tuple[xr.Dataset, int]:
+        """Rows of the whole lines from byte `offset` on, and the byte after the last of them.
+
+        Raises
+        ------
+        ReaderError
+            When the header is broken or not whole, or when `strict`, with line (counted from `offset`) and column.
+        """
+        table = _read(path, _header(path), offset, strict)
+        return _dataset([table], []), table.end
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of one file (or of a part), under the names and in the units of the dataset.
+
+    Attributes
+    ----------
+    path : str
+    head : Header
+    time : numpy.ndarray of datetime64[ns], shape (rows,)
+    columns : dict of str to numpy.ndarray
+    flags : dict of str to numpy.ndarray of int8
+    attrs : dict of str to dict
+        Attributes of each column.
+    bad : Counter
+    end : int
+        Bytes read.
+    """
+
+    path: str
+    head: Header
+    time: npt.NDArray[np.datetime64]
+    columns: dict[str, npt.NDArray[Any]]
+    flags: dict[str, npt.NDArray[np.int8]]
+    attrs: dict[str, dict[str, Any]]
+    bad: Counter[str]
+    end: int
+
+    @property
+    def nbytes(self) -> int:
+        return sum(values.nbytes for values in (self.time, *self.columns.values(), *self.flags.values()))
+
+
+_KEPT: Kept[Table] = Kept(256 << 20)
+
+
+def _table(path: str | PathLike[str], strict: bool) -> Table:
+    return _KEPT.get(path, strict, lambda _: _read(path, _header(path), 0, strict))
+
+
+def _header(path: str | PathLike[str]) -> Header:
+    try:
+        with open(path, "rb") as file:
+            return text.header(path, file.read(text.MOST))
+    except OSError as error:
+        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+
+
+def _read(path: str | PathLike[str], head: Header, offset: int, strict: bool) -> Table:
+    """The whole lines from byte `offset` on (the header's are skipped)."""
+    begin = max(offset, head.end)
+    stop = max(lines.whole(path), begin)
+    parts, bad, number = [], Counter[str](), text.HEADER + 1
+    for buffer, length, _ in lines.blocks(path, begin, stop, _PIECE):
+        raw = buffer[:length].tobytes()
+        rows = text.parse(path, head, raw, first=number, strict=strict)
+        number += raw.count(b"\n") + (length == 0)
+        bad += rows.bad + Counter({"line is longer than 16 MB": int(length == 0)})
+        parts.append(rows)
+    parts = parts or [text.parse(path, head, b"")]
+    columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in head.names}
+    flags = {name: np.concatenate([part.flags[name] for part in parts]) for name in parts[0].flags}
+    return _named(fspath(path), head, columns, flags, bad, stop)
+
+
+def _named(
+    path: str, head: Header, columns: dict[str, npt.NDArray[Any]], flags: dict[str, npt.NDArray[np.int8]],
+    bad: Counter[str], end: int,
+) -> Table:  # fmt: skip
+    """Columns under their canonical names, in canonical units, with impossible values flagged."""
+    values, quality, attrs = {}, {}, {}
+    for column, kind, unit, comment in list(zip(head.names, head.types, head.units, head.comments, strict=True))[1:]:
+        name, numbers, said = _canonical(head, column, kind, unit, columns[column])
+        values[name] = numbers
+        attrs[name] = said | {"tsdata_type": kind} | ({"comment": comment} if comment not in ("", "NA") else {})
+        if kind == "boolean":
+            attrs[name] |= {"flag_values": np.array([0.0, 1.0]), "flag_meanings": "FALSE TRUE"}
+        if column in flags:
+            quality[name] = _judge(name, numbers, flags[column], said, bad)
+            attrs[name]["ancillary_variables"] = f"{name}_qc"
+    return Table(path, head, columns["time"], values, quality, attrs, +bad, end)
+
+
+def _canonical(
+    head: Header, column: str, kind: str, unit: str, numbers: npt.NDArray[Any]
+) -> tuple[str, npt.NDArray[Any], dict[str, Any]]:
+    """Name, values and attributes of a column; its own where it is not, for certain, a canonical variable."""
+    own = {} if unit in ("", "NA") else {"units": unit}
+    name = CANONICAL.get(column.lower())
+    first = next((each for each in head.names if CANONICAL.get(each.lower()) == name), None)
+    if name is None or kind not in ("float", "integer") or column != first or (name in head.names and column != name):
+        return column, numbers, own
+    spec = VARIABLES[name]
+    written = UNITS.get(unit.lower().replace(" ", ""), unit) if own else (spec.unit if name in _PLAIN else "")
+    try:
+        if name == "salinity" and written != spec.unit:
+            raise WorkbenchError("absolute salinity in g/kg is another quantity")
+        converted = numbers if written == spec.unit else convert(numbers, written, spec.unit)
+    except WorkbenchError:
+        return column, numbers, own
+    source = {"source_name": column} | ({"source_units": unit} if own else {})
+    return name, converted, spec.attrs() | source
+
+
+def _judge(
+    name: str, numbers: npt.NDArray[Any], flags: npt.NDArray[np.int8], attrs: dict[str, Any], bad: Counter[str]
+) -> npt.NDArray[np.int8]:
+    """Flags with 4 where a number is outside what is possible."""
+    if "valid_min" not in attrs:
+        return flags
+    low, high = attrs["valid_min"], attrs["valid_max"]
+    outside = (numbers < low) | (numbers > high)
+    if outside.any():
+        bad[f"{name} is outside {low:g} to {high:g}"] += int(outside.sum())
+    return np.where(outside, np.int8(FAIL), flags)
+
+
+def _first(table: Table) -> int:
+    return int(table.time[0].astype(np.int64)) if table.time.size else np.iinfo(np.int64).max
+
+
+def _dataset(tables: list[Table], refused: list[str]) -> xr.Dataset:
+    """One dataset of all tables, each after the one before; what one lacks is missing there (flag 9)."""
+    variables: dict[str, Any] = {}
+    for name in dict.fromkeys(name for table in tables for name in table.columns):
+        attrs = next(table.attrs[name] for table in tables if name in table.attrs)
+        variables[name] = ("time", np.concatenate([_column(table, name, attrs) for table in tables]), attrs)
+    for name in dict.fromkeys(name for table in tables for name in table.flags if f"{name}_qc" not in variables):
+        flags = [table.flags.get(name, np.full(table.time.shape, MISSING, np.int8)) for table in tables]
+        variables[f"{name}_qc"] = ("time", np.concatenate(flags), {"long_name": f"quality of {name}", **QC_ATTRS})
+    time = np.concatenate([table.time for table in tables]) if tables else np.empty(0, "datetime64[ns]")
+    bad = sum((table.bad for table in tables), Counter[str]())
+    said = {
+        key: "; ".join(dict.fromkeys(getattr(table.head, key) for table in tables))
+        for key in ("file_type", "project", "description")
+    }
+    attrs = {
+        "Conventions": "CF-1.11", **said, "rows": len(time),
+        "bad": "\n".join(f"{reason}: {n}" for reason, n in sorted(bad.items())),
+        "refused": "\n".join(refused),
+    }  # fmt: skip
+    return xr.Dataset(variables, {"time": ("time", time, VARIABLES["time"].attrs())}, attrs)
+
+
+def _column(table: Table, name: str, attrs: dict[str, Any]) -> npt.NDArray[Any]:
+    """A column as the first table that has it describes it; missing where this one has none."""
+    kind, unit = attrs["tsdata_type"], attrs.get("units", "")
+    if name not in table.columns:
+        missing = {"time": np.datetime64("NaT", "ns"), "text": "", "category": ""}.get(kind, np.nan)
+        return np.full(table.time.shape, missing, dtype=object if missing == "" else None)
+    own = table.attrs[name]
+    if own["tsdata_type"] != kind and {own["tsdata_type"], kind} & {"time", "text", "category"}:
+        raise ReaderError(
+            table.path, f"column '{name}' is of another type than before", expected=kind, found=own["tsdata_type"]
+        )
+    if own.get("units", "") == unit:
+        return table.columns[name]
+    try:
+        return convert(table.columns[name], own.get("units", ""), unit)
+    except WorkbenchError as error:
+        hint = "Open files whose columns differ on their own"
+        raise ReaderError(table.path, f"column '{name}' is in another unit than before ({error})", hint=hint) from error
