@@ -26,7 +26,7 @@ from workbench.readers.seaflow_sfl import write_sfl
 from workbench.simulate import particles
 from workbench.simulate.cruise import EVERY, FIRST, ID, Files, Simulation, begins, planned_end, read_parameters
 from workbench.simulate.positions import lines
-from workbench.simulate.truth import write_truth
+from workbench.simulate.truth import told_until, write_truth
 
 LOCK = "truth/.lock"
 _HOUR, _DAY = 3600, 86400
@@ -62,7 +62,7 @@ class Continuation:
         self._next_file = self._resumed_file()
         self._next_second = self._resumed_second()
         self._reached = max(self._next_second, self._next_file * EVERY + FIRST if self._next_file else 0)
-        self._told: int | None = None  # up to when the truth is written
+        self._told = told_until(self.folder, self.cruise)  # up to when the truth is written
 
     @property
     def newest(self) -> np.datetime64:

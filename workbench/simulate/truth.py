@@ -16,6 +16,7 @@ from workbench.simulate.populations import CHANNELS, POPULATIONS, alignment
 
 POPULATIONS_FILE, EVENTS_FILE = "truth/populations.parquet", "truth/events.json"
 _OTHERS = ("background", "noise", "saturated")
+_DAY = 86400 // EVERY
 
 
 def write_truth(folder: Path, cruise: Simulation, seconds: float) -> None:
@@ -29,17 +30,29 @@ def write_truth(folder: Path, cruise: Simulation, seconds: float) -> None:
     import pyarrow.parquet as pq
 
     os.makedirs(folder / "truth", exist_ok=True)
-    table = pa.table(_populations(cruise, seconds))
-    temp = folder / "truth" / f".populations.{os.getpid()}"
-    pq.write_table(table, temp)
+    temp, due = folder / "truth" / f".populations.{os.getpid()}", cruise.due(seconds)
+    with pq.ParquetWriter(temp, pa.table(_populations(cruise, 0, min(1, due))).schema) as writer:
+        for first in range(0, due, _DAY):  # a row group for each day: memory stays flat
+            writer.write_table(pa.table(_populations(cruise, first, min(first + _DAY, due))))
     os.replace(temp, folder / POPULATIONS_FILE)
+    told = {"cruise": ID, "until": _iso(cruise, seconds), "events": events(cruise, seconds)}
     temp = folder / "truth" / f".events.{os.getpid()}"
-    temp.write_text(json.dumps({"cruise": ID, "events": events(cruise, seconds)}, indent=1) + "\n", encoding="utf-8")
+    temp.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     os.replace(temp, folder / EVENTS_FILE)
 
 
-def _populations(cruise: Simulation, seconds: float) -> dict[str, Any]:
-    index = cruise.numbers(0, cruise.due(seconds))
+def told_until(folder: Path, cruise: Simulation) -> int | None:
+    """Seconds since the start up to which the truth in `folder` is written; None when there is none."""
+    try:
+        until = json.loads((folder / EVENTS_FILE).read_text())["until"]
+        os.stat(folder / POPULATIONS_FILE)
+        return int((np.datetime64(until.removesuffix("Z"), "s") - cruise.start) / np.timedelta64(1, "s"))
+    except (OSError, ValueError, KeyError, AttributeError):
+        return None
+
+
+def _populations(cruise: Simulation, first: int, stop: int) -> dict[str, Any]:
+    index = cruise.numbers(first, stop)
     files = cruise.files(index)
     truth, kinds = files.truth, len(POPULATIONS) + len(_OTHERS)
     nothing = np.full((len(index), len(_OTHERS)), np.nan)
