@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.core.errors import WorkbenchError
+
+# What a unit may look like before pint is asked: pint would work out 9**9**9**9 for as long as it takes.
+_POWER = r"(?:(?:\^|\*\*)?[-+]?\d{1,2}|[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,2})"
+_FACTOR = rf"(?:[^\W\d]+{_POWER}?|[%°]\w*|\d{{1,9}}(?:\.\d{{1,9}})?(?:[eE][-+]?\d{{1,2}})?(?:(?:\^|\*\*)[-+]?\d{{1,2}})?)"
+_UNIT = re.compile(rf"\s*{_FACTOR}(?:\s*[*/·.]\s*{_FACTOR}|\s+{_FACTOR}){{0,9}}\s*")
 
 if TYPE_CHECKING:
     import pint
@@ -38,6 +44,9 @@ def convert(values: npt.ArrayLike, unit: str, to: str) -> npt.NDArray[np.float64
     data = np.asarray(values, dtype=np.float64)
     if unit == to:
         return data
+    for text in (unit, to):
+        if not _UNIT.fullmatch(text):
+            raise WorkbenchError(f"'{text}' is not a unit; write it as psi, degree_Celsius, m s-1 or 1")
     try:
         quantity = registry().Quantity(data, unit)
         return np.asarray(quantity.to(to).magnitude, dtype=np.float64)
