@@ -119,7 +119,10 @@ for i in range(int(sys.argv[3])):
 
 
 def test_processes_write_together(tmp_path: Path) -> None:
-    runs = [subprocess.Popen([sys.executable, "-c", WRITER, tmp_path, str(w), "30"], stdout=subprocess.PIPE) for w in range(3)]
+    runs = [
+        subprocess.Popen([sys.executable, "-c", WRITER, tmp_path, str(w), "30"], stdout=subprocess.PIPE)
+        for w in range(3)
+    ]
     ids = sorted(int(n) for run in runs for n in run.communicate()[0].split())
     assert [run.returncode for run in runs] == [0, 0, 0]
     assert sorted(e.id for e in State(tmp_path).events()) == ids
