@@ -14,7 +14,7 @@ import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -188,13 +188,13 @@ def _pieces(path: str) -> Iterator[bytes]:
 def _inflate(path: str, file: BinaryIO) -> Iterator[bytes]:
     """The members of a gzip file, one after the other; zeros after the last one are padding (RFC 1952 tools agree)."""
     from isal import isal_zlib
-    from isal.igzip_lib import IsalError
 
+    broken: Any = isal_zlib.error  # typed as an instance in its stub
     total, waiting, inflater = 0, b"", isal_zlib.decompressobj(31)
     while waiting or (waiting := file.read(_PIECE)):
         try:
             piece = inflater.decompress(waiting, _PIECE)
-        except IsalError as error:
+        except broken as error:
             raise ReaderError(path, f"broken gzip ({error})", offset=total) from error
         total += len(piece)
         yield piece

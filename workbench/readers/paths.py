@@ -10,6 +10,7 @@ from fnmatch import translate
 from functools import lru_cache
 from os import PathLike, fspath
 from re import compile as regex
+from typing import Any
 
 from workbench.core.errors import ReaderError, nearest
 
@@ -55,17 +56,11 @@ def find(named: Paths, claims: Callable[[str], bool]) -> Found:
     TypeError
         When `named` is not made of paths.
     """
-    single = isinstance(named, str | PathLike)
-    if not single and not isinstance(named, Iterable):
-        raise TypeError(f"a path, a glob or a list of these is needed, not {type(named).__name__}")
-    items = [named] if single else list(named)  # type: ignore[arg-type]
+    items = _listed(named)
     refused: list[str] = []
     paths: dict[str, None] = {}
     files = 0
-    for item in items:
-        if not isinstance(item, str | PathLike):
-            raise TypeError(f"a path, a glob or a list of these is needed, not a list of {type(item).__name__}")
-        path = fspath(item)
+    for path in items:
         if os.path.isdir(path):
             paths.update(dict.fromkeys(walk(path, claims, refused)))
         elif os.path.lexists(path):
@@ -78,6 +73,14 @@ def find(named: Paths, claims: Callable[[str], bool]) -> Found:
         else:
             refused.append(f"{path}: no such file or folder")
     return Found(tuple(paths), alone=len(items) == 1 and files == 1, refused=tuple(refused))
+
+
+def _listed(named: Any) -> list[str]:
+    items = [named] if isinstance(named, str | PathLike) or not isinstance(named, Iterable) else list(named)
+    for item in items:
+        if not isinstance(item, str | PathLike):
+            raise TypeError(f"a path, a glob or a list of these is needed, not {type(item).__name__}")
+    return [fspath(item) for item in items]
 
 
 def walk(folder: str, claims: Callable[[str], bool], refused: list[str] | None = None) -> Iterator[str]:

@@ -171,9 +171,10 @@ def _dataset(
         "file_id": ("file", ids, {**VARIABLES["file_id"].attrs(), "cf_role": "trajectory_id"}),
         "row_size": ("file", sizes, {**VARIABLES["row_size"].attrs(), "sample_dimension": "particle"}),
     }
+    split = sequence.chunks(sizes)
     for name in channels:
         attrs = VARIABLES[name].attrs() | (LOG if name in CHANNELS else {})
-        variables[name] = sequence.variable("particle", files, name, sizes, dtype, attrs)
+        variables[name] = sequence.variable("particle", files, name, sizes, dtype, attrs, split)
     attrs = {
         "Conventions": "CF-1.11",
         "layout": kinds[0] if len(kinds) == 1 else ("mixed: " if kinds else "") + ", ".join(kinds),
@@ -199,7 +200,7 @@ def _common(kinds: list[str]) -> tuple[tuple[str, ...], type[np.generic], list[s
 
 
 class EvtFiles:
-    """The files behind one dataset: paths and headers. A compressed file is inflated once for all its channels."""
+    """The files behind one dataset: paths and headers. A file is read and inflated once for all its channels."""
 
     def __init__(self, paths: list[str], headers: list[layout.Header]) -> None:
         self.paths = paths
@@ -210,12 +211,12 @@ class EvtFiles:
         path, header = self.paths[index], self.headers[index]
         if header.layout == "parquet":
             return layout.columns(path, header, [name])[name]
-        table = _recent.rows(path, header) if names.stem(path)[1] else layout.rows(path, header)
+        table = _recent.rows(path, header)
         return table[:, layout.CHANNELS[header.layout].index(name)]
 
 
 class _Recent:
-    """Rows of the compressed files read last, up to `limit` bytes; safe between threads."""
+    """Rows of the files read last, up to `limit` bytes; safe between threads."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -243,7 +244,7 @@ class _Recent:
         return table
 
 
-_recent = _Recent(128 << 20)
+_recent = _Recent(64 << 20)
 
 
 def write_evt(path: str | PathLike[str], columns: Mapping[str, npt.ArrayLike]) -> None:

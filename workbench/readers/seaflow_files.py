@@ -61,7 +61,12 @@ def stem(path: str) -> tuple[str, str]:
 
 def parse(path: str | os.PathLike[str]) -> Name | None:
     """What the name of `path` says, or None when it is not the name of an EVT file."""
-    plain, _ = stem(os.fspath(path))
+    return _parse(os.fspath(path))
+
+
+@lru_cache(maxsize=1 << 16)
+def _parse(path: str) -> Name | None:
+    plain, _ = stem(path)
     folder, _, base = plain.rpartition("/")
     if match := _NEW.fullmatch(base):
         return _new(base, *match.groups())

@@ -73,17 +73,8 @@ class SeaflowSfl(Reader):
         ReaderError
             When the one file named is not an SFL, or a path does not exist.
         """
-        found = locate.find(filename_or_obj, locate.matcher(self.patterns))
-        tables, refused = [], list(found.refused)
-        for path in found.paths:
-            try:
-                tables.append((path, _table(path)))
-            except ReaderError as error:
-                if found.alone:
-                    raise
-                refused.append(str(error))
-        tables.sort(key=lambda item: (_first(item[1]), item[0]))
-        ds = _dataset([table for _, table in tables], refused)
+        tables, refused = _tables(locate.find(filename_or_obj, locate.matcher(self.patterns)))
+        ds = _dataset(tables, refused)
         window = window_of(start, stop)
         if window != ALWAYS:
             ds = ds.isel(time=window.contains(ds["time"].values))
@@ -121,6 +112,20 @@ def _bytes(path: str) -> bytes:
     except OSError as error:
         raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
     return raw if b"\n" in raw else raw.replace(b"\r", b"\n")  # some old files end their lines in CR alone
+
+
+def _tables(found: locate.Found) -> tuple[list[text.Table], list[str]]:
+    """The tables of all files, in the order of their first times, and what was refused."""
+    tables, refused = [], list(found.refused)
+    for path in found.paths:
+        try:
+            tables.append((path, _table(path)))
+        except ReaderError as error:
+            if found.alone:
+                raise
+            refused.append(str(error))
+    tables.sort(key=lambda item: (_first(item[1]), item[0]))
+    return [table for _, table in tables], refused
 
 
 def _table(path: str) -> text.Table:

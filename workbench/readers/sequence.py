@@ -76,7 +76,13 @@ class EndToEnd(BackendArray):
 
 
 def variable(
-    dim: str, files: Files, name: str, sizes: npt.NDArray[np.int64], dtype: npt.DTypeLike, attrs: dict[str, Any]
+    dim: str,
+    files: Files,
+    name: str,
+    sizes: npt.NDArray[np.int64],
+    dtype: npt.DTypeLike,
+    attrs: dict[str, Any],
+    preferred: tuple[int, ...] | None = None,
 ) -> xr.Variable:
     """A lazy variable over all `files`, with the chunks that suit it.
 
@@ -87,9 +93,12 @@ def variable(
     files, name, sizes, dtype
         See `EndToEnd`.
     attrs : dict
+    preferred : tuple of int, optional
+        Chunk lengths, where `chunks` has been asked already.
     """
     lazy = indexing.LazilyIndexedArray(EndToEnd(files, name, sizes, dtype))
-    return xr.Variable((dim,), lazy, attrs, encoding={"preferred_chunks": {dim: chunks(sizes)}})
+    split = preferred if preferred is not None else chunks(sizes)
+    return xr.Variable((dim,), lazy, attrs, encoding={"preferred_chunks": {dim: split}})
 
 
 def chunks(sizes: npt.NDArray[np.int64], target: int = CHUNK) -> tuple[int, ...]:
