@@ -45,7 +45,7 @@ def draw(entries: Sequence[Entry], *, live: bool = True) -> str:
     if not entries:
         return '<div class="files"><p class="empty">No files yet</p></div>'
     rows = "".join(_row(entry, first=i == 0, live=live) for i, entry in enumerate(entries))
-    head = '<tr><th>File</th><th class="n">Particles</th><th>Time (UTC)</th><th class="n">Age</th></tr>'
+    head = '<tr><th>File</th><th class="n">Particles</th><th class="when">Time (UTC)</th><th class="n">Age</th></tr>'
     return f'<div class="files" data-fit><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
 
 
@@ -63,7 +63,7 @@ def _row(entry: Entry, *, first: bool, live: bool) -> str:
     when = say.moment(entry.time)[5:] if not np.isnat(entry.time) else "–"
     return (
         f'<tr{" class=first" if first else ""}>{name}<td class="n">{particles}</td>'
-        f'<td>{when}</td><td class="n">{age}</td></tr>'
+        f'<td class="when">{when}</td><td class="n">{age}</td></tr>'
     )  # fmt: skip
 
 

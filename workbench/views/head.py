@@ -53,13 +53,14 @@ def draw(head: Head) -> str:
     kind, sign, word, tip = state(head)
     under = " · ".join(text for text in (head.ship, head.title) if text)
     clock = say.moment(head.now) if head.finished else '<span class="now" data-clock></span>'
-    note = "end of the cruise, UTC" if head.finished else "UTC" + (f" · time runs ×{head.warp:g}" if head.warp != 1 else "")
+    note = "end of the cruise" if head.finished else f"time runs ×{head.warp:g}" if head.warp != 1 else ""
+    note = "UTC" + (f'<i class="note"> · {note}</i>' if note else "")
     if head.stale and not head.finished and not head.faulty:
         word = f"Silent: {head.stale[0]}" if len(head.stale) == 1 else f"{len(head.stale)} sources silent"
     return (
         f'<div class="head">{MARK}<div class="who"><b>{say.escape(head.cruise)}</b><span>{say.escape(under)}</span></div>'
         f'<span class="state" data-state="{kind}" title="{say.escape(tip)}" role="status">{icon(sign)}{say.escape(word)}</span>'
-        f'<div class="time"><b>{clock}</b><span>{say.escape(note)}</span></div></div>'
+        f'<div class="time"><b>{clock}</b><span>{note}</span></div></div>'
     )  # fmt: skip
 
 

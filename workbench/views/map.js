@@ -12,7 +12,8 @@ const place = (lon, lat) => {
 
 export function render({model, view}) {
   const {el, figure, stops, watch} = stageOf({model, view})
-  const mouse = make("div", "mouse"), bar = make("div", "scale")
+  const mouse = make("div", "mouse"), bar = make("div", "scale"), size = make("span")
+  bar.append(size)
   const fits = make("div", "fits")
   const all = make("button", null, "Whole cruise"), some = make("button", null, "Range")
   all.title = "Zoom to the whole cruise"
@@ -61,7 +62,7 @@ export function render({model, view}) {
     const room = 110 / w * nm, p = 10 ** Math.floor(Math.log10(room))
     const step = [5, 2, 1].map((m) => m * p).find((v) => v <= room) ?? p
     bar.style.width = `${step / nm * w}px`
-    bar.textContent = `${Number(step.toPrecision(2))} nm · ${Number((step * 1.852).toPrecision(2))} km`
+    size.textContent = `${Number(step.toPrecision(2))} nm · ${Number((step * 1.852).toPrecision(2))} km`
     bar.hidden = !Number.isFinite(step)
     const box = model.fine                            // [west, south, east, north] that the fine coast covers
     const inside = box?.length === 4 && xr.start >= box[0] && xr.end <= box[2] && yr.start >= box[1] && yr.end <= box[3]

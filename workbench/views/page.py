@@ -7,6 +7,7 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
+from bokeh.themes import Theme
 
 from workbench.core.plugins import find
 from workbench.live.session import Session
@@ -19,8 +20,15 @@ from workbench.views.series import Series
 from workbench.views.time_control import Tab, TimeControl
 from workbench.views.view import View, told_clock
 
-#: Figures carry both themes themselves; Material UI is told to leave them alone.
-_OURS = ["Axis", "Grid", "Legend", "ColorBar", "BaseColorBar", "Title", "Plot", "Figure"]
+#: Figures carry both themes themselves; Material UI is told to leave them alone (a theme of our own, with nothing in it).
+_OURS = Theme(json={"attrs": {name: {} for name in ("Axis", "Grid", "Legend", "BaseColorBar", "Title", "Plot", "Figure")}})
+_HEAD = {
+    "& .MuiAppBar-root": {"backgroundColor": "#10293a !important", "backgroundImage": "none !important", "boxShadow": "none"},
+    "&.mui-dark .MuiAppBar-root": {"backgroundColor": "#0d1f2c !important"},
+    "& .MuiAppBar-root .MuiIconButton-root": {"color": "#dde6ed !important"},
+    "& .MuiLinearProgress-root": {"display": "none"},
+    "& .MuiToolbar-root": {"minHeight": "54px !important", "m": 0, "px": {"xs": "10px", "sm": "20px"}},
+}
 _THEME = {
     "light": {
         "palette": {
@@ -49,13 +57,15 @@ def page(session: Session, *, route: str = "live/ws", read_only: bool = False) -
         True where nobody may write notes.
     """
     cruise = session.feeds.cruise
+    if pn.state.curdoc is not None:
+        pn.state.curdoc.theme = _OURS
     state = State(cruise.folder)
     views = views_of(session, route=route, marks=lambda: marks_of(state))
     top = _Top(session)
     tab = Tab(session)
     board = _lay_out(session, views, tab, Notes(state, session, read_only=read_only))
     return pmui.Page(
-        main=[board], header=[top.words], title="", meta_title=f"{cruise.id} · board", theme_config=_THEME, _custom_theme=_OURS,
+        main=[board], header=[top.words], title="", meta_title=f"{cruise.id} · board", theme_config=_THEME, sx=_HEAD,
         busy_indicator=None, raw_css=[style("tab.css")],
     )  # fmt: skip
 

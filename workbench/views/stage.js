@@ -4,7 +4,7 @@ function stageOf({model, view}, child = "figure") {
   const el = make("div", "stage")
   el.append(model.get_child(child))
   const figure = view.model.data[child]
-  const stops = [watchTheme(view.model.document, (dark) => repaint(figure, dark))]
+  const stops = [watchTheme(view.model.document, (dark) => repaint(figure, dark)), guard(el.firstChild)]
   model.on("remove", () => { for (const stop of stops) stop() })
   const watch = (signal, call) => { signal.connect(call); stops.push(() => signal.disconnect(call)) }
   return {el, figure, stops, watch}
@@ -14,4 +14,34 @@ function stageOf({model, view}, child = "figure") {
 function setRange(range, start, end) {
   if (range.start === start && range.end === end) return
   range.setv({start, end}, {sync: false})
+}
+
+// Where the page scrolls, wheel and finger belong to the page; a click or a tap on a plot hands them to the plot until
+// one clicks elsewhere. Where the page does not scroll, the plot has the wheel at once.
+function guard(el) {
+  const parents = () => { const out = []; for (let n = el.parentNode; n; n = n.parentNode ?? n.host) if (n.nodeType === 1) out.push(n); return out }
+  const scrolls = () => parents().some((n) => n.scrollHeight > n.clientHeight + 4 && /auto|scroll/.test(getComputedStyle(n).overflowY))
+  let engaged = false, start = null
+  el.classList.add("guard")
+  const engage = (on) => { engaged = on; el.classList.toggle("engaged", on) }
+  const wheel = (event) => { if (!engaged && !event.ctrlKey && scrolls()) event.stopPropagation() }
+  const down = (event) => {
+    if (event.pointerType === "touch" && !engaged) { start = [event.clientX, event.clientY, event.timeStamp]; event.stopPropagation() }
+    else if (event.pointerType !== "touch" && scrolls()) engage(true)
+  }
+  const up = (event) => {
+    if (event.pointerType !== "touch" || engaged || !start) return
+    const still = Math.hypot(event.clientX - start[0], event.clientY - start[1]) < 8 && event.timeStamp - start[2] < 500
+    start = null
+    event.stopPropagation()
+    if (still) engage(true)
+  }
+  const others = (event) => { if (engaged && !event.composedPath().includes(el)) engage(false) }
+  el.addEventListener("wheel", wheel, {capture: true, passive: true})
+  el.addEventListener("pointerdown", down, true)
+  for (const name of ["pointerup", "pointercancel"]) el.addEventListener(name, up, true)
+  el.addEventListener("pointermove", (event) => { if (event.pointerType === "touch" && !engaged) event.stopPropagation() }, true)
+  for (const name of ["touchstart", "touchmove", "touchend"]) el.addEventListener(name, (event) => { if (!engaged) event.stopPropagation() }, {capture: true, passive: true})
+  document.addEventListener("pointerdown", others, true)
+  return () => document.removeEventListener("pointerdown", others, true)
 }

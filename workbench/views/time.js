@@ -5,13 +5,15 @@ export function render({model, view}) {
   const figures = view.model.data.figures
   const cells = model.get_child("figures").map((child, i) => {
     const cell = make("div", i === figures.length - 1 ? "panel last" : "panel"), head = make("div", "head")
-    const name = make("span", "name"), value = make("span", "readout")
-    head.append(name, value)
+    const name = make("span", "name"), value = make("span", "readout"), when = make("span", "when")
+    head.append(name, value, when)
     cell.append(head, child)
-    return {cell, name, value, figure: figures[i], child}
+    return {cell, name, value, when, figure: figures[i], child}
   })
-  el.append(...cells.map((c) => c.cell))
+  const cursor = make("div", "cursor")
+  el.append(cursor, ...cells.map((c) => c.cell))
   const stops = [watchTheme(view.model.document, (dark) => { for (const f of figures) repaint(f, dark) })]
+  if (!model.span?.length) stops.push(...cells.map((c) => guard(c.child)))
   const watch = (signal, call) => { signal.connect(call); stops.push(() => signal.disconnect(call)) }
   // The page's time range: that of the panels, or of the brush when the strip itself stands still.
   const own = figures[0]?.x_range, still = Boolean(model.span?.length)
@@ -29,6 +31,13 @@ export function render({model, view}) {
   model.on("span", told)
   set()
   told()
+  const ticks = () => {
+    for (const f of figures) {
+      const axis = f.below[0], n = Math.max(2, Math.min(10, Math.floor(f.inner_width / 95)))
+      if (axis?.ticker?.desired_num_ticks && axis.ticker.desired_num_ticks !== n) axis.ticker.setv({desired_num_ticks: n}, {sync: false})
+    }
+  }
+  for (const f of figures) watch(f.properties.inner_width.change, ticks)
   const sourceOf = (figure) => figure.renderers.find((r) => r.name === "line" || r.name === "navigator")?.data_source
   const nearest = (time, x) => {
     let lo = 0, hi = time.length - 1
@@ -41,6 +50,7 @@ export function render({model, view}) {
     return t.replace(/\B(?=(\d{3})+(?!\d))/, "\u2009").replace("-", "\u2212")
   }
   const read = (x) => {
+    cursor.textContent = x == null ? "" : stamp(x)
     for (const c of cells) {
       const data = sourceOf(c.figure)?.data, time = entry(data, "time"), mean = entry(data, "mean")
       const info = plain(entry(model.names, c.figure.name)) ?? {}
@@ -52,16 +62,17 @@ export function render({model, view}) {
       }
       const hair = c.figure.center.concat(c.figure.renderers).find((m) => m.name === "hair")
       if (hair) hair.setv({visible: x != null, location: x ?? 0}, {sync: false})
+      c.when.textContent = ""
       if (i < 0 || !Number.isFinite(mean[i])) { c.value.textContent = x != null || !time?.length ? "no data" : ""; continue }
+      c.value.textContent = `${number(mean[i])}${info.unit ? " " + info.unit : ""}`
       const low = entry(data, "low")[i], high = entry(data, "high")[i]
-      const spread = high - low > Math.abs(mean[i]) * 1e-6 ? ` (${number(low)} – ${number(high)})` : ""
-      c.value.textContent = `${number(mean[i])}${info.unit ? " " + info.unit : ""}${x != null ? spread + "  " + stamp(time[i]) : ""}`
+      if (x != null) c.when.textContent = high - low > Math.abs(mean[i]) * 1e-6 ? `${number(low)} to ${number(high)}` : stamp(time[i])
       if (x != null) {
         const marks = c.figure.renderers.find((r) => r.name === "marks")?.data_source.data
         const at = entry(marks, "time") ?? [], texts = entry(marks, "text") ?? []
         const reach = (range.end - range.start) / 150
         const near = [...at].map((t, k) => [Math.abs(t - x), texts[k]]).filter(([d]) => d < reach).sort((a, b) => a[0] - b[0])[0]
-        if (near) c.value.textContent = near[1]
+        if (near) c.when.textContent = near[1]
       }
     }
   }
