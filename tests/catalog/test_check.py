@@ -110,7 +110,9 @@ MISTAKES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("old", "new", "line", "key", "said"), MISTAKES, ids=[f"{m[3]}-{i}" for i, m in enumerate(MISTAKES)])
+@pytest.mark.parametrize(
+    ("old", "new", "line", "key", "said"), MISTAKES, ids=[f"{m[3]}-{i}" for i, m in enumerate(MISTAKES)]
+)
 def test_each_mistake_is_told_where_it_stands(catalog, tmp_path, old, new, line, key, said):
     path = catalog(change(old, new))
     found = {problem.key: problem for problem in problems(path, data=tmp_path)}
@@ -129,8 +131,11 @@ def test_one_mistake_is_told_once(catalog, tmp_path):
 def test_open_cruise_lists_what_check_lists(catalog, tmp_path):
     text = GOOD
     for old, new, *_ in (
-        ("ship:", "shipp:"), ("view: cytogram", "view: cytogran"), ("reduce: last", "reduce: lst"),
-        ("reader: nmea_log", "reader: nmea_lgo"), ("every: 1s", "evry: 1s"),
+        ("ship:", "shipp:"),
+        ("view: cytogram", "view: cytogran"),
+        ("reduce: last", "reduce: lst"),
+        ("reader: nmea_log", "reader: nmea_lgo"),
+        ("every: 1s", "evry: 1s"),
     ):
         text = text.replace(old, new, 1)
     path = catalog(text)
@@ -150,7 +155,9 @@ def test_the_root_of_the_data_must_be_said(catalog, tmp_path, monkeypatch):
     assert not problems(catalog(GOOD))
 
 
-@pytest.mark.parametrize("text", ["", "# nothing", "[]", "3", "metadata: []\nsources: []", "metadata:\nsources:\n", "sources: {}", "x"])
+@pytest.mark.parametrize(
+    "text", ["", "# nothing", "[]", "3", "metadata: []\nsources: []", "metadata:\nsources:\n", "sources: {}", "x"]
+)
 def test_what_is_no_catalog_at_all(catalog, text):
     assert problems(catalog(text))
 
@@ -164,7 +171,11 @@ def test_what_is_not_there_yet_is_a_remark(catalog, tmp_path):
     (tmp_path / "underway").mkdir()
     path = catalog(GOOD)
     found = remarks(path, data=tmp_path)
-    assert [problem.key for problem in found] == ["sources.seaflow.args.url", "sources.sfl.args.url", "sources.underway.args.url"] or len(found) == 3
+    assert [problem.key for problem in found] == [
+        "sources.seaflow.args.url",
+        "sources.sfl.args.url",
+        "sources.underway.args.url",
+    ] or len(found) == 3
     assert any("no such file or folder; right if it comes later" in problem.message for problem in found)
     assert any("holds no file that nmea_log reads" in problem.message for problem in found)
     assert not problems(path, data=tmp_path)
@@ -190,7 +201,10 @@ def test_a_third_partys_view_and_its_faults(catalog, tmp_path, monkeypatch):
     views = plugins._registered("workbench.views")
     monkeypatch.setitem(views, "wind_rose", Point(View))
     monkeypatch.setitem(views, "broken", Broken())
-    text = change("    - {view: files, source: seaflow}", "    - {view: wind_rose, wind: x}\n    - {view: wind_rose, wnd: x}\n    - {view: broken}")
+    text = change(
+        "    - {view: files, source: seaflow}",
+        "    - {view: wind_rose, wind: x}\n    - {view: wind_rose, wnd: x}\n    - {view: broken}",
+    )
     found = problems(catalog(text), data=tmp_path)
     assert ["did you mean 'wind'?" in str(found[0]), "cannot be imported (ImportError" in str(found[1])] == [True, True]
     assert len(found) == 2

@@ -144,7 +144,11 @@ def test_opening_reads_no_data(catalog, tmp_path):
 
 def test_the_models_and_the_values_agree():
     assert KpiModel.model_fields["reduce"].annotation.__args__ == REDUCTIONS
-    assert set(VIEW_OPTIONS) == {"cruise_map", "cytogram", "series", "tiles", "files"} <= set(plugins.names("workbench.views"))
+    assert (
+        set(VIEW_OPTIONS)
+        == {"cruise_map", "cytogram", "series", "tiles", "files"}
+        <= set(plugins.names("workbench.views"))
+    )
 
 
 def test_opening_imports_no_picture_libraries(root):

@@ -101,7 +101,8 @@ def test_all_mistakes_are_told(file):
         "{a: " * 50_000,
         "- " * 100_000,
         "a: [" + "1," * 120_000 + "]",
-        "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"{n}: &{n} [{','.join([f'*{p}'] * 9)}]\n" for p, n in zip("abcdefgh", "bcdefghi", strict=True)),
+        "a: &a [x,x,x,x,x,x,x,x,x]\n"
+        + "".join(f"{n}: &{n} [{','.join([f'*{p}'] * 9)}]\n" for p, n in zip("abcdefgh", "bcdefghi", strict=True)),
         "x" * 10_000_000,
         "a: " + "9" * 200_000,
         "a: " + "1:" * 100_000 + "1",

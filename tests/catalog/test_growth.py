@@ -30,7 +30,10 @@ class Follower:
         self.attrs = ds.attrs
         if not ds.sizes.get("time"):
             return []
-        return [(int(t), float(n)) for t, n in zip(ds["time"].values.astype("M8[s]").astype(int), ds["number"].values, strict=True)]
+        return [
+            (int(t), float(n))
+            for t, n in zip(ds["time"].values.astype("M8[s]").astype(int), ds["number"].values, strict=True)
+        ]
 
     def refused(self):
         return self.attrs["refused"].splitlines()

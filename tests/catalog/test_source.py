@@ -11,6 +11,7 @@ import xarray as xr
 import yaml
 
 from tests.catalog import small
+from workbench.catalog import tree
 from workbench.catalog.source import Source
 from workbench.core.errors import CatalogError, PluginError, ReaderError, WorkbenchError
 from workbench.core.window import ALWAYS, Window
@@ -39,7 +40,9 @@ def test_open_is_lazy_and_whole(boxes):
     xr.testing.assert_identical(boxes.to_dask().compute(), ds.compute())
 
 
-@pytest.mark.parametrize("window", ["1970-01-01T00:00:05..1970-01-01T00:00:21", Window(at(5), at(21)), slice(at(5), at(21))])
+@pytest.mark.parametrize(
+    "window", ["1970-01-01T00:00:05..1970-01-01T00:00:21", Window(at(5), at(21)), slice(at(5), at(21))]
+)
 def test_a_window_is_the_rows_in_it(boxes, window):
     whole = boxes.open().compute()
     expected = whole.isel(time=(whole["time"].values >= at(5)) & (whole["time"].values < at(21)))
@@ -125,6 +128,12 @@ def test_links_that_go_in_circles_end(boxes, tmp_path):
     (tmp_path / "0" / "up").symlink_to(tmp_path)
     (tmp_path / "self").symlink_to(tmp_path / "self")
     assert {path.name for path in boxes.files()} == {"0.box", "1.box", "2.box", "3.box", "4.box"}
+
+
+def test_a_place_that_is_far_too_large_is_refused(boxes, monkeypatch):
+    monkeypatch.setattr(tree, "_MOST", 2)
+    with pytest.raises(ReaderError, match="more than 2 folders"):
+        boxes.files()
 
 
 def test_the_root_of_the_data_is_expanded_when_it_is_used(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, get_type_hints
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
@@ -101,17 +102,22 @@ def _readers() -> tuple[str, ...]:
 def _options(
     doc: Document, place: Place, name: str, reader: type[Reader], options: dict[str, Any]
 ) -> Iterator[Problem]:
-    known = options_of(reader)
-    try:
-        hints = get_type_hints(reader.open_dataset)
-    except Exception:  # names that only a type checker sees
-        hints = {}
+    known, hints = options_of(reader), _hints(reader)
     for key, value in options.items():
         if key not in known:
             fields = (*Args.model_fields, *known)
             yield doc.problem((*place, key), f"'{key}' is not an option of {name}", fields)
         elif key in hints and (wrong := _unfit(hints[key], value)):
             yield doc.problem((*place, key), wrong)
+
+
+@lru_cache
+def _hints(reader: type[Reader]) -> dict[str, Any]:
+    """The kinds of a reader's options, as its author wrote them."""
+    try:
+        return get_type_hints(reader.open_dataset)
+    except Exception:  # names that only a type checker sees
+        return {}
 
 
 def _unfit(hint: Any, value: Any) -> str | None:

@@ -131,12 +131,13 @@ class Growth:
 
     def _shadowed(self, folder: str, name: str, kin: _Kin) -> bool:
         """True when the same file was taken under another name that still stands; one that is gone is replaced."""
-        others = kin.taken(name, self._marks.get(folder, {}))
-        if any(other in kin.names for other in others):
+        marks = self._marks.get(folder, {})
+        others = kin.given(name, marks)
+        if any(other in kin.names and marks[other][TAKEN] > 0 for other in others):
             return True
         for other in others:
             self.replaces.append(os.path.join(folder, other))
-            self._set(folder, other, None)
+            self._set(folder, other, [*marks[other][:2], SHADOW] if other in kin.names else None)
         return False
 
     @property
@@ -244,14 +245,14 @@ class _Kin:
         self._known = known
         self._families: dict[str, list[str]] | None = None
 
-    def taken(self, name: str, marks: Mapping[str, Mark]) -> list[str]:
-        """Other names of the same file whose rows were taken."""
+    def given(self, name: str, marks: Mapping[str, Mark]) -> list[str]:
+        """Other names of the same file under which rows were given."""
         if self._families is None:
             self._families = {}
             for other in {*self.names, *self._known}:
                 self._families.setdefault(_rank(other)[0], []).append(other)
         family = self._families.get(_rank(name)[0], [])
-        return [other for other in family if other != name and other in marks and marks[other][TAKEN] > 0]
+        return [other for other in family if other != name and _given(marks.get(other))]
 
 
 def _rank(name: str) -> tuple[str, int]:

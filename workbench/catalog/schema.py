@@ -1,7 +1,7 @@
 """``catalogs/schema.json``: what editors need to help while a catalog is written.
 
-    python -m workbench.catalog.schema            # writes catalogs/schema.json beside the package
-    python -m workbench.catalog.schema FILE       # writes FILE
+python -m workbench.catalog.schema            # writes catalogs/schema.json beside the package
+python -m workbench.catalog.schema FILE       # writes FILE
 """
 
 from __future__ import annotations

@@ -21,6 +21,8 @@ from workbench.core.errors import ReaderError
 _UNSURE = 2_000_000_000
 #: Folders are listed again after this many seconds whatever their stamps say (some shares do not keep them).
 _DISTRUST = 30.0
+#: A place with more folders than this is the wrong place.
+_MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,12 @@ class Tree:
     def _below(self, top: str, parts: tuple[str, ...] | None, found: dict[str, Folder]) -> None:
         """Walk down from `top`; `parts` are glob components that are still to be met (None: everything is taken)."""
         stack = [(top, None if parts is None else _reach(parts, {0}))]
+        visited = 0
         while stack:
             path, states = stack.pop()
+            visited += 1
+            if visited > _MOST:
+                raise ReaderError(top, f"more than {_MOST} folders", hint="Name a narrower place")
             folder = self._list(path)
             names = folder.names if states is None else _matching(folder.names, parts or (), states)
             if names:
