@@ -85,7 +85,7 @@ def catalogs(marker: str) -> dict[str, str]:
         # urls
         "env": url('"{{ env(HOME) }}"'),
         "shell": url(f'"{{{{ shell(\'touch {marker}\') }}}}"'),
-        "jinja statement": url(f"\"{{% for x in ().__class__.__base__.__subclasses__() %}}{{% endfor %}}/x\""),
+        "jinja statement": url("\"{% for x in ().__class__.__base__.__subclasses__() %}{% endfor %}/x\""),
         "jinja in a description": f"{HEAD}  a: {{driver: workbench, description: \"{jinja}\", args: {{reader: seaflow_evt, url: /evt}}}}\n",
         "jinja in record": f"metadata: {{cruise: {{id: x}}, record: \"{jinja}\"}}\nsources: {{}}\n",
         "filter on the template": url("\"{{ CATALOG_DIR | attr('__class__') }}\""),
@@ -173,8 +173,7 @@ def use(path: Path) -> str:
     try:
         cruise = open_cruise(path)
     except CatalogError as error:
-        assert told == list(error.problems)
-        return "refused"
+        return "refused" if told == list(error.problems) else f"told {told}, raised {error}"
     assert not told
     parts: list[Any] = [
         repr(cruise),
