@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from workbench.core.errors import WorkbenchError
 from workbench.core.viewport import Viewport
-from workbench.live.particle_feed import FileTable, ParticleFeed
+from workbench.live.particle_feed import Codes, FileTable, ParticleFeed
 from workbench.live.question import Question
 from workbench.raster.count import count_codes
 from workbench.raster.encode import pack
@@ -27,6 +27,8 @@ Counts = npt.NDArray[np.uint32]
 Key = tuple[str, int]
 #: Particles from which two threads count faster than one, and from which columns are not kept (they would not fit).
 MANY, TOO_MANY = 4_000_000, 8_000_000
+#: Particles gathered before they are counted (each call pays for the whole picture once).
+BATCH = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -114,13 +116,11 @@ class Picture:
         if self._counts is None or sum(gone.values()) >= staying:
             return False
         still = set(zip(table.paths, table.versions.tolist(), strict=True))
-        off = np.zeros_like(self._counts)
-        try:
-            for key in gone:
-                if key not in still:
-                    return False  # it was rewritten: nobody has its old particles
-                self._count(key, off, keep=False)
-        except (WorkbenchError, OSError):
+        if not still.issuperset(gone):
+            return False  # one was rewritten: nobody has its old particles
+        off, faults = np.zeros_like(self._counts), list[str]()
+        self._count(gone, off, False, lambda: False, faults)
+        if faults:
             return False
         self._counts -= off
         for key in gone:
@@ -134,15 +134,8 @@ class Picture:
         lock = Lock()
 
         def work(mine: Iterable[Key]) -> None:
-            out, done = np.zeros(self._shape, np.uint32), []
-            for key in mine:
-                if unwanted():
-                    break
-                try:
-                    self._count(key, out, keep=total < TOO_MANY)
-                    done.append(key)
-                except (WorkbenchError, OSError) as error:
-                    faults.append(str(error))
+            out = np.zeros(self._shape, np.uint32)
+            done = self._count(mine, out, total < TOO_MANY, unwanted, faults)
             with lock:
                 self._counts = out if self._counts is None else self._counts + out
                 self._held.update({key: new[key] for key in done})
@@ -156,10 +149,23 @@ class Picture:
     def _shape(self) -> tuple[int, int]:
         return self.question.viewport.height, self.question.viewport.width
 
-    def _count(self, key: Key, out: Counts, *, keep: bool) -> None:
+    def _count(
+        self, keys: Iterable[Key], out: Counts, keep: bool, unwanted: Callable[[], bool], faults: list[str]
+    ) -> list[Key]:
+        """Count files into `out`, many at a time; the ones counted."""
         q = self.question
-        x, y = self.feed.codes(*key, q.x, q.y, keep=keep)
-        count_codes(x, y, q.viewport, out)
+        done: list[Key] = []
+        batch = _Batch(q.viewport, out)
+        for key in keys:
+            if unwanted():
+                break
+            try:
+                batch.add(*self.feed.codes(*key, q.x, q.y, keep=keep))
+                done.append(key)
+            except (WorkbenchError, OSError) as error:
+                faults.append(str(error))
+        batch.flush()
+        return done
 
     def _framed(self, table: FileTable, part: slice, revision: str, faults: list[str]) -> Frame:
         counts = self._counts if self._counts is not None else np.zeros(self._shape, np.uint32)
@@ -174,6 +180,32 @@ class Picture:
         if not self._held and not faults:
             header["empty"] = "no data in this time range"
         return Frame(revision, header, pack(levels(counts)))
+
+
+class _Batch:
+    """Gathers the particles of small files, so that counting (which pays for the whole picture) is called seldom."""
+
+    def __init__(self, viewport: Viewport, out: Counts) -> None:
+        self._viewport, self._out = viewport, out
+        self._x, self._y = np.empty(BATCH, np.uint16), np.empty(BATCH, np.uint16)
+        self._size = 0
+
+    def add(self, x: Codes, y: Codes) -> None:
+        """Count these, now or with the next ones."""
+        if self._size + x.size > BATCH:
+            self.flush()
+        if x.size > BATCH:
+            count_codes(x, y, self._viewport, self._out)
+            return
+        end = self._size + x.size
+        self._x[self._size : end], self._y[self._size : end] = x, y
+        self._size = end
+
+    def flush(self) -> None:
+        """Count what is left."""
+        if self._size:
+            count_codes(self._x[: self._size], self._y[: self._size], self._viewport, self._out)
+            self._size = 0
 
 
 def warm() -> None:

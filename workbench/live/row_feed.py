@@ -240,7 +240,7 @@ class RowFeed(Feed):
         a: Columns = dict(self._kept.overview("latitude").bins("latitude", *window))
         b: Columns = dict(self._kept.overview("longitude").bins("longitude", *window))
         when, i, j = np.intersect1d(a["when"], b["when"], return_indices=True)
-        return sail(when, a["last"][i], b["last"][j], max(a["width"], default=np.timedelta64(0, "ns")))
+        return sail(when, a["last"][i], b["last"][j], a["width"][0] if len(when) else np.timedelta64(0, "ns"))
 
     def _described(self, data: Columns, time: Times) -> xr.Dataset:
         specs = self.source.variables()
