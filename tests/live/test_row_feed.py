@@ -93,6 +93,19 @@ def test_a_short_window_far_back_is_read_from_the_files(monkeypatch: pytest.Monk
     assert source.opened == 2
 
 
+def test_late_rows_show_in_a_window_that_was_read_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "NEWEST", 1000)
+    monkeypatch.setattr(rows, "BINS", 256)
+    feed, source = feed_of(50_000)
+    window = Window(at(1000), at(1100))
+    assert feed.series("par", window).sizes["time"] == 100
+    source.add(at(1050.5), par=99.0)
+    feed.poll()
+    found = feed.series("par", window)
+    assert found.sizes["time"] == 101
+    assert found["par"].max() == 99.0
+
+
 def test_without_waiting_bins_come_first_and_rows_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "NEWEST", 1000)
     monkeypatch.setattr(rows, "BINS", 256)
@@ -176,6 +189,7 @@ def test_a_fault_is_told_in_words_and_goes_by_itself() -> None:
     assert feed.snapshot.fault == "/data/rows: Permission denied"
     assert feed.rows == 3
     assert feed.revision == before + 1
+    assert feed._cursor == 3  # it goes on from here; nothing is read twice
     source.broken = ZeroDivisionError("a reader's own mistake")
     feed.poll()
     assert "ZeroDivisionError" in (feed.fault or "")

@@ -88,9 +88,6 @@ class Tail:
             a = self.column(name) if name in self._columns else _missing(columns[name].dtype, name, old)
             b = columns[name] if name in columns else _missing(a.dtype, name, len(time))
             merged[name] = np.concatenate([a, b])[order]
-        if self.dropped:  # nobody knows what else stood before the first kept row
-            first = np.searchsorted(both[order], self.time[0])
-            return both[order][first:], {name: values[first:] for name, values in merged.items()}
         return both[order], merged
 
     def _make_room(self, more: int) -> None:
