@@ -54,6 +54,24 @@ def test_drift(offset: float, drift: float, wrong: set[int]) -> None:
     assert float(out["offset"]) == pytest.approx(offset, abs=abs(drift) * 0.3 + 1e-6)
 
 
+def test_median_and_spread() -> None:
+    """Of an even number of rows the median is the mean of the middle two, and the spread is counted from it."""
+    away = np.array([10, 0, 3, 1], "timedelta64[s]")
+    time = START + np.arange(4).astype("timedelta64[s]")
+    out = clock_offset(xr.Dataset({"time_instrument": ("time", time - away)}, {"time": time}))
+    assert float(out["offset"]) == 2.0
+    assert float(out["spread"]) == pytest.approx(1.4826 * 1.5)
+
+
+def test_sentences() -> None:
+    """ZDA tells the time; RMC and GGA come later in the same burst."""
+    time = START + np.arange(4).astype("timedelta64[s]")
+    away = np.array([1, 2, 3, 4], "timedelta64[s]")
+    ds = xr.Dataset({"time_instrument": ("time", time - away)}, {"time": time})
+    for sentences, wanted in (("GGA RMC ZDA VTG", 3), ("GGA RMC GGA VTG", 2), ("GGA VTG GGA VTG", 2), ("A B C D", 2.5)):
+        assert float(clock_offset(ds.assign(sentence=("time", sentences.split())))["offset"]) == wanted
+
+
 def test_what_it_needs() -> None:
     with pytest.raises(WorkbenchError, match="needs 'time_instrument'"):
         clock_offset(xr.Dataset(coords={"time": [START]}))

@@ -159,6 +159,12 @@ def test_a_spike_in_a_gap() -> None:
     assert out["segment"].values.tolist() == [0, 0, 0, 1, 1]
 
 
+def test_a_spike_that_time_makes_possible() -> None:
+    """A bad fix before a gap could be reached from afterwards; the longer track without it is taken."""
+    ds = ship(700).isel(time=np.concatenate([np.arange(301), np.arange(400, 700)]))
+    assert bad(track(spiked(ds, [300], lat=0.007, lon=0))) == [300]
+
+
 def test_repetitions() -> None:
     """Of one time the first row; of a fix told twice the first; what is no fix is left out."""
     told = START + np.array([0, 0, 1, 1, 2], "timedelta64[s]")
