@@ -217,3 +217,21 @@ def test_an_engine_that_is_no_reader_is_refused(catalog, tmp_path, monkeypatch):
     monkeypatch.setitem(plugins._registered("xarray.backends"), "zarr_like", Point(dict))
     (problem,) = problems(catalog(change("reader: nmea_log", "reader: zarr_like")), data=tmp_path)
     assert "not a reader of the workbench" in problem.message
+
+
+def test_a_variable_that_only_the_files_name(catalog, tmp_path):
+    text = """\
+metadata:
+  cruise: {id: x}
+  kpis: {w: {source: met, variable: wind_speed, unit: kn}, v: {source: met, variable: wind_sped}}
+sources:
+  met: {driver: workbench, args: {reader: tsdata, url: "{{ CATALOG_DIR }}/met"}}
+"""
+    assert problems(catalog(text)) == []  # nothing is there yet: nobody can tell
+    (tmp_path / "met").mkdir()
+    (tmp_path / "met" / "a.tsdata").write_text(
+        "met\nX1\nwind\nNA\tNA\ntime\tfloat\nNA\tm/s\ntime\twind_speed\n2020-01-01T00:00:00Z\t5\n"
+    )
+    (problem,) = problems(catalog(text))
+    assert "did you mean 'wind_speed'?" in str(problem)
+    assert open_cruise(catalog(text.replace("wind_sped", "wind_speed")))["met"].variables()["wind_speed"].unit == "m/s"

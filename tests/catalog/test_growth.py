@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.catalog import small
-from workbench.catalog import growth
+from workbench.catalog import growth, marks, pieces
 from workbench.catalog.source import Source
 from workbench.core import clock
 from workbench.core.errors import WorkbenchError
@@ -72,7 +72,7 @@ def test_rows_come_once(boxes, tmp_path):
 def test_half_a_box_waits_until_it_is_whole(boxes, tmp_path, wall):
     small.box(tmp_path / "a.box", ["1 a 1\n"], claimed=2)
     assert boxes() == []
-    wall[0] = growth.PATIENCE - 5
+    wall[0] = marks.PATIENCE - 5
     assert boxes() == []
     assert boxes.refused() == []
     small.box(tmp_path / "a.box", ["1 a 1\n", "2 a 2\n"])
@@ -83,7 +83,7 @@ def test_half_a_box_waits_until_it_is_whole(boxes, tmp_path, wall):
 def test_half_a_box_that_stays_half_is_told_once(boxes, tmp_path, wall):
     small.box(tmp_path / "a.box", ["1 a 1\n"], claimed=2)
     boxes()
-    wall[0] = growth.PATIENCE + 1
+    wall[0] = marks.PATIENCE + 1
     assert boxes() == []
     assert boxes.refused() == [f"{tmp_path}/a.box: not as many lines as it says (expected 2, found 1)"]
     assert (boxes(), boxes.refused()) == ([], [])
@@ -133,7 +133,7 @@ def test_a_box_being_rewritten_keeps_its_rows_until_the_new_ones_are_whole(boxes
     assert boxes.replaces() == [f"{tmp_path}/a.box"]
     small.box(tmp_path / "a.box", ["1 a 5\n"], claimed=7)
     assert (boxes(), boxes.replaces()) == ([], [])
-    wall[0] = growth.PATIENCE + 1
+    wall[0] = marks.PATIENCE + 1
     assert (boxes(), boxes.replaces(), len(boxes.refused())) == ([], [f"{tmp_path}/a.box"], 1)
 
 
@@ -232,7 +232,7 @@ def test_a_broken_line_file_is_told_once_and_tried_again(lines, tmp_path):
 def test_an_empty_file_is_no_fault(lines, tmp_path, wall):
     (tmp_path / "a.lines").touch()
     assert lines() == []
-    wall[0] = growth.PATIENCE + 1
+    wall[0] = marks.PATIENCE + 1
     assert (lines(), lines.refused()) == ([], [])
     (tmp_path / "a.lines").write_text("1 a 1\n")
     assert lines() == [(1, 1.0)]
@@ -281,8 +281,8 @@ def test_a_cursor_of_another_version_is_refused(boxes):
 
 
 def test_of_many_files_only_some_are_looked_at_but_every_one_in_its_turn(boxes, tmp_path, monkeypatch):
-    monkeypatch.setattr(growth, "FEW", 10)
-    monkeypatch.setattr(growth, "NEWEST", 5)
+    monkeypatch.setattr(marks, "FEW", 10)
+    monkeypatch.setattr(marks, "NEWEST", 5)
     for i in range(200):
         small.box(tmp_path / f"{i:03d}.box", [f"{i} a 1\n"])
         os.utime(tmp_path / f"{i:03d}.box", (1e9 + i, 1e9 + i))
@@ -296,13 +296,13 @@ def test_of_many_files_only_some_are_looked_at_but_every_one_in_its_turn(boxes, 
 
     monkeypatch.setattr(growth.os, "stat", stat)
     boxes()
-    assert len([path for path in asked if path.endswith(".box")]) <= 5 + 200 // growth.ROUND + 1
+    assert len([path for path in asked if path.endswith(".box")]) <= 5 + 200 // marks.ROUND + 1
     monkeypatch.undo()
-    monkeypatch.setattr(growth, "FEW", 10)
-    monkeypatch.setattr(growth, "NEWEST", 5)
+    monkeypatch.setattr(marks, "FEW", 10)
+    monkeypatch.setattr(marks, "NEWEST", 5)
     small.box(tmp_path / "050.box", ["50 a 2\n"])
     os.utime(tmp_path / "050.box", (1e9, 1e9 + 0.5))
-    came = [boxes() for _ in range(growth.ROUND)]
+    came = [boxes() for _ in range(marks.ROUND)]
     assert [rows for rows in came if rows] == [[(50, 2.0)]]
 
 
@@ -317,7 +317,7 @@ def test_pieces_with_different_variables_are_put_together(tmp_path):
         {"time": time}, {"rows": 1, "bad": "one: 1"},
     )  # fmt: skip
     bare = xr.Dataset({"b": ("time", [2.0])}, {"time": time}, {"rows": 2, "bad": ""})
-    both = growth._end_to_end([full, bare])
+    both = pieces.end_to_end([full, bare])
     assert both["a_qc"].values.tolist() == [1, MISSING]
     assert both["a_qc"].dtype == np.int8
     assert both["s"].values.tolist() == ["x", ""]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.catalog import small
-from workbench.catalog.growth import PATIENCE
+from workbench.catalog.marks import PATIENCE
 from workbench.catalog.source import Source
 from workbench.core import clock, plugins
 

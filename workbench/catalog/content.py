@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, get_type_hints
@@ -13,8 +14,9 @@ from workbench.catalog.declared import PARTICLE_VIEWS, SOURCE_VIEWS, VIEW_OPTION
 from workbench.catalog.document import Document, Place
 from workbench.catalog.later import LATER, LATER_READERS
 from workbench.catalog.model import Args, BoardModel, KpiModel
+from workbench.catalog.registered import options_of, reader_class
 from workbench.catalog.shape import validate
-from workbench.catalog.source import options_of, reader_class
+from workbench.catalog.source import Source
 from workbench.core import units
 from workbench.core.errors import PluginError, Problem, WorkbenchError
 from workbench.core.plugins import find, names
@@ -33,7 +35,7 @@ def mistakes(doc: Document, data: str | None) -> Iterator[Problem]:
         args = _mapping(entry).get("args")
         place: Place = ("sources", name, "args")
         yield from _source(doc, place, _mapping(args), data)
-        known[name] = _variables(args)
+        known[name] = _variables(doc, args, data)
     yield from _record(doc, metadata.get("record"), data)
     kpis = _mapping(metadata.get("kpis"))
     for name, kpi in kpis.items():
@@ -102,7 +104,7 @@ def _readers() -> tuple[str, ...]:
 def _options(
     doc: Document, place: Place, name: str, reader: type[Reader], options: dict[str, Any]
 ) -> Iterator[Problem]:
-    known, hints = options_of(reader), _hints(reader)
+    known, hints = options_of(reader), _hints(name)
     for key, value in options.items():
         if key not in known:
             fields = (*Args.model_fields, *known)
@@ -112,10 +114,10 @@ def _options(
 
 
 @lru_cache
-def _hints(reader: type[Reader]) -> dict[str, Any]:
+def _hints(reader: str) -> dict[str, Any]:
     """The kinds of a reader's options, as its author wrote them."""
     try:
-        return get_type_hints(reader.open_dataset)
+        return get_type_hints(reader_class(reader).open_dataset)
     except Exception:  # names that only a type checker sees
         return {}
 
@@ -131,13 +133,20 @@ def _unfit(hint: Any, value: Any) -> str | None:
     return None
 
 
-def _variables(args: Any) -> Variables | None:
-    """What a source provides; None when that cannot be told without its files."""
-    name = _mapping(args).get("reader")
-    reader = _reader(name) if isinstance(name, str) else "no"
-    if isinstance(reader, str) or not getattr(reader, "fixed", True):
+def _variables(doc: Document, raw: Any, data: str | None) -> Variables | None:
+    """What a source provides; None when that cannot be told, as of files that name their own before they exist."""
+    args = validate(Args, raw)
+    reader = _reader(args.reader) if args is not None else ""
+    if args is None or isinstance(reader, str):
         return None
-    return {spec.name: spec for spec in reader.provides}
+    if reader.fixed:
+        return {spec.name: spec for spec in reader.provides}
+    here = os.path.dirname(os.path.abspath(doc.file))
+    try:
+        source = Source(args.reader, location.filled(args.url, here, data), **(args.model_extra or {}))
+        return source.variables() if source.files() else None
+    except (WorkbenchError, OSError, TypeError):  # of which there is word elsewhere
+        return None
 
 
 def _record(doc: Document, record: Any, data: str | None) -> Iterator[Problem]:

@@ -140,20 +140,9 @@ def build(examined: Examined, *, data: str | os.PathLike[str] | None = None) -> 
     here = os.path.dirname(os.path.abspath(examined.document.file))
     sources = {}
     for name, entry in catalog.sources.items():
-        args = {key: _filled(value, here, data) for key, value in entry.args if value is not None}
+        args = {key: location.filled(value, here, data) for key, value in entry.args if value is not None}
         sources[name] = Source(**args, metadata={"catalog_dir": here}).named(name, entry.description)
     return sources
-
-
-def _filled(value: Any, here: str, data: str | os.PathLike[str] | None) -> Any:
-    """A value of `args` with ``{{ CATALOG_DIR }}`` and, where `data` is given, ``$WORKBENCH_DATA`` filled in."""
-    if isinstance(value, list):
-        return [_filled(item, here, data) for item in value]
-    if not isinstance(value, str):
-        return value
-    if location.needs_root(value):
-        return location.expand(value, data) if data is not None else value
-    return location.fill(value, here)
 
 
 def _folder(file: Path, name: str, written: str | None, data: Any, given: str | os.PathLike[str] | None) -> Path:

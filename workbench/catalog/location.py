@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Any
 
 from workbench.core.errors import WorkbenchError
 
@@ -19,6 +20,17 @@ _BEGIN = re.compile(rf"(?:{_FOLDER.pattern}|{_ROOT.pattern}|/)")
 def fill(text: str, folder: str) -> str:
     """`text` with ``{{ CATALOG_DIR }}`` replaced by `folder`; the only template there is."""
     return _FOLDER.sub(lambda _: folder, text)
+
+
+def filled(value: Any, folder: str, data: str | os.PathLike[str] | None = None) -> Any:
+    """A value of `args` with ``{{ CATALOG_DIR }}`` and, where `data` is given, ``$WORKBENCH_DATA`` filled in."""
+    if isinstance(value, list):
+        return [filled(item, folder, data) for item in value]
+    if not isinstance(value, str):
+        return value
+    if needs_root(value):
+        return expand(value, data) if data is not None else value
+    return fill(value, folder)
 
 
 def template_mistake(text: str) -> str | None:

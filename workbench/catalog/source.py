@@ -5,8 +5,7 @@ from __future__ import annotations
 import glob
 import html
 import os
-from collections.abc import Mapping, Sequence
-from inspect import Parameter, signature
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,35 +15,18 @@ import yaml
 from intake.source.base import DataSource, Schema
 
 from workbench.catalog import location
-from workbench.catalog.growth import Cursor, Growth, blank
-from workbench.catalog.later import LATER
+from workbench.catalog.growth import Cursor, Growth
+from workbench.catalog.pieces import blank
+from workbench.catalog.registered import named_in, reader_class, refuse_unknown
 from workbench.catalog.spans import Spans
 from workbench.catalog.tree import Tree, split
-from workbench.core.errors import CatalogError, PluginError, Problem, WorkbenchError
-from workbench.core.plugins import find
+from workbench.core.errors import WorkbenchError
 from workbench.core.variables import VariableSpec
 from workbench.core.window import ALWAYS, MAX, MIN, Window, duration
 from workbench.readers.paths import matcher
 from workbench.readers.reader import Reader
 
-__all__ = ["Cursor", "Source", "options_of", "reader_class"]
-
-#: What every reader takes and no catalog gives.
-_OURS = ("self", "filename_or_obj", "start", "stop")
-
-
-def reader_class(name: str) -> type[Reader]:
-    """The reader registered under `name`; PluginError when there is none, or it is no Reader of the workbench."""
-    found = find("xarray.backends", name)
-    if not (isinstance(found, type) and issubclass(found, Reader)):
-        raise PluginError(f"'{name}' is an xarray engine, but not a reader of the workbench")
-    return found
-
-
-def options_of(reader: type[Reader]) -> dict[str, Parameter]:
-    """The keyword options of a reader, from its signature."""
-    found = signature(reader.open_dataset).parameters
-    return {name: option for name, option in found.items() if name not in _OURS}
+__all__ = ["Cursor", "Source"]
 
 
 class Source(DataSource):
@@ -80,7 +62,7 @@ class Source(DataSource):
         metadata: dict[str, Any] | None = None, **options: Any,
     ) -> None:  # fmt: skip
         super().__init__(metadata=metadata)
-        _check(reader, url, options)
+        refuse_unknown(reader, url, options)
         self.reader = reader
         self.url = url if isinstance(url, str) else tuple(url)
         self.options = options
@@ -182,13 +164,20 @@ class Source(DataSource):
         return self._look()[2].whole()
 
     def variables(self) -> dict[str, VariableSpec]:
-        """What the reader can provide, by name."""
-        return {spec.name: spec for spec in reader_class(self.reader).provides}
+        """What the reader can provide, by name; with what the newest file names itself, where files do so."""
+        reader = self._reader()
+        known = {spec.name: spec for spec in reader.provides}
+        if reader.fixed:
+            return known
+        try:
+            return {**known, **named_in(reader.open_dataset(self.files()[-1], **self._expanded()), known)}
+        except (WorkbenchError, OSError, IndexError):  # no file that can be read, yet
+            return known
 
     @property
     def is_particles(self) -> bool:
         """True when rows are particles (dim ``particle``), not moments."""
-        return any(spec.dims == ("particle",) for spec in self.variables().values())
+        return any(spec.dims == ("particle",) for spec in reader_class(self.reader).provides)
 
     def _reader(self) -> Reader:
         return reader_class(self.reader)()
@@ -287,27 +276,6 @@ class Source(DataSource):
 
     def __hash__(self) -> int:
         return hash((self.name, self.reader, self.url))
-
-
-def _check(reader: str, url: str | Sequence[str], options: Mapping[str, Any]) -> None:
-    """Refuse what no Source of this version understands."""
-    about = f"a {reader} source" if reader else "a source"
-    later = [name for name in options if name in LATER["args"]]
-    wrong = [Problem(about, 0, f"args.{name}", f"'{name}' is not in this version") for name in later]
-    if not later:
-        wrong += [
-            Problem(about, 0, "args", f"'{name}' is missing")
-            for name, given in (("reader", reader), ("url", url))
-            if not given
-        ]
-    if not wrong:
-        known = tuple(options_of(reader_class(reader)))
-        message = f"is not an option of {reader}"
-        wrong = [
-            Problem(about, 0, f"args.{name}", f"'{name}' {message}", known) for name in options if name not in known
-        ]
-    if wrong:
-        raise CatalogError(wrong)
 
 
 def _for_glob(place: str) -> str:

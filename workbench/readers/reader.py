@@ -36,6 +36,8 @@ class Reader(BackendEntrypoint):
     patterns: ClassVar[tuple[str, ...]] = ()
     #: True when files only ever grow at the end (a prefix of a file is a prefix of its rows).
     appends: ClassVar[bool] = False
+    #: False when files name variables of their own, beyond `provides`.
+    fixed: ClassVar[bool] = True
     open_dataset_parameters = None
 
     @abstractmethod

@@ -65,6 +65,7 @@ class Tsdata(Reader):
     )
     patterns: ClassVar[tuple[str, ...]] = ("*.tsdata", "*.tsdata.txt", "*.tab", "*.TSDATA")
     appends: ClassVar[bool] = True
+    fixed: ClassVar[bool] = False
 
     def open_dataset(
         self,
