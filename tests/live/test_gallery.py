@@ -284,6 +284,22 @@ def test_a_fault_is_answered_once_and_so_is_its_end() -> None:
     run(act)
 
 
+def test_before_the_first_look_nobody_is_told_that_there_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gallery_module, "REST", 0.02)
+
+    async def act(room: Room) -> None:
+        feeds = Feeds(StandInCruise(room.source))  # type: ignore[arg-type]
+        gallery = Gallery(feeds)
+        waiting = asyncio.ensure_future(gallery.ask(room.question()))
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        feeds["seaflow"].poll()
+        assert (await waiting).header["files"] == 3
+        gallery.close()
+
+    run(act)
+
+
 def test_no_data_is_answered_too() -> None:
     async def act(room: Room) -> None:
         made = await room.gallery.ask(room.question(time="1999-01-01..1999-01-02"))

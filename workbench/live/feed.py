@@ -76,6 +76,7 @@ class Feed(ABC):
         self.revision = 0
         self.arrived: np.datetime64 = np.datetime64("NaT", "ns")
         self.fault: str | None = None
+        self.polled = False  #: the first look is done: no rows now means that there are none
         self.more = False  #: the source has more to give at once; poll again
         self.detail = 0  #: grows when something finer than before can be given without new rows
         self.told: Callable[[], object] | None = None  #: called when `detail` grows
@@ -139,6 +140,7 @@ class Feed(ABC):
             changed |= fault != self.fault
             with self._lock:
                 self.fault = fault
+                self.polled |= not self.more or fault is not None
                 self.revision += changed
             return changed
 

@@ -163,6 +163,8 @@ class Gallery:
 
     def _look_at(self, easel: _Easel) -> None:
         frame = easel.picture.frame
+        if not easel.picture.feed.polled:
+            return  # nobody knows yet what there is
         if easel.drawing is None and (frame is None or frame.revision != self._wanted(easel.picture).revision):
             easel.drawing = asyncio.get_running_loop().create_task(self._draw(easel))
 
