@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from os import PathLike
@@ -36,9 +36,13 @@ _NAMING = ("FILE", "DAY", "DATE", "TIME", "COMPUTERUTC", "DMY", "HMS")
 _ABSENT = frozenset({"", "NA", "na", "NaN", "nan", "NAN", "N/A", "null", "NULL"})
 #: What SDS files write for an unknown position.
 _NOWHERE = -999999.0
-_GGA = {"latitude": re.compile(r"-?\d{4}(\.\d*)?"), "longitude": re.compile(r"-?\d{5}(\.\d*)?")}
+_GGA = {
+    "latitude": (re.compile(r"-?\d{4}(\.\d*)?", re.ASCII), 100.0),
+    "longitude": (re.compile(r"-?\d{5}(\.\d*)?", re.ASCII), 1000.0),
+}
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 _UTC = frozenset({"", "Z", "+00:00", "-00:00"})
+_BLANKS = ' "\r'
 _NAT = np.datetime64("NaT", "ns")
 _SDS_DURATION = 180.0
 
@@ -114,16 +118,20 @@ def whole(raw: bytes, names: Sequence[str]) -> int:
 def parse(names: Sequence[str], raw: bytes) -> Table:
     """Rows of whole lines (without the header). Lines that are not rows are counted, cells that are no numbers flagged."""
     bad: Counter[str] = Counter()
-    rows = []
-    for line in raw.decode("latin-1").split("\n"):
-        cells = line.rstrip("\r").split("\t")
-        if len(cells) == len(names):
-            rows.append(cells)
+    lines = []
+    for line in raw.decode("latin-1").replace("\r\n", "\n").split("\n"):
+        fields = line.count("\t") + 1
+        if fields == len(names) and line:
+            lines.append(line)
         elif line.strip():
-            bad[f"line has {len(cells)} fields, not {len(names)}"] += 1
+            bad[f"line has {fields} fields, not {len(names)}"] += 1
+    body = "\t".join(lines)
+    padded = any(blank in body for blank in _BLANKS)
+    cells = body.split("\t") if lines else []
     columns: dict[str, Sequence[str]] = {}
-    for name, cells_of in zip(names, zip(*rows, strict=True) if rows else ((),) * len(names), strict=True):
-        columns.setdefault(name, [cell.strip(' "') for cell in cells_of])
+    for i, name in enumerate(names):
+        here = cells[i :: len(names)]
+        columns.setdefault(name, [cell.strip(_BLANKS) for cell in here] if padded else here)
     time = _times(columns)
     keep = ~np.isnat(time)
     if not keep.all():
@@ -144,10 +152,13 @@ def _numbers(
     name: str, cells: Sequence[str], keep: npt.NDArray[np.bool_], bad: Counter[str]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]:
     """Values and QARTOD flags of one column: 4 no number or impossible, 9 missing."""
-    cell_to_number = _position(_GGA[name]) if name in _GGA else _number
-    values = np.array([cell_to_number(cell) for cell in cells], dtype=np.float64)[keep]
+    absent = np.array([cell in _ABSENT for cell in cells], dtype=np.bool_)
+    values = _values(cells, absent)
+    if name in _GGA:
+        _to_degrees(values, cells, *_GGA[name])
+    values, absent = values[keep], absent[keep]
+    absent |= values == _NOWHERE
     flags = np.full(values.shape, GOOD, dtype=np.int8)
-    absent = np.array([cell in _ABSENT for cell in cells], dtype=np.bool_)[keep] | (values == _NOWHERE)
     wrong = ~np.isfinite(values) & ~absent
     values[absent | wrong] = np.nan
     flags[wrong] = FAIL
@@ -163,6 +174,17 @@ def _numbers(
     return values, flags
 
 
+def _values(cells: Sequence[str], absent: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Numbers of the cells; NaN where there is none."""
+    try:
+        if "_" not in "".join(cells):  # which float() would take
+            filled = ["nan" if none else cell for cell, none in zip(cells, absent.tolist(), strict=True)]
+            return np.array(list(map(float, filled)), dtype=np.float64)
+    except ValueError:
+        pass
+    return np.array([_number(cell) for cell in cells], dtype=np.float64)
+
+
 def _number(cell: str) -> float:
     try:
         return float(cell) if "_" not in cell else float("nan")
@@ -170,19 +192,18 @@ def _number(cell: str) -> float:
         return float("nan")
 
 
-def _position(gga: re.Pattern[str]) -> Callable[[str], float]:
-    """Degrees of a cell in degrees, or in GGA's degrees and minutes (four figures before the point, five in longitude)."""
+def _to_degrees(values: npt.NDArray[np.float64], cells: Sequence[str], gga: re.Pattern[str], least: float) -> None:
+    """Turn GGA's degrees and minutes (four figures before the point, five in longitude) into degrees, in place.
 
-    def degrees(cell: str) -> float:
-        value = _number(cell)
-        if not gga.fullmatch(cell):
-            return value
-        whole_degrees, minutes = divmod(abs(value), 100.0)
-        if minutes >= 60.0:
-            return float("nan")
-        return (-1.0 if cell.startswith("-") else 1.0) * (whole_degrees + minutes / 60.0)
-
-    return degrees
+    Only numbers from `least` on, or with two zeros in front, can be GGA.
+    """
+    zeros = [i for i, cell in enumerate(cells) if cell.startswith(("00", "-00"))]
+    for i in sorted({*zeros, *np.flatnonzero(np.abs(values) >= least).tolist()}):
+        if not gga.fullmatch(cells[i]):
+            continue
+        whole_degrees, minutes = divmod(abs(float(values[i])), 100.0)
+        degrees = whole_degrees + minutes / 60.0 if minutes < 60.0 else float("nan")
+        values[i] = -degrees if cells[i].startswith("-") else degrees
 
 
 def _times(columns: dict[str, Sequence[str]]) -> npt.NDArray[np.datetime64]:
