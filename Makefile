@@ -82,10 +82,9 @@ tools:
 	else echo "their tests are skipped until you run: sudo apt-get install -y$$missing"; fi
 
 lint: $(STAMP)  ## ruff, mypy and the layers
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports --no-cache
-	$(BIN)/mypy
+	@failed=; for check in "ruff check ." "ruff format --check --quiet ." "lint-imports --no-logo --no-cache" mypy; do \
+	  echo "$$check"; $(BIN)/$$check || failed="$$failed, $$check"; done; \
+	if [ -n "$$failed" ]; then echo "failed:$${failed#,}" >&2; exit 1; fi
 
 bench: $(STAMP)  ## measure speed; ratios to the libraries one would use otherwise
 	$(PYTEST) -m benchmark -s $(ARGS)

@@ -79,16 +79,17 @@ class Chromium:
         Where its network log goes.
     shots : Path
         Where screenshots go.
+    log : bool
+        Whether Chromium keeps a network log of its own (it grows with every websocket message).
     """
 
-    def __init__(self, playwright: Playwright, folder: Path, shots: Path) -> None:
-        self._log = folder / "net-log.json"
+    def __init__(self, playwright: Playwright, folder: Path, shots: Path, *, log: bool = True) -> None:
+        self._log = folder / "net-log.json" if log else None
         self._shots = shots
         self.asked: list[Asked] = []
         self.tabs: list[Tab] = []
-        self._browser = playwright.chromium.launch(
-            executable_path=PROGRAM, args=[*FLAGS, f"--log-net-log={self._log}", "--net-log-capture-mode=Default"]
-        )
+        logging = [f"--log-net-log={self._log}", "--net-log-capture-mode=Default"] if self._log else []
+        self._browser = playwright.chromium.launch(executable_path=PROGRAM, args=[*FLAGS, *logging])
 
     def open(
         self,
@@ -139,7 +140,8 @@ class Chromium:
         """Close it and add what its own network log saw to `asked`."""
         if self._browser.is_connected():
             self._browser.close()
-            self.asked += [Asked("network log", url) for url in urls_of_pages(self._log)]
+            if self._log:
+                self.asked += [Asked("network log", url) for url in urls_of_pages(self._log)]
 
     def outside(self) -> list[Asked]:
         """Everything asked for that is not on this machine; complete after `close`."""

@@ -133,7 +133,7 @@ def opened(address: str, folder: Path) -> Iterator[tuple[Tab, list[int], int]]:
     before = {p.pid for p in psutil.Process().children()}
     with sync_playwright() as playwright:
         driver = next(p.pid for p in psutil.Process().children() if p.pid not in before)
-        browser = Chromium(playwright, folder, ROOT / "test-output")
+        browser = Chromium(playwright, folder, ROOT / "test-output", log=False)
         tab = browser.open("about:blank")
         count = [0]
 
