@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.core.errors import WorkbenchError
-from workbench.products.track import KNOT, track
+from workbench.products.geodesic import distance
+from workbench.products.track import KNOT, NOISE, track
 
 START = np.datetime64("2023-01-12T00:00:00", "ns")
 
@@ -204,3 +205,32 @@ def test_laws(order: list[int], lon: float, rows: set[int]) -> None:
     turned = ds.assign(longitude=(ds["longitude"] + lon + 180) % 360 - 180)
     np.testing.assert_array_equal(track(turned, max_gap="1h")["position_qc"], out["position_qc"])
     np.testing.assert_allclose(track(turned, max_gap="1h")["distance"], out["distance"], rtol=1e-6)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1.0, 60.0, 180.0]), st.floats(0.0, 0.3))
+def test_planted_spikes_of_any_size(seed: int, step: float, share: float) -> None:
+    """Fixes that no ship could have sailed to and from are flagged, and no good one beside them."""
+    rng = np.random.default_rng(seed)
+    ds = ship(200, step=step)
+    rows = np.flatnonzero(rng.random(200) < share)
+    ds["latitude"].values[rows] += rng.choice([-1, 1], len(rows)) * rng.uniform(5, 60, len(rows))
+    assert bad(track(ds, max_gap="1h")) == rows.tolist()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(1, 200))
+def test_a_chain_can_be_sailed(seed: int, n: int, knots: int) -> None:
+    """Whatever the fixes are: the good ones follow each other at possible speeds, and no fix alone could be added."""
+    rng = np.random.default_rng(seed)
+    ds = fixes(np.cumsum(rng.uniform(1, 600, n)), rng.uniform(-0.2, 0.2, n), rng.uniform(179.8, 180.2, n))
+    out = track(ds, max_speed=knots)
+    good = out.isel(time=out["position_qc"].values == 1)
+    assert reachable(good, knots, 1.01)
+    for row in np.flatnonzero(out["position_qc"].values == 4):
+        keep = np.sort(np.append(np.flatnonzero(out["position_qc"].values == 1), row))
+        assert not reachable(out.isel(time=keep), knots, 0.99)
+
+
+def reachable(ds: xr.Dataset, knots: float, margin: float) -> bool:
+    lat, lon, time = (ds[name].values for name in ("latitude", "longitude", "time"))
+    metres = distance(lat[:-1], lon[:-1], lat[1:], lon[1:])
+    return bool((metres <= margin * (knots * KNOT * np.diff(time) / np.timedelta64(1, "s") + NOISE)).all())

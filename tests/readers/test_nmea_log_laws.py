@@ -154,6 +154,9 @@ def test_growth(raw: bytes, sizes: list[int], forget: bool, every: str | None) -
             rows, offset = NmeaLog().rows_from(path, offset, every=every)
             parts.append(rows)
         at_once, end = NmeaLog().rows_from(whole, 0, every=every)
+        middle = raw.rfind(b"\n", 0, max(len(raw) // 2, 1)) + 1
+        rest, _ = NmeaLog().rows_from(path, middle, every=every)
+        xr.testing.assert_equal(rest, at_once.isel(time=slice(at_once.sizes["time"] - rest.sizes["time"], None)))
     assert offset == end == raw.rfind(b"\n") + 1
     xr.testing.assert_equal(xr.concat(parts, dim="time"), at_once)
     assert sum(part.attrs["rows"] for part in parts) == at_once.attrs["rows"]

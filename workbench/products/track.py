@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from heapq import heappush, heappushpop
 from typing import Any
 
 import numpy as np
@@ -20,8 +19,6 @@ KNOT = 1852 / 3600
 NOISE = 50.0
 #: Speed made good is taken over so many nanoseconds before and after.
 _HALF = 5_000_000_000
-#: A piece of track is joined to one of so many pieces before it, or to one of the best so far.
-_RECENT, _BEST = 64, 16
 
 Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
@@ -48,8 +45,8 @@ def track(ds: xr.Dataset, *, max_speed: float = 30.0, max_gap: np.timedelta64 | 
         that was told twice (equal ``time_instrument`` and position), the first is kept. With
 
         * ``position_qc`` : int8. QARTOD 1 good, 4 a spike: the ship would have been faster than `max_speed` (and 50 m
-          off). Of pieces of track that exclude each other the chain with most fixes is good, so that neither one bad
-          fix nor a long run of them, at the beginning, between or at the end, spoils the others.
+          off). Good is the longest chain of fixes that can have been sailed, so that neither one bad fix nor a long
+          run of them, at the beginning, between or at the end, spoils the others.
         * ``segment`` : int64. Counts from 0; spikes have their predecessor's.
         * ``distance`` : float64, m. Geodesic, along the good fixes, gaps included; NaN at spikes.
         * ``speed_made_good`` : float64, kn. Between good fixes 5 s before and after (the neighbours where fixes are
@@ -104,39 +101,10 @@ def _fixes(ds: xr.Dataset) -> Int:
 
 
 def _good(time: Int, lat: Float, lon: Float, fastest: float) -> Bool:
-    """Which fixes belong to the best chain; `fastest` in m/s.
+    """Which fixes belong to the longest chain that can have been sailed; `fastest` in m/s."""
+    from workbench.products.chain import longest_chain
 
-    Fixes are cut into pieces wherever a step is too fast; of all chains of pieces whose joints are slow enough, the
-    one with most fixes is found by dynamic programming from the first piece to the last.
-    """
-    if not len(time):
-        return np.zeros(0, dtype=np.bool_)
-    cut = np.flatnonzero(~_reaches(time, lat, lon, fastest, slice(None, -1), slice(1, None))) + 1
-    first, last = np.concatenate([[0], cut]), np.concatenate([cut, [len(time)]]) - 1
-    total, before = (last - first + 1).astype(np.int64), np.full(len(first), -1)
-    best: list[tuple[int, int]] = []
-    for piece in range(len(first)):
-        known = np.array(
-            [*range(max(0, piece - _RECENT), piece), *(i for _, i in best if i < piece - _RECENT)], dtype=np.int64
-        )
-        if len(known):
-            joined = known[_reaches(time, lat, lon, fastest, last[known], first[piece])]
-            if len(joined):
-                before[piece] = joined[np.argmax(total[joined])]
-                total[piece] += total[before[piece]]
-        (heappush if len(best) < _BEST else heappushpop)(best, (int(total[piece]), piece))
-    good = np.zeros(len(time), dtype=np.bool_)
-    piece = int(np.argmax(total))
-    while piece >= 0:
-        good[first[piece] : last[piece] + 1] = True
-        piece = int(before[piece])
-    return good
-
-
-def _reaches(time: Int, lat: Float, lon: Float, fastest: float, a: Any, b: Any) -> Bool:
-    """Whether the ship can have come from fix `a` to fix `b`."""
-    seconds = (time[b] - time[a]) / 1e9
-    return np.asarray(distance(lat[a], lon[a], lat[b], lon[b]) <= fastest * seconds + NOISE)
+    return np.asarray(longest_chain(time, np.radians(lat), np.radians(lon), fastest, NOISE))
 
 
 def _speed(time: Int, lat: Float, lon: Float, segment: Int) -> Float:
