@@ -22,7 +22,7 @@ import xarray as xr
 from workbench.core.errors import suggest
 from workbench.core.window import ALWAYS, Window
 from workbench.live.feed import Feed
-from workbench.live.legs import Track, sail, thin
+from workbench.live.legs import Line, sail, thin
 from workbench.live.readings import Readings
 from workbench.live.rows import Rows
 from workbench.raster.envelope import envelope
@@ -142,7 +142,7 @@ class RowFeed(Feed):
             return self._described(dict.fromkeys(names, np.empty(0)), np.empty(0, "M8[ns]"))
         found = self._found(names, window, points, wait)
         if found is None:
-            track = thin(self._binned_track(window), points)
+            track = thin(self._binned_track(window, 2 * points), points)
         else:
             track = thin(sail(found[0], found[1]["latitude"], found[1]["longitude"]), points)
         columns: Columns = {"time": track.time, "latitude": track.latitude, "longitude": track.longitude}
@@ -235,10 +235,10 @@ class RowFeed(Feed):
                 self._answers.popitem(last=False)
         return answer.copy()
 
-    def _binned_track(self, window: Window) -> Track:
+    def _binned_track(self, window: Window, points: int) -> Line:
         """The last position of each bin."""
-        a: Columns = dict(self._kept.overview("latitude").bins("latitude", *window))
-        b: Columns = dict(self._kept.overview("longitude").bins("longitude", *window))
+        a: Columns = dict(self._kept.overview("latitude").bins("latitude", window.start, window.stop, points))
+        b: Columns = dict(self._kept.overview("longitude").bins("longitude", window.start, window.stop, points))
         when, i, j = np.intersect1d(a["when"], b["when"], return_indices=True)
         return sail(when, a["last"][i], b["last"][j], a["width"][0] if len(when) else np.timedelta64(0, "ns"))
 
