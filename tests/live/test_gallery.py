@@ -226,6 +226,7 @@ def test_somebody_who_comes_back_while_it_stops_is_answered(monkeypatch: pytest.
         return draw(self, *words)
 
     monkeypatch.setattr(picture_module.Picture, "draw", stop_once)
+    monkeypatch.setattr(gallery_module, "REST", 1000.0)
 
     async def act(room: Room) -> None:
         first = asyncio.ensure_future(room.gallery.ask(room.question()))
