@@ -347,19 +347,19 @@ def test_every(tmp_path: Path) -> None:
         for text in (f"HEHDT,{second},T", f"GPVTG,{second},T,,M,1.0,N,1.8,K")
     ]
     path = log(tmp_path, *rows)
-    ds = nmea(path, every="2s").load()
+    ds = nmea(path, thin="2s").load()
     assert ds["heading"].values[::2].tolist() == [0, 2, 4, 6, 8]
     assert ds["course"].values[1::2].tolist() == [0, 2, 4, 6, 8]
     assert ds.attrs["rows"] == len(rows)
-    xr.testing.assert_equal(nmea(path, every=np.timedelta64(2, "s")).load(), ds)
+    xr.testing.assert_equal(nmea(path, thin=np.timedelta64(2, "s")).load(), ds)
     start = np.datetime64("2020-02-29T23:59:03")
-    xr.testing.assert_equal(nmea(path, every="2s", start=start).load(), ds.isel(time=ds["time"] >= start))
+    xr.testing.assert_equal(nmea(path, thin="2s", start=start).load(), ds.isel(time=ds["time"] >= start))
     path.write_bytes(b"")
     offset, parts = 0, []
     for begin in range(0, len(rows), 7):
         with path.open("a") as file:
             file.writelines(rows[begin : begin + 7])
-        new, offset = NmeaLog().rows_from(path, offset, every="2s")
+        new, offset = NmeaLog().rows_from(path, offset, thin="2s")
         parts.append(new)
     xr.testing.assert_equal(xr.concat(parts, dim="time"), ds)
 

@@ -151,11 +151,11 @@ def test_growth(raw: bytes, sizes: list[int], forget: bool, every: str | None) -
             path.write_bytes(raw[:size])
             if forget:
                 nmea_file._TAILS.clear()
-            rows, offset = NmeaLog().rows_from(path, offset, every=every)
+            rows, offset = NmeaLog().rows_from(path, offset, thin=every)
             parts.append(rows)
-        at_once, end = NmeaLog().rows_from(whole, 0, every=every)
+        at_once, end = NmeaLog().rows_from(whole, 0, thin=every)
         middle = raw.rfind(b"\n", 0, max(len(raw) // 2, 1)) + 1
-        rest, _ = NmeaLog().rows_from(path, middle, every=every)
+        rest, _ = NmeaLog().rows_from(path, middle, thin=every)
         xr.testing.assert_equal(rest, at_once.isel(time=slice(at_once.sizes["time"] - rest.sizes["time"], None)))
     assert offset == end == raw.rfind(b"\n") + 1
     xr.testing.assert_equal(xr.concat(parts, dim="time"), at_once)
@@ -167,12 +167,12 @@ def test_window(a: bytes, b: bytes, every: str | None, data: st.DataObject) -> N
     """Of one file exactly; of several too where no clock was set back by more than an hour."""
     with written(readable(a), readable(b)) as paths:
         for what in (paths[0], paths):
-            ds = nmea(what, every=every)
+            ds = nmea(what, thin=every)
             times = np.unique(ds["time"].values)
             window = data.draw(strategies.windows(times)) if len(times) else Window(START, START)
             if what is paths and not all(steady(nmea(path)) for path in paths):
                 continue
-            cut = nmea(what, start=window.start, stop=window.stop, every=every)
+            cut = nmea(what, start=window.start, stop=window.stop, thin=every)
             wanted = ds.isel(time=window.contains(ds["time"].values))
             xr.testing.assert_identical(cut.drop_attrs(), wanted.drop_attrs())
 

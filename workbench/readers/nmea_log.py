@@ -20,7 +20,7 @@ from workbench.readers import paths as locate
 from workbench.readers.nmea_file import NmeaFile
 from workbench.readers.reader import Reader, window_of
 
-Every = str | np.timedelta64 | None
+Thin = str | np.timedelta64 | None
 
 _NAMES = (
     "time", "time_instrument", "sentence", "latitude", "longitude", "speed", "course", "heading", "altitude",
@@ -65,7 +65,7 @@ class NmeaLog(Reader):
         drop_variables: str | Iterable[str] | None = None,
         start: np.datetime64 | None = None,
         stop: np.datetime64 | None = None,
-        every: Every = None,
+        thin: Thin = None,
     ) -> xr.Dataset:
         """Open files, folders, globs or lists of them; only rows with ``start <= time < stop``.
 
@@ -74,7 +74,7 @@ class NmeaLog(Reader):
         filename_or_obj : path, glob, or iterable of these
         drop_variables : str or iterable of str, optional
         start, stop : numpy.datetime64, optional
-        every : str or numpy.timedelta64, optional
+        thin : str or numpy.timedelta64, optional
             Keep only the first row of each kind of sentence in each interval of this length (``"1s"``, ``"1min"``),
             counted from 1970, file by file: enough for a map of a feed that speaks twenty times a second.
 
@@ -89,7 +89,7 @@ class NmeaLog(Reader):
             When the one file named cannot be read or is no log, or a path does not exist.
         """
         found = locate.find(filename_or_obj, locate.matcher(self.patterns))
-        window, step = window_of(start, stop), _step(every)
+        window, step = window_of(start, stop), _step(thin)
         opened, refused = _open_all(found.paths, window, step, found.alone)
         opened.sort(key=lambda item: int(item[1].times[0, 0]) if len(item[1]) else _NAT)
         return _dataset(opened, window, step, [*found.refused, *refused], drop_variables)
@@ -104,36 +104,36 @@ class NmeaLog(Reader):
         return np.datetime64(first, "ns"), np.datetime64(last, "ns")
 
     def columns(
-        self, path: str | PathLike[str], names: Sequence[str], *, every: Every = None
+        self, path: str | PathLike[str], names: Sequence[str], *, thin: Thin = None
     ) -> dict[str, npt.NDArray[Any]]:
         """Variables of one file as plain arrays (not to be written to)."""
         for name in names:
             if name not in _NAMES:
                 raise ReaderError(path, f"there is no variable '{name}'", hint=suggest(name, _NAMES))
-        log = nmea_file.parsed(path, _step(every))
+        log = nmea_file.parsed(path, _step(thin))
         return {name: log.column(name) for name in names}
 
-    def rows_from(self, path: str | PathLike[str], offset: int, *, every: Every = None) -> tuple[xr.Dataset, int]:
+    def rows_from(self, path: str | PathLike[str], offset: int, *, thin: Thin = None) -> tuple[xr.Dataset, int]:
         """Rows of the whole lines from byte `offset` on, and the byte after the last of them.
 
         It costs the new bytes only, as long as one process reads on from where it ended; else the bytes before
-        `offset` are read once for what they say about the instrument's date and the intervals of `every`.
+        `offset` are read once for what they say about the instrument's date and the intervals of `thin`.
 
         Raises
         ------
         ReaderError
             When the file cannot be read, or is shorter than `offset`.
         """
-        log = nmea_file.read_on(path, offset, _step(every))
+        log = nmea_file.read_on(path, offset, _step(thin))
         rows = {name: xr.Variable("time", log.column(name), _attrs(name)) for name in _NAMES}
         return xr.Dataset(rows, attrs=_tally([(fspath(path), log)])).set_coords("time"), log.end
 
 
-def _step(every: Every) -> int:
-    """The option `every` in ns; 0 for none."""
-    if every is None:
+def _step(thin: Thin) -> int:
+    """The option `thin` in ns; 0 for none."""
+    if thin is None:
         return 0
-    step = duration(every) if isinstance(every, str) else every
+    step = duration(thin) if isinstance(thin, str) else thin
     return max(int(step / np.timedelta64(1, "ns")), 0)
 
 
