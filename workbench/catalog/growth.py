@@ -34,9 +34,8 @@ from workbench.catalog.marks import (
     Mark,
     checksum,
     checksum_of_ends,
-    folders_of,
     goes_on,
-    rank,
+    marks_of,
     waiting_mark,
     was_given,
 )
@@ -61,32 +60,31 @@ class Growth:
     reader : Reader
     options : mapping
         The reader's own options.
-    turn : int
-        Which `ROUND`-th of many files is looked at.
+    look : Look
+        Which files are looked at; it remembers from one time to the next.
     """
 
     reader: Reader
     options: Mapping[str, Any]
-    turn: int = 0
+    look: Look = field(default_factory=Look)
     whole: list[str] = field(default_factory=list)
     pieces: list[xr.Dataset] = field(default_factory=list)
     replaces: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     spent: int = 0
     more: int = 0
-    _marks: dict[str, dict[str, Mark]] = field(default_factory=dict)
-    _own: set[str] = field(default_factory=set)  # folders whose marks were copied
+    _marks: dict[str, Mapping[str, Mark]] = field(default_factory=dict)
+    _own: dict[str, dict[str, Mark]] = field(default_factory=dict)  # of folders whose marks were copied
 
     def since(self, folders: Mapping[str, Folder], cursor: Cursor | None) -> tuple[xr.Dataset, Cursor]:
         """What is new, and the cursor after it. The cursor given is not changed."""
-        old = folders_of(cursor)
+        old = marks_of(cursor)
         self._marks = dict(old)
-        look = Look(old, self.turn)
-        for folder, held in folders.items():
+        kin: dict[str, Kin] = {}
+        for folder, name in self.look.due(folders, old):
             known = old.get(folder, {})
-            kin = Kin(held.names, known)
-            for name in sorted(look.due(held.names, known), key=rank):
-                self._consider(folder, name, known.get(name), kin, first=cursor is None)
+            kind = kin.get(folder) or kin.setdefault(folder, Kin(folders[folder].names, known))
+            self._consider(folder, name, known.get(name), kind, first=cursor is None)
         ds = self._dataset()
         after = {"version": VERSION, "folders": self._marks}
         return ds, cursor if cursor is not None and not self._own else after
@@ -94,13 +92,13 @@ class Growth:
     def _set(self, folder: str, name: str, mark: Mark | None) -> None:
         if mark == self._marks.get(folder, {}).get(name):
             return
-        if folder not in self._own:
-            self._own.add(folder)
-            self._marks[folder] = dict(self._marks.get(folder, {}))
+        own = self._own.get(folder)
+        if own is None:
+            own = self._own[folder] = self._marks[folder] = dict(self._marks.get(folder, {}))
         if mark is None:
-            self._marks[folder].pop(name, None)
+            own.pop(name, None)
         else:
-            self._marks[folder][name] = mark
+            own[name] = mark
 
     def _consider(self, folder: str, name: str, mark: Mark | None, kin: Kin, *, first: bool) -> None:
         path = os.path.join(folder, name)

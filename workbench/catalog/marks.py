@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from workbench.catalog.tree import Folder
 from workbench.core import clock
 from workbench.core.errors import WorkbenchError
 
@@ -17,6 +18,8 @@ Cursor = dict[str, Any]
 #: A file taken: [size, mtime, bytes taken, inode, crc32 of the bytes taken, crc32 of their ends]; of a whole file only
 #: the first three. A file not taken: [size, mtime, state, since when it waits, whether earlier rows of it were given].
 Mark = list[int]
+#: Marks by folder and name.
+Marks = Mapping[str, Mapping[str, Mark]]
 
 SIZE, MTIME, TAKEN, INODE, CRC, ENDS = range(6)
 SINCE, GIVEN = 3, 4
@@ -35,21 +38,41 @@ _END = 64
 
 
 class Look:
-    """Which files are worth a `stat` this time."""
+    """Which files are worth a `stat` this time: new, young or restless ones, and every `ROUND`-th of the others.
 
-    def __init__(self, known: Mapping[str, Mapping[str, Mark]], turn: int) -> None:
-        times = [mark[MTIME] for marks in known.values() for mark in marks.values()]
-        self.few = len(times) <= FEW
-        self.recent = 0 if self.few else int(np.partition(np.array(times, dtype=np.int64), -NEWEST)[-NEWEST])
-        self.turn = turn
+    As long as folders and marks stay the same objects, nothing is gone through again.
+    """
 
-    def due(self, names: tuple[str, ...], known: Mapping[str, Mark]) -> Iterator[str]:
-        """Names of one folder that are."""
-        for i, name in enumerate(names):
-            mark = known.get(name)
-            its_turn = self.few or (i + self.turn) % ROUND == 0
-            if its_turn or mark is None or mark[MTIME] >= self.recent or mark[TAKEN] in (WAITING, SHADOW):
-                yield name
+    def __init__(self) -> None:
+        self._turn = 0
+        self._marks: Marks | None = None
+        self._stamps: dict[str, int] = {}
+        self._calm: list[tuple[str, str]] = []
+        self._restless: list[tuple[str, str]] = []
+
+    def due(self, folders: Mapping[str, Folder], marks: Marks) -> list[tuple[str, str]]:
+        """(folder, name) of these files; of one file under several names, the one that is read comes first."""
+        self._turn += 1
+        stamps = {path: folder.stamp for path, folder in folders.items()}
+        if marks is not self._marks or stamps != self._stamps:
+            self._learn(folders, marks)
+            self._marks, self._stamps = marks, stamps
+        return sorted(
+            [*self._restless, *self._calm[self._turn % ROUND :: ROUND]], key=lambda file: (file[0], rank(file[1]))
+        )
+
+    def _learn(self, folders: Mapping[str, Folder], marks: Marks) -> None:
+        times = [mark[MTIME] for known in marks.values() for mark in known.values()]
+        young = (
+            int(np.partition(np.array(times, dtype=np.int64), -NEWEST)[-NEWEST]) if len(times) > max(FEW, NEWEST) else 0
+        )
+        self._calm, self._restless = [], []
+        for path, folder in folders.items():
+            known = marks.get(path, {})
+            for name in folder.names:
+                mark = known.get(name)
+                calm = mark is not None and mark[MTIME] < young and mark[TAKEN] not in (WAITING, SHADOW)
+                (self._calm if calm else self._restless).append((path, name))
 
 
 class Kin:
@@ -78,13 +101,14 @@ def rank(name: str) -> tuple[str, int]:
     return name, 0
 
 
-def folders_of(cursor: Cursor | None) -> dict[str, dict[str, Mark]]:
-    """Marks by folder and name."""
+def marks_of(cursor: Cursor | None) -> Marks:
+    """The marks of a cursor, by folder and name."""
     if cursor is None:
         return {}
     if cursor.get("version") != VERSION:
         raise WorkbenchError("this cursor is of another version; begin again without one")
-    return dict(cursor["folders"])
+    marks: Marks = cursor["folders"]
+    return marks
 
 
 def was_given(mark: Mark | None) -> bool:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from workbench.core.variables import MISSING
+from workbench.core.variables import MISSING, VariableSpec
 from workbench.readers.reader import Reader
 
 
 def blank(reader: Reader) -> xr.Dataset:
     """A dataset of `reader` with no rows in it."""
-    particles = any(spec.dims == ("particle",) for spec in reader.provides)
+    return _blank(reader.provides).copy()
+
+
+@lru_cache
+def _blank(provides: tuple[VariableSpec, ...]) -> xr.Dataset:
+    particles = any(spec.dims == ("particle",) for spec in provides)
     rows = ("file",) if particles else ("time",)
     data: dict[str, Any] = {}
-    for spec in reader.provides:
+    for spec in provides:
         dims = rows if spec.dims in ((), ("time",)) else spec.dims
         dtype = np.dtype("U1") if spec.dtype == "str" else np.dtype(spec.dtype)
         data[spec.name] = (dims, np.empty((0,) * len(dims), dtype), spec.attrs() if dtype.kind != "M" else {})

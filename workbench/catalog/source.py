@@ -16,6 +16,7 @@ from intake.source.base import DataSource, Schema
 
 from workbench.catalog import location
 from workbench.catalog.growth import Cursor, Growth
+from workbench.catalog.marks import Look
 from workbench.catalog.pieces import blank
 from workbench.catalog.registered import named_in, reader_class, refuse_unknown
 from workbench.catalog.spans import Spans
@@ -70,7 +71,7 @@ class Source(DataSource):
         self.stale_after = None if stale_after is None else duration(stale_after)
         self.description = ""
         self._looked: tuple[tuple[str, ...], Tree, Spans] | None = None
-        self._turn = 0
+        self._next = Look()
 
     def named(self, name: str, description: str = "") -> Source:
         """This Source, with the name and description that a catalog gives it."""
@@ -156,8 +157,7 @@ class Source(DataSource):
             When the url leads nowhere.
         """
         _, tree, _ = self._look()
-        self._turn += 1
-        return Growth(self._reader(), self._expanded(), self._turn).since(tree.look(), cursor)
+        return Growth(self._reader(), self._expanded(), self._next).since(tree.look(), cursor)
 
     def span(self) -> Window | None:
         """From the first time to just after the last; None without rows."""

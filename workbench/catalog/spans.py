@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from workbench.catalog.tree import Tree
 from workbench.core.errors import ReaderError
@@ -38,65 +36,80 @@ class Spans:
         self._tree = tree
         self._reader = reader
         self._known: dict[str, Marks] = {}
-        self._stamps: dict[str, int] = {}
-        self._ordered: list[str] = []
+        self._folders: dict[str, tuple[int, list[str]]] = {}
+        self._made: dict[str, Path] = {}
+        self._paths: list[Path] = []
+        self._first = self._last = np.empty(0, np.int64)
         self._at = -_DISTRUST
         self._lock = threading.Lock()
 
     def paths(self, window: Window = ALWAYS) -> list[Path]:
         """Files whose rows may lie in `window`; files without a time belong to the window of all time only."""
         with self._lock:
-            ordered, first, last = self._look()
+            self._look()
             if window == ALWAYS:
-                return [Path(path) for path in ordered]
+                return [*self._paths]
             start, stop = (int(edge.astype(np.int64)) for edge in window)
-            inside = (first != _NAT) & (last >= start) & (first < stop)
-            return [Path(ordered[i]) for i in np.flatnonzero(inside)]
+            inside = (self._first != _NAT) & (self._last >= start) & (self._first < stop)
+            return [self._paths[i] for i in np.flatnonzero(inside)]
 
     def whole(self) -> Window | None:
         """From the first time to just after the last; None when no file has one."""
         with self._lock:
-            _, first, last = self._look()
-            dated = first != _NAT
+            self._look()
+            dated = self._first != _NAT
             if not dated.any():
                 return None
-            edges = int(first[dated].min()), int(last[dated].max()) + 1
+            edges = int(self._first[dated].min()), int(self._last[dated].max()) + 1
             return Window(*(np.datetime64(edge, "ns") for edge in edges))
 
-    def _look(self) -> tuple[list[str], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def _look(self) -> None:
+        """Bring paths and times up to date; what did not change is not gone through again."""
         folders = self._tree.look()
-        stamps = {path: folder.stamp for path, folder in folders.items()}
-        fresh = stamps != self._stamps
-        if fresh:
-            paths = [os.path.join(path, name) for path, folder in folders.items() for name in folder.names]
-            self._ordered = [os.fspath(path) for path in self._reader.files(paths)] if paths else []
-            self._stamps = stamps
-        self._refresh(self._due(fresh))
-        marks = [self._known[path] for path in self._ordered]
-        table = np.array(marks, dtype=np.int64).reshape(-1, 4)
-        if self._reader.appends:  # an older file may have grown past a younger one's beginning
-            order = np.lexsort((np.arange(len(table)), table[:, 2]))
-            return [self._ordered[i] for i in order], table[order, 2], table[order, 3]
-        return self._ordered, table[:, 2], table[:, 3]
+        changed = folders.keys() != self._folders.keys()
+        for path, folder in folders.items():
+            if path not in self._folders or self._folders[path][0] != folder.stamp:
+                names = [os.path.join(path, name) for name in folder.names]
+                self._folders[path] = folder.stamp, [os.fspath(file) for file in self._reader.files(names)]
+                changed = True
+        for path in self._folders.keys() - folders.keys():
+            del self._folders[path]
+        if self._refresh(self._due(changed)) or changed:
+            self._order()
 
-    def _due(self, fresh: bool) -> Iterable[str]:
+    def _due(self, changed: bool) -> list[str]:
+        """Files to be looked at now: new ones, the last ones, and now and then all."""
         now = time.monotonic()
-        if len(self._ordered) <= _FEW or now - self._at > _DISTRUST:
+        if len(self._paths) <= _FEW or now - self._at > _DISTRUST:
             self._at = now
-            return self._ordered
-        new = [path for path in self._ordered if path not in self._known] if fresh else []
-        return [*new, *self._ordered[-_LAST:]]
+            return [file for _, files in self._folders.values() for file in files]
+        new = (
+            [file for _, files in self._folders.values() for file in files if file not in self._known]
+            if changed
+            else []
+        )
+        return [*new, *map(os.fspath, self._paths[-_LAST:])]
 
-    def _refresh(self, paths: Iterable[str]) -> None:
-        for path in paths:
+    def _refresh(self, files: list[str]) -> bool:
+        before = [self._known.get(file) for file in files]
+        for file, old in zip(files, before, strict=True):
             try:
-                stat = os.stat(path)
+                stat = os.stat(file)
             except OSError:
-                self._known.setdefault(path, (0, 0, _NAT, _NAT))
+                self._known.setdefault(file, (0, 0, _NAT, _NAT))
                 continue
-            old = self._known.get(path)
             if old is None or old[:2] != (stat.st_size, stat.st_mtime_ns):
-                self._known[path] = (stat.st_size, stat.st_mtime_ns, *self._span(path))
+                self._known[file] = (stat.st_size, stat.st_mtime_ns, *self._span(file))
+        return before != [self._known.get(file) for file in files]
+
+    def _order(self) -> None:
+        """Sort by first time; files of one time, and those without any, keep the order of their folders and reader."""
+        files = [file for path in sorted(self._folders) for file in self._folders[path][1]]
+        table = np.array([self._known[file][2:] for file in files], dtype=np.int64).reshape(-1, 2)
+        order = np.argsort(table[:, 0], kind="stable")
+        self._made = {file: self._made.get(file) or Path(file) for file in files}
+        self._paths = [self._made[files[i]] for i in order]
+        self._first, self._last = table[order, 0], table[order, 1]
 
     def _span(self, path: str) -> tuple[int, int]:
         try:
