@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 import yaml
 
+from workbench.apps import demo
 from workbench.catalog import schema
 from workbench.catalog.check import problems, remarks
 from workbench.catalog.cruise import open_cruise
@@ -54,7 +55,7 @@ def test_editors_find_the_schema(path):
 
 def test_the_demo_is_what_the_simulation_writes(root):
     ours = yaml.safe_load((root / "catalogs" / "demo.yaml").read_text())
-    written = yaml.safe_load(simulation.catalog(simulation.Parameters(7, 20_000, str(simulation.START)), 3))
+    written = yaml.safe_load(simulation.catalog(simulation.Parameters(7, 20_000, str(simulation.START)), demo.LENGTH))
     assert ours["metadata"].pop("record") == f"{{{{ CATALOG_DIR }}}}/../demo-data/{simulation.ID}.cruise"
     for source in written["sources"].values():
         source["args"]["url"] = source["args"]["url"].replace("{{ CATALOG_DIR }}", "{{ CATALOG_DIR }}/../demo-data")
