@@ -99,9 +99,9 @@ def quiet() -> None:
     def wanted(record: logging.LogRecord) -> bool:
         kind = record.exc_info[0] if record.exc_info else None
         text = f"{getattr(kind, '__name__', '')} {record.getMessage()}"
-        return not any(name in text for name in ("WebSocketClosedError", "StreamClosedError"))
+        return not any(name in text for name in ("WebSocketClosedError", "StreamClosedError", "as connection was closed"))
 
-    for name in ("tornado.application", "tornado.general", "bokeh.server.protocol_handler", "bokeh.util.tornado", "asyncio"):
+    for name in ("tornado.application", "tornado.general", "bokeh.server.protocol_handler", "bokeh.util.tornado", "bokeh.server.views.ws", "asyncio"):
         logging.getLogger(name).addFilter(wanted)
     logging.getLogger("bokeh.server.util").setLevel(logging.ERROR)  # host patterns are ours, and meant
 

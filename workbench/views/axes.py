@@ -68,7 +68,9 @@ const lo = Math.min(cb_data.range.start, cb_data.range.end), hi = Math.max(cb_da
 const raw = (hi - lo) / 2.2, p = 10 ** Math.floor(Math.log10(raw)), m = raw / p
 const step = (m <= 1 ? 1 : m <= 2 ? 2 : m <= 2.5 ? 2.5 : m <= 5 ? 5 : 10) * p
 const out = []
-for (let k = Math.ceil(lo / step); k * step <= hi && out.length < 4; k++) out.push(k * step)
+const edge = (hi - lo) * 0.1
+for (let k = Math.ceil((lo + edge) / step); k * step <= hi - edge && out.length < 4; k++) out.push(k * step)
+if (!out.length) out.push(Math.round((lo + hi) / 2 / step * 10) * step / 10)
 return out
 """
 

@@ -1,55 +1,72 @@
-// One choice as the browser's own select, any number of them as a list of check boxes.
+// The head of a card: its title and what may be chosen. One of several names is the browser's own select, any number of
+// them a list of check boxes.
 export function render({model, view}) {
-  const el = make("div", "choose")
+  const el = make("div", "head")
   const stop = watchTheme(view.model.document, () => {})
-  const options = () => model.options ?? []
-  if (!model.several) {
-    const label = make("label"), name = make("span", null, model.label), select = make("select")
-    select.setAttribute("aria-label", model.help || model.label)
-    select.title = model.help
-    label.append(name, select)
-    el.append(label)
-    const fill = () => {
-      select.replaceChildren(...options().map(([value, text]) => new Option(text, value)))
-      select.value = model.value[0] ?? ""
-    }
-    select.onchange = () => { model.value = [select.value] }
-    model.on("options", fill)
-    model.on("value", () => { select.value = model.value[0] ?? "" })
-    model.on("label", () => { name.textContent = model.label })
-    fill()
-  } else {
-    const button = make("button", "open"), sheet = make("div", "sheet")
-    button.title = model.help
+  const stops = [stop]
+  const choose = (key, value) => { model.chosen = {key, value, n: Date.now()} }
+  const one = (c) => {
+    const label = make("label"), select = make("select")
+    select.setAttribute("aria-label", c.help)
+    select.title = c.help
+    label.append(make("span", null, c.label), select)
+    select.onchange = () => choose(c.key, [select.value])
+    return {el: label, show: (options, value) => {
+      const same = select.options.length === options.length && options.every(([v, t], i) => select.options[i].value === v && select.options[i].text === t)
+      if (!same) select.replaceChildren(...options.map(([v, t]) => new Option(t, v)))
+      select.value = value[0] ?? ""
+    }}
+  }
+  const several = (c) => {
+    const box = make("div", "several"), button = make("button", "open"), sheet = make("div", "sheet")
+    button.title = c.help
     button.setAttribute("aria-expanded", "false")
     sheet.hidden = true
-    el.append(button, sheet)
-    const toggle = (on) => { sheet.hidden = !on; button.setAttribute("aria-expanded", String(on)) }
+    sheet.setAttribute("role", "group")
+    sheet.setAttribute("aria-label", c.help)
+    box.append(button, sheet)
+    const toggle = (on) => {
+      sheet.hidden = !on
+      button.setAttribute("aria-expanded", String(on))
+      if (!on) return
+      const at = button.getBoundingClientRect()
+      sheet.style.right = `${Math.max(8, innerWidth - at.right)}px`
+      const below = innerHeight - at.bottom > 300
+      sheet.style.top = below ? `${at.bottom + 6}px` : ""
+      sheet.style.bottom = below ? "" : `${innerHeight - at.top + 6}px`
+    }
     button.onclick = () => toggle(sheet.hidden)
-    const outside = (event) => { if (!sheet.hidden && !event.composedPath().includes(el)) toggle(false) }
+    const outside = (event) => { if (!sheet.hidden && !event.composedPath().includes(box)) toggle(false) }
     document.addEventListener("pointerdown", outside)
-    el.onkeydown = (event) => { if (event.key === "Escape") toggle(false) }
-    const fill = () => {
-      sheet.replaceChildren(...options().map(([value, text]) => {
-        const row = make("label"), box = make("input")
-        box.type = "checkbox"
-        box.value = value
-        box.checked = model.value.includes(value)
-        box.onchange = () => { model.value = box.checked ? [...model.value, value] : model.value.filter((v) => v !== value) }
-        row.append(box, make("span", null, text))
-        return row
-      }))
-    }
-    const say = () => {
-      button.textContent = `${model.label} (${model.value.length})`
-      for (const box of sheet.querySelectorAll("input")) box.checked = model.value.includes(box.value)
-    }
-    model.on("options", () => { fill(); say() })
-    model.on("value", say)
-    fill()
-    say()
-    model.on("remove", () => document.removeEventListener("pointerdown", outside))
+    stops.push(() => document.removeEventListener("pointerdown", outside))
+    box.onkeydown = (event) => { if (event.key === "Escape") { toggle(false); button.focus() } }
+    let chosen = []
+    return {el: box, show: (options, value) => {
+      chosen = value
+      button.textContent = `${c.label} (${value.length})`
+      const boxes = [...sheet.querySelectorAll("input")]
+      if (boxes.map((b) => b.value).join() !== options.map(([v]) => v).join()) {
+        sheet.replaceChildren(...options.map(([v, t]) => {
+          const row = make("label"), input = make("input")
+          input.type = "checkbox"
+          input.value = v
+          input.onchange = () => choose(c.key, input.checked ? [...chosen, v] : chosen.filter((o) => o !== v))
+          row.append(input, make("span", null, t))
+          return row
+        }))
+      }
+      for (const input of sheet.querySelectorAll("input")) input.checked = value.includes(input.value)
+    }}
   }
-  model.on("remove", stop)
+  const title = make("h2", null, model.title)
+  const choices = model.choices.map(plain).map((c) => [c.key, c.several ? several(c) : one(c)])
+  el.append(title, ...choices.map(([, c]) => c.el))
+  const show = () => {
+    const options = plain(model.options), values = plain(model.values)
+    for (const [key, c] of choices) c.show(options[key] ?? [], values[key] ?? [])
+  }
+  model.on(["options", "values"], show)
+  show()
+  model.on("remove", () => { for (const s of stops) s() })
   return el
 }

@@ -1,8 +1,9 @@
-"""What a person chooses on a card: one of several names, or any number of them."""
+"""The head of a card: its title, and what a person may choose."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import param
@@ -11,41 +12,71 @@ from panel.custom import JSComponent
 from workbench.views.component import script, style
 
 
-class Choose(JSComponent):
-    """The browser's own select (a thumb-sized picker on a phone), or check boxes where several may be chosen."""
+@dataclass(frozen=True)
+class Choice:
+    """Something to choose.
 
-    options = param.List(default=[], doc="[value, text] of each, in order.")
-    value = param.List(default=[], item_type=str, doc="What is chosen.")
-    several = param.Boolean(default=False)
-    label = param.String(default="")
-    help = param.String(default="")
+    Attributes
+    ----------
+    key : str
+    label : str
+        Written beside it.
+    help : str
+        Said to those who cannot see where it stands.
+    options : callable
+        Gives value to text, as things stand now.
+    value : callable
+        Gives what is chosen now.
+    call : callable
+        Told what a person chose.
+    several : bool
+        Any number may be chosen.
+    """
+
+    key: str
+    label: str
+    help: str
+    options: Callable[[], Mapping[str, str]]
+    value: Callable[[], Iterable[str]]
+    call: Callable[[list[str]], None]
+    several: bool = False
+
+
+class CardHead(JSComponent):
+    """Title and choices in one component; native selects, which are thumb-sized pickers on a phone."""
+
+    title = param.String(default="")
+    choices = param.List(default=[], doc="key, label, help, several of each.")
+    options = param.Dict(default={}, doc="key to [[value, text], ...].")
+    values = param.Dict(default={}, doc="key to [value, ...].")
+    chosen = param.Dict(default={}, doc="key, value of what a person chose.")
 
     _esm: ClassVar[str] = script("choose.js")
     _stylesheets: ClassVar[list[str]] = [style("choose.css")]
 
-    def __init__(
-        self, options: Mapping[str, str], value: Iterable[str], call: Callable[[list[str]], None], **params: Any
-    ) -> None:
-        """`options` maps value to text; `call` is told what a person chose."""
-        chosen = list(value)
-        super().__init__(options=_listed(options, chosen), value=chosen, margin=0, css_classes=["choose"], **params)
-        self._telling = False
-        self.param.watch(lambda event: None if self._telling else call(event.new), "value")
+    def __init__(self, title: str, choices: Iterable[Choice], **params: Any) -> None:
+        self._choices = {choice.key: choice for choice in choices}
+        told = [
+            {"key": c.key, "label": c.label, "help": c.help, "several": c.several} for c in self._choices.values()
+        ]  # fmt: skip
+        super().__init__(title=title, choices=told, margin=0, css_classes=["cardhead"], **self._told(), **params)
 
-    def show(self, value: Iterable[str], options: Mapping[str, str] | None = None) -> None:
-        """Follow the session; nothing is told back."""
-        chosen = list(value)
-        listed = _listed(options, chosen) if options is not None else self.options
-        self._telling = True
-        try:
-            if listed != self.options:
-                self.options = listed
-            if chosen != self.value:
-                self.value = chosen
-        finally:
-            self._telling = False
+    def _told(self) -> dict[str, Any]:
+        options, values = {}, {}
+        for key, choice in self._choices.items():
+            values[key] = list(choice.value())
+            known = dict(choice.options())
+            known |= {name: name for name in values[key] if name not in known}
+            options[key] = [[value, text] for value, text in known.items()]
+        return {"options": options, "values": values}
 
+    def renew(self) -> None:
+        """Follow the session."""
+        self.param.update(**{k: v for k, v in self._told().items() if v != getattr(self, k)})
 
-def _listed(options: Mapping[str, str], chosen: Iterable[str]) -> list[list[str]]:
-    unknown = {name: name for name in chosen if name not in options}
-    return [[value, text] for value, text in {**options, **unknown}.items()]
+    @param.depends("chosen", watch=True)
+    def _on_chosen(self) -> None:
+        choice, value = self._choices.get(self.chosen.get("key", "")), self.chosen.get("value")
+        if choice is not None and isinstance(value, list):
+            choice.call([str(name) for name in value])
+            self.renew()

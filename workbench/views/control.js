@@ -33,10 +33,9 @@ export function render({model, view}) {
     input.spellcheck = false
     input.autocomplete = "off"
     input.onkeydown = (event) => {
-      if (event.key === "Enter") apply()
+      if (event.key === "Enter") input.blur()
       if (event.key === "Escape") { input.blur(); show() }
     }
-    input.onchange = () => apply()
     return input
   }
   const from = field("From (UTC)"), to = field("To (UTC)")
@@ -49,6 +48,7 @@ export function render({model, view}) {
     model.asked = {time: text, n: ++n}
   }
   const range = make("div", "range")
+  range.addEventListener("focusout", (event) => { if (!range.contains(event.relatedTarget)) apply() })
   range.append(step(-1, LEFT, "Earlier"), from, make("span", "dash", "–"), to, make("span", "utc", "UTC"), step(1, RIGHT, "Later"))
   const follow = make("button", "follow")
   follow.innerHTML = '<i></i><span>Follow now</span>'

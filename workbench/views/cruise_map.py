@@ -27,16 +27,18 @@ from workbench.core.window import ALWAYS, Window
 from workbench.live.feed import Feed
 from workbench.raster.coastline import middle, rings
 from workbench.views import axes, say
-from workbench.views.choose import Choose
+from workbench.views.choose import Choice
 from workbench.views.paint import FONT, TRACK, Theme, dress, paint
 from workbench.views.renew import renew
 from workbench.views.stages import MapStage
 from workbench.views.track import Floats, Voyage, along, bounds, columns
-from workbench.views.view import View, once, split
+from workbench.views.view import View, once, slowly, split
 
 Ring = npt.NDArray[np.float64]
-#: Points of a track on the map; more than a screen can tell apart.
-POINTS = 4000
+#: Points of a track on the map: as many as a card can tell apart.
+POINTS = 1500
+#: How far back the newest position is looked for.
+_RECENT = np.timedelta64(1_800_000_000_000, "ns")
 #: Degrees around the cruise that get the fine coast.
 _NEAR = 6.0
 
@@ -51,9 +53,11 @@ def limits(value: Floats) -> tuple[float, float]:
     return float(np.floor(low / step) * step), float(np.ceil(high / step + 1e-9) * step)
 
 
-def land_columns(outlines: Sequence[Ring]) -> dict[str, list[list[list[Floats]]]]:
-    """Columns xs, ys for a multi_polygons glyph: one polygon a ring."""
-    return {"xs": [[[ring[:, 0]]] for ring in outlines], "ys": [[[ring[:, 1]]] for ring in outlines]}
+def land_columns(outlines: Sequence[Ring]) -> dict[str, Floats]:
+    """Columns x, y of one patch glyph: all polygons, NaN between them (two buffers instead of two for each island)."""
+    gap = np.full((1, 2), np.nan)
+    joined = np.concatenate([part for ring in outlines for part in (ring, gap)] or [np.empty((0, 2))])
+    return {"x": joined[:, 0], "y": joined[:, 1]}
 
 
 def draw(
@@ -96,8 +100,8 @@ def draw(
     plot.yaxis[0].major_label_orientation = 0.0
 
     for name, outlines in (("land", land), ("fine", fine)):
-        shape = plot.multi_polygons(
-            "xs", "ys", source=ColumnDataSource(land_columns(outlines), name=name), name=name, line_width=1,
+        shape = plot.patch(
+            "x", "y", source=ColumnDataSource(land_columns(outlines), name=name), name=name, line_width=1,
             level="underlay", visible=name == "land",
         )  # fmt: skip
         paint(shape.glyph, theme, fill_color="land", line_color="land")
@@ -179,17 +183,15 @@ class CruiseMap(View):
     def voyage(self) -> Voyage:
         """What the session looks at now."""
         feed, window = self.feed, self.session.window
-        whole = once(feed, "whole", lambda: feed.track(ALWAYS, POINTS))
+        whole = slowly(feed, "track", lambda: feed.track(ALWAYS, POINTS))
         track = once(feed, ("track", window), lambda: feed.track(window, POINTS, wait=False))
-        colour, newest = self.session.colour, None
+        colour = self.session.colour
         if colour and track.sizes["time"]:
-            track = once(feed, ("coloured", window, colour, self.feeds.revision), lambda: self._coloured(track, window, colour))
-        good = np.flatnonzero(np.isfinite(whole["latitude"].values))
-        time = np.datetime64("NaT", "ns")
-        if good.size:
-            last = whole.isel(time=good[-1])
-            newest, time = (float(last["longitude"]), float(last["latitude"])), last["time"].values
-        return Voyage(whole, track, colour.partition(".")[2] if colour else None, newest, time)
+            track = once(
+                feed, ("coloured", window, colour, self.feeds[split(colour)[0]].revision), lambda: self._coloured(track, window, colour)
+            )
+        newest, time = once(feed, "newest", lambda: _newest(feed))
+        return Voyage(whole, track, split(colour)[1] or None, newest, time)
 
     def _coloured(self, track: xr.Dataset, window: Window, colour: str) -> xr.Dataset:
         source, variable = split(colour)
@@ -200,33 +202,28 @@ class CruiseMap(View):
     def _fits(self, feed: Feed) -> bool:
         return "latitude" in feed.source.variables()
 
-    def _controls(self) -> list[Any]:
+    def _choices(self) -> list[Choice]:
         def chosen(value: list[str]) -> None:
             self.session.colour = value[0]
 
-        self._choose = Choose(self._names(), [self.session.colour], chosen, label="colour", help="Colour of the track")
-        return [self._choose]
+        def names() -> dict[str, str]:
+            return {"": "none", **{name: self.label_of(name) for name in self.feeds.names()}}
 
-    def _names(self) -> dict[str, str]:
-        return {"": "none", **{name: self.label_of(name) for name in self.feeds.names()}}
+        return [Choice("colour", "colour", "Colour of the track", names, lambda: [self.session.colour], chosen)]
 
     def _build(self) -> pn.viewable.Viewable:
         voyage = self.voyage()
         self.figure = self.draw(voyage)
-        self._sources = {s.name: s for s in self.figure.select({"type": ColumnDataSource}) if s.name}
-        self._mapper = self.figure.select_one({"type": LinearColorMapper})
-        self._bar = self.figure.select_one({"type": ColorBar})
+        self._sources = {r.name: r.data_source for r in self.figure.renderers if r.name in ("whole", "track", "newest")}
+        self._bar = self.figure.right[0]
+        self._mapper = self._bar.color_mapper
         self.stage = MapStage(
             figure=pn.pane.Bokeh(self.figure, sizing_mode="stretch_both"), sizing_mode="stretch_both",
-            bounds=list(bounds(voyage.whole, self._lon0)), selected=self._selected(voyage), fine=list(self._near),
+            home=list(bounds(voyage.whole, self._lon0)), fine=list(self._near),
         )  # fmt: skip
         return self.stage
 
-    def _selected(self, voyage: Voyage) -> list[float]:
-        return list(bounds(voyage.track, self._lon0)) if voyage.track.sizes["time"] else []
-
     def _renew(self) -> None:
-        self._choose.show([self.session.colour], self._names())
         voyage = self.voyage()
         for name, new in columns(voyage, self._lon0).items():
             renew(self._sources[name], new, key="time" if "time" in new else "x")
@@ -237,4 +234,15 @@ class CruiseMap(View):
         label = self.label_of(self.session.colour) if shown else ""
         if (self._bar.title, self._bar.visible) != (label, shown):
             self._bar.update(title=label, visible=shown)
-        self.stage.param.update(bounds=list(bounds(voyage.whole, self._lon0)), selected=self._selected(voyage))
+
+
+def _newest(feed: Any) -> tuple[tuple[float, float] | None, np.datetime64]:
+    """The last position there is (longitude, latitude), and when."""
+    if feed.newest is None:
+        return None, np.datetime64("NaT", "ns")
+    near = feed.track(Window(feed.newest - _RECENT, feed.newest + np.timedelta64(1, "ns")), POINTS, wait=False)
+    good = np.flatnonzero(np.isfinite(near["latitude"].values))
+    if not good.size:
+        return None, np.datetime64("NaT", "ns")
+    last = near.isel(time=int(good[-1]))
+    return (float(last["longitude"]), float(last["latitude"])), last["time"].values

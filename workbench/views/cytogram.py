@@ -19,7 +19,7 @@ from workbench.live.gallery import Gallery
 from workbench.live.question import Question
 from workbench.raster import encode
 from workbench.views import axes, say
-from workbench.views.choose import Choose
+from workbench.views.choose import Choice
 from workbench.views.live_picture import WHOLE, LivePicture
 from workbench.views.paint import DENSITY, Theme, dress, paint
 from workbench.views.view import View
@@ -133,20 +133,19 @@ class Cytogram(View):
     def _fits(self, feed: Feed) -> bool:
         return bool(feed.source.is_particles)
 
-    def _controls(self) -> list[Any]:
-        def choose(i: int, name: str) -> Choose:
-            def chosen(value: list[str]) -> None:
-                planes = list(self.session.planes)
-                planes[self._plane] = (value[0], self.axes[1]) if i == 0 else (self.axes[0], value[0])
-                self.session.planes = planes
+    def _choices(self) -> list[Choice]:
+        return [self._choice(0, "x", "along the bottom"), self._choice(1, "y", "up the side")]
 
-            return Choose(self._channels(), [self.axes[i]], chosen, label="xy"[i], help=f"Channel {name}")
+    def _choice(self, i: int, key: str, where: str) -> Choice:
+        def chosen(value: list[str]) -> None:
+            planes = list(self.session.planes)
+            planes[self._plane] = (value[0], self.axes[1]) if i == 0 else (self.axes[0], value[0])
+            self.session.planes = planes
 
-        self._choices = [choose(0, "along the bottom"), choose(1, "up the side")]
-        return list(self._choices)
+        def channels() -> dict[str, str]:
+            return {name: f"{name} – {say.name(name).lower()}" for name in getattr(self.feed, "channels", ())}
 
-    def _channels(self) -> dict[str, str]:
-        return {name: f"{name} – {say.name(name).lower()}" for name in getattr(self.feed, "channels", ())}
+        return Choice(key, key, f"Channel {where}", channels, lambda: [self.axes[i]], chosen)
 
     def _build(self) -> pn.viewable.Viewable:
         self.figure = self.draw()
@@ -166,8 +165,6 @@ class Cytogram(View):
             if axis.axis_label != title(channel):
                 label(self.figure, x, y)
                 break
-        for choice, value in zip(self._choices, (x, y), strict=True):
-            choice.show([value], self._channels())
         self.stage.question = self._question()
 
     async def _answer(self, raw: dict[str, Any]) -> bytes:

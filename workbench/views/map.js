@@ -38,7 +38,30 @@ export function render({model, view}) {
     moving = false
     draw()
   }
-  const wanted = () => (auto === "cruise" ? model.bounds : auto === "range" ? model.selected : null)
+  // What was sailed, with some room, in steps coarse enough that a ship on its way does not move the map with every fix.
+  const dataOf = (name) => figure.renderers.find((r) => r.name === name)?.data_source
+  const boxOf = (xs, ys) => {
+    let w = Infinity, s = Infinity, e = -Infinity, n = -Infinity
+    for (let k = 0; k < xs.length; k++) for (let i = 0; i < (xs[k]?.length ?? 0); i++) {
+      const x = xs[k][i], y = ys[k][i]
+      if (!(Number.isFinite(x) && Number.isFinite(y))) continue
+      if (x < w) w = x
+      if (x > e) e = x
+      if (y < s) s = y
+      if (y > n) n = y
+    }
+    if (!(w <= e)) return null
+    const room = Math.max(0.015, 0.06 * Math.max(e - w, n - s)), step = 2 ** Math.floor(Math.log2(room / 2))
+    const down = (v) => Math.floor((v - room) / step) * step, up = (v) => Math.ceil((v + room) / step) * step
+    return [down(w), down(s), up(e), up(n)]
+  }
+  const whole = dataOf("whole"), track = dataOf("track"), newest = dataOf("newest")
+  const col = (source, name) => entry(source.data, name)
+  const wanted = () => {
+    if (auto === "cruise") return boxOf([col(whole, "x"), col(newest, "x")], [col(whole, "y"), col(newest, "y")]) ?? model.home
+    if (auto === "range") return boxOf([col(track, "x0"), col(track, "x1")], [col(track, "y0"), col(track, "y1")])
+    return null
+  }
   const refit = () => { mark(); if (auto) fit(wanted()); else draw() }
   const mark = () => {
     all.setAttribute("aria-pressed", auto === "cruise")
@@ -74,7 +97,8 @@ export function render({model, view}) {
     for (const p of ["start", "end"]) watch(range.properties[p].change, () => { if (!moving) { auto = null; mark() } draw() })
   }
   for (const p of ["inner_width", "inner_height"]) watch(figure.properties[p].change, debounceFrame(refit))
-  model.on(["bounds", "selected"], refit)
+  const soon = debounceFrame(() => { if (auto) fit(wanted()) })
+  for (const source of [whole, track, newest]) for (const signal of [source.properties.data.change, source.streaming]) watch(signal, soon)
   model.on("fine", draw)
 
   el.addEventListener("mousemove", (event) => {

@@ -15,10 +15,10 @@ from workbench.live.feeds import Feeds
 from workbench.views import axes, say
 from workbench.views.paint import Theme, dress, paint
 from workbench.views.renew import renew
-from workbench.views.series import Columns, time_range
+from workbench.views.series import Columns, look, time_range
 from workbench.views.series import columns as series_columns
-from workbench.views.stages import TimeStage
-from workbench.views.view import View, once
+from workbench.views.stages import TimeStage, tell
+from workbench.views.view import View, slowly, stepped
 
 
 def columns(ds: xr.Dataset, variable: str) -> Columns:
@@ -67,7 +67,7 @@ def draw(ds: xr.Dataset, variable: str, span: Window, brush: Range1d, *, theme: 
     area.glyph.fill_alpha = 0.55
     tool = RangeTool(x_range=brush, start_gesture="tap")
     box = tool.overlay
-    box.update(fill_alpha=0.14, line_width=1.5, line_alpha=1.0, line_dash="solid", name="brush")
+    box.update(fill_alpha=0.14, line_width=1.5, line_alpha=1.0, line_dash="solid", name="brush", syncable=False)
     paint(box, theme, fill_color="band", line_color="band")
     plot.add_tools(tool)
     return plot
@@ -94,30 +94,36 @@ class Navigator(View):
         return draw(ds, self.variable.partition(".")[2], span or self._span(), self.brush)
 
     def _span(self) -> Window:
-        return self.feeds.span or self.session.window
+        span = self.feeds.span
+        return self.session.window if span is None else Window(span.start, stepped(span))
 
     def _data(self) -> xr.Dataset:
         source, _, variable = self.variable.partition(".")
         if not variable:
             return xr.Dataset(coords={"time": np.empty(0, "M8[ns]")})
         feed: Any = self.feeds[source]
-        return once(feed, ("whole", variable), lambda: feed.series(variable, self._span(), 600, wait=False))
+        return slowly(feed, variable, lambda: feed.series(variable, self._span(), 600, wait=False))
 
     def _build(self) -> pn.viewable.Viewable:
         self.figure = self.draw(self._data())
-        self._source = self.figure.select_one({"name": "navigator", "type": ColumnDataSource})
+        self._source = self.figure.renderers[0].data_source
         self.stage = TimeStage(
             figures=[pn.pane.Bokeh(self.figure, sizing_mode="stretch_both")], sizing_mode="stretch_both",
-            span=self._ends(self._span()), css_classes=["navigator"],
+            css_classes=["navigator"],
         )  # fmt: skip
+        self.stage.param.watch(self._asked, "asked")
         return self.stage
+
+    def _asked(self, event: Any) -> None:
+        look(self.session, event.new)
 
     def _ends(self, window: Window) -> list[float]:
         return [say.milliseconds(t) for t in window]
 
     def _renew(self) -> None:
         renew(self._source, columns(self._data(), self.variable.partition(".")[2]))
-        self.stage.span = self._ends(self._span())
+        tell(self.figure.x_range, *self._ends(self._span()))
+        tell(self.brush, *self._ends(self.session.window))
 
 
 def _default(feeds: Feeds) -> str:

@@ -36,6 +36,9 @@ export function render({model, view}) {
       write(model.query || location.search, true)
     })
   }
+  const tick = () => setClock(model.clock)
+  model.on("clock", tick)
+  tick()
   model.on("remove", () => { unwatch(); removeEventListener("popstate", back) })
   return el
 }

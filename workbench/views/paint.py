@@ -74,6 +74,8 @@ def paint(model: Model, theme: Theme = "light", **roles: str | tuple[str, dict[T
 
 def dress(plot: figure, theme: Theme = "light", *, grid: bool = True) -> figure:
     """Take a bare figure to the house style: quiet axes, hairline grid, no toolbar, our type."""
+    for model in (plot, plot.x_range, plot.y_range):
+        model.syncable = False  # what a person does to a plot stays in the browser, unless a stage tells it
     plot.toolbar_location = None
     plot.toolbar.logo = None
     plot.min_border = 0

@@ -24,7 +24,14 @@ function caption(h) {
 export function render({model, view}) {
   const {el, figure, watch, stops} = stageOf({model, view})
   const foot = make("div", "caption"), cover = make("div", "cover"), note = make("div", "note")
-  el.append(cover, note, foot)
+  const words = make("span", "told"), key = make("span", "key"), ramp = make("i"), back = make("button", "whole", "Show all")
+  words.style.display = "contents"
+  key.append(make("span", null, "few"), ramp, make("span", null, "many"))
+  key.title = "Particles in a cell, by rank"
+  back.hidden = true
+  back.title = "Back to the whole plane (or double-click)"
+  foot.append(words)
+  el.append(cover, note, back, key, foot)
   const glyph = figure.renderers.find((r) => r.name === "picture"), source = glyph.data_source
   const xr = figure.x_range, yr = figure.y_range
   const {ndarray} = Bokeh.require("core/util/ndarray")
@@ -67,25 +74,25 @@ export function render({model, view}) {
     if (header.fault) {
       say("fault", header.fault)
       have = header.revision ?? ""
-      foot.replaceChildren()
+      words.replaceChildren()
     } else {
       const h = header, image = ndarray(levels.buffer, {dtype: "uint8", shape: [h.height, h.width]})
       source.setv({data: new Map(Object.entries({image: [image], x: [h.x0], y: [h.y0], dw: [h.x1 - h.x0], dh: [h.y1 - h.y0]}))}, {sync: false, check_eq: false})
       have = h.revision ?? ""
       say(h.particles ? "shown" : "empty", h.particles ? "" : "No data in this time range")
-      foot.replaceChildren(...caption(h).map((t) => make("span", null, t)))
+      words.replaceChildren(...caption(h).map((t) => make("span", null, t)))
     }
     el.dataset.revision = have
     el.dataset.ask = header.ask ?? ""
-    el.dispatchEvent(new CustomEvent("picture", {detail: header}))
-    requestAnimationFrame(() => send(false))                     // ask again after drawing
+      requestAnimationFrame(() => send(false))                     // ask again after drawing
   }
 
   const connect = () => {
     if (gone || !model.path) return
     const url = new URL(model.path, document.baseURI)
     url.protocol = url.protocol.replace("http", "ws")
-    socket = new WebSocket(url)
+    // The page's template counts every socket that fails while it loads as the loss of the server; ours is no such thing.
+    socket = new (typeof _origWebSocket === "undefined" ? WebSocket : _origWebSocket)(url)
     socket.binaryType = "arraybuffer"
     socket.onopen = () => { opened = true; failures = 0; hint(""); have = ""; send(true) }
     socket.onmessage = (event) => { if (typeof event.data !== "string") show(event.data) }
@@ -108,11 +115,25 @@ export function render({model, view}) {
   model.on("frame", () => { if (model.frame?.byteLength ?? model.frame?.length) show(model.frame) })
   model.on("ranges", () => { const r = model.ranges; if (r?.length === 4) { setRange(xr, r[0], r[1]); setRange(yr, r[2], r[3]) } })
   const settle = debounce(300, () => { model.looking = [xr.start, xr.end, yr.start, yr.end] })
-  for (const range of [xr, yr]) for (const p of ["start", "end"]) watch(range.properties[p].change, () => { later(); settle() })
-  for (const p of ["inner_width", "inner_height"]) watch(figure.properties[p].change, later)
+  for (const range of [xr, yr]) for (const p of ["start", "end"]) watch(range.properties[p].change, () => { later(); settle(); zoomed() })
+  const place = () => {
+    const plot = Bokeh.index.find_one_by_id?.(figure.id), frame = plot?.frame?.bbox
+    if (frame) el.style.setProperty("--left", `${frame.left}px`)
+  }
+  for (const p of ["inner_width", "inner_height"]) watch(figure.properties[p].change, () => { later(); place() })
   const wake = () => { if (document.visibilityState === "visible") send(false) }
   document.addEventListener("visibilitychange", wake)
-  el.addEventListener("dblclick", () => { const w = model.whole; setRange(xr, w[0], w[1]); setRange(yr, w[2], w[3]) })
+  const whole = () => { const w = model.whole; setRange(xr, w[0], w[1]); setRange(yr, w[2], w[3]) }
+  const zoomed = () => { const w = model.whole; back.hidden = xr.start === w[0] && xr.end === w[1] && yr.start === w[2] && yr.end === w[3] }
+  el.addEventListener("dblclick", whole)
+  back.onclick = whole
+  const mapper = glyph.glyph.color_mapper
+  const colour = () => {
+    const p = mapper.palette, hex = (c) => (typeof c === "string" ? c : "#" + (c >>> 8).toString(16).padStart(6, "0"))
+    ramp.style.background = `linear-gradient(90deg, ${[0, 0.25, 0.5, 0.75, 1].map((f) => hex(p[Math.round(f * (p.length - 1))])).join()})`
+  }
+  watch(mapper.properties.palette.change, colour)
+  colour()
   model.on("remove", () => {
     gone = true
     later.stop(); settle.stop(); clearTimeout(timer)

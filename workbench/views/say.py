@@ -21,7 +21,7 @@ def number(value: float | None, digits: int = 4) -> str:
     if size >= 1e7 or 0 < size < 1e-3:
         mantissa, power = f"{value:.2e}".split("e")
         text = f"{mantissa}×10{str(int(power)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
-    elif size >= 1000 or float(value).is_integer():
+    elif size >= 1000 or size == 0:
         text = f"{value:,.0f}".replace(",", THIN)
     else:
         before = max(1, math.floor(math.log10(size)) + 1) if size else 1

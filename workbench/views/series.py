@@ -22,11 +22,12 @@ from bokeh.plotting import figure
 
 from workbench.core.window import Window
 from workbench.live.feed import Feed
+from workbench.live.session import Session
 from workbench.views import axes, say
-from workbench.views.choose import Choose
+from workbench.views.choose import Choice
 from workbench.views.paint import LINES, Theme, dress, paint
 from workbench.views.renew import renew
-from workbench.views.stages import TimeStage
+from workbench.views.stages import TimeStage, tell
 from workbench.views.view import View, once, split
 
 #: A gap over 4 minutes breaks the line.
@@ -96,9 +97,18 @@ def marks_columns(marks: Sequence[Mark]) -> Columns:
 
 def time_range(window: Window) -> Range1d:
     """A range for time axes that several figures share; not sent back to the server as it moves."""
+    start, stop = say.milliseconds(window.start), say.milliseconds(window.stop)
     return Range1d(
-        say.milliseconds(window.start), say.milliseconds(window.stop), name="time", syncable=False, min_interval=2000.0
-    )
+        start, stop, reset_start=start, reset_end=stop, name="time", syncable=False, min_interval=2000.0
+    )  # fmt: skip
+
+
+def look(session: Session, ends: Sequence[float]) -> None:
+    """Take over a range (Unix ms) that a person drew; whole seconds where it is longer than some minutes."""
+    if len(ends) == 2 and ends[1] > ends[0]:
+        unit = "s" if ends[1] - ends[0] > 300_000 else "ms"
+        start, stop = (np.datetime64(round(ms), "ms").astype(f"datetime64[{unit}]") for ms in ends)
+        session.look(start, stop)
 
 
 def draw(
@@ -198,20 +208,24 @@ class Series(View):
 
     def _data(self, name: str) -> xr.Dataset:
         source, variable = split(name)
-        window, feed = self.session.window, self.feeds[source]
+        feed: Any = self.feeds[source]
+        window = self.session.window
         return once(feed, ("series", variable, window), lambda: feed.series(variable, window, POINTS, wait=False))
 
-    def _controls(self) -> list[Any]:
-        self._choose = Choose(self._known(), self.variables, self._chosen, label="Variables", help="Choose variables", several=True)
-        return [self._choose]
+    def _columns(self, name: str) -> Columns:
+        feed, window = self.feeds[split(name)[0]], self.session.window
+        return once(feed, ("columns", name, window), lambda: columns(self._data(name), split(name)[1]))
 
-    def _known(self) -> dict[str, str]:
-        return {name: self.label_of(name) for name in self.feeds.names()}
+    def _choices(self) -> list[Choice]:
+        def chosen(names: list[str]) -> None:
+            charts = list(self.session.charts)
+            charts[self._chart] = tuple(names)
+            self.session.charts = charts
 
-    def _chosen(self, names: list[str]) -> None:
-        charts = list(self.session.charts)
-        charts[self._chart] = tuple(names)
-        self.session.charts = charts
+        def known() -> dict[str, str]:
+            return {name: self.label_of(name) for name in self.feeds.names()}
+
+        return [Choice("variables", "Variables", "Variables shown", known, lambda: self.variables, chosen, several=True)]
 
     def _build(self) -> pn.viewable.Viewable:
         self.stage = TimeStage(sizing_mode="stretch_both")
@@ -221,21 +235,18 @@ class Series(View):
         return self.stage
 
     def _asked(self, event: Any) -> None:
-        if len(event.new) == 2 and event.new[1] > event.new[0]:
-            start, stop = (np.datetime64(round(ms * 1e6), "ns") for ms in event.new)
-            self.session.look(start.astype("datetime64[s]"), stop.astype("datetime64[s]"))
+        look(self.session, event.new)
 
     def _renew(self) -> None:
         names = [n for n in self.variables if n in self.feeds.names()]
-        self._choose.show(self.variables, self._known())
         if names != self._shown:
             self._rebuild(names)
         else:
             for name, source in zip(names, self._sources, strict=True):
-                renew(source, columns(self._data(name), name.partition(".")[2]))
+                renew(source, self._columns(name))
         for source in self._marks:
             renew(source, marks_columns(self.marks()))
-        self.stage.window = [say.milliseconds(t) for t in self.session.window]
+        tell(self.range, *(say.milliseconds(t) for t in self.session.window))
 
     def _rebuild(self, names: list[str]) -> None:
         self._shown, figures = names, []
@@ -247,8 +258,8 @@ class Series(View):
                 )
             )  # fmt: skip
             figures[-1].name = f"series:{name}"
-        self._sources = [f.select_one({"name": "series", "type": ColumnDataSource}) for f in figures]
-        self._marks = [f.select_one({"name": "marks", "type": ColumnDataSource}) for f in figures]
+        self._sources = [_source(f, "line") for f in figures]
+        self._marks = [_source(f, "marks") for f in figures]
         told = {f"series:{n}": {"label": self.label_of(n, short=True), "unit": self._unit(n)} for n in names}
         panes = [pn.pane.Bokeh(f, sizing_mode="stretch_both") for f in figures]
         self.stage.param.update(names=told, figures=panes)
@@ -259,3 +270,7 @@ class Series(View):
     def marks(self) -> Sequence[Mark]:
         """Notes and events of the cruise."""
         return self._happened() if self._happened else ()
+
+
+def _source(plot: figure, name: str) -> ColumnDataSource:
+    return next(r.data_source for r in plot.renderers if r.name == name)

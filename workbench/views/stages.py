@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import param
+from bokeh.models import Range1d
 from panel.custom import Child, Children, JSComponent
 
 from workbench.views.component import script, style
@@ -22,24 +23,28 @@ class Stage(JSComponent):
 class MapStage(Stage):
     """A map: equal scales, zoom to fit, scale bar, the place under the mouse."""
 
-    bounds = param.List(default=[], doc="West, south, east, north of the whole cruise (continuous longitude).")
-    selected = param.List(default=[], doc="The same of the selected time range.")
+    home = param.List(default=[], doc="West, south, east, north to show while nothing was sailed (continuous longitude).")
     fine = param.List(default=[], doc="The same of the area that the fine coast covers; empty without one.")
 
     _esm: ClassVar[str] = script("stage.js", "map.js")
 
 
 class TimeStage(JSComponent):
-    """Figures, one above the other, that share one time axis."""
+    """Figures, one above the other, that share one time axis.
+
+    A parameter that changes makes Panel walk through all models of the figures, so what changes with every tick is
+    told by the figures' own range and data sources instead.
+    """
 
     figures = Children(doc="Bokeh figures with one x-range.")
-    window = param.List(default=[], doc="The range to show, Unix milliseconds.")
-    span = param.List(default=[], doc="The range to show of a strip that does not move with the window.")
     asked = param.List(default=[], doc="The range that a person chose by dragging or zooming, Unix milliseconds.")
     names = param.Dict(default={}, doc="Figure name to {label, unit}.")
 
     _esm: ClassVar[str] = script("stage.js", "time.js")
     _stylesheets: ClassVar[list[str]] = [style("stage.css")]
 
-    def __init__(self, **params: Any) -> None:
-        super().__init__(**params)
+
+def tell(axis: Range1d, start: float, end: float) -> None:
+    """Set a shared time range from here, so that the browser does not take it for a person's choice."""
+    if (axis.start, axis.end) != (start, end):
+        axis.update(reset_start=start, reset_end=end, start=start, end=end)

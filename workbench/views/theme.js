@@ -53,11 +53,14 @@ function repaint(figure, dark) {
   }
 }
 
-// The cruise's clock, told once by the server and carried on here: {now: ms, warp}.
+// The cruise's clock, told by the server ({now: ms, warp}) and carried on here. On a page, Tab tells it again and again.
+function setClock(told) {
+  const at = performance.now(), now = Number(entry(told, "now")), warp = Number(entry(told, "warp"))
+  globalThis.__workbenchClock = () => now + (performance.now() - at) * warp
+}
 function clockOf(told) {
-  const at = performance.now()
-  const now = Number(entry(told, "now") ?? Date.now()), warp = Number(entry(told, "warp") ?? 1)
-  return () => now + (performance.now() - at) * warp
+  const own = performance.now(), now = Number(entry(told, "now") ?? Date.now()), warp = Number(entry(told, "warp") ?? 1)
+  return () => globalThis.__workbenchClock?.() ?? now + (performance.now() - own) * warp
 }
 
 const two = (n) => String(n).padStart(2, "0")

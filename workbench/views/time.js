@@ -13,24 +13,18 @@ export function render({model, view}) {
   const cursor = make("div", "cursor")
   el.append(cursor, ...cells.map((c) => c.cell))
   const stops = [watchTheme(view.model.document, (dark) => { for (const f of figures) repaint(f, dark) })]
-  if (!model.span?.length) stops.push(...cells.map((c) => guard(c.child)))
+  if (!figures[0]?.toolbar.tools.some((t) => t.type === "RangeTool")) stops.push(...cells.map((c) => guard(c.child)))
   const watch = (signal, call) => { signal.connect(call); stops.push(() => signal.disconnect(call)) }
-  // The page's time range: that of the panels, or of the brush when the strip itself stands still.
-  const own = figures[0]?.x_range, still = Boolean(model.span?.length)
-  const range = still ? figures[0].toolbar.tools.find((t) => t.type === "RangeTool")?.x_range : own
-  const show = (r, ends) => { if (r && ends?.length === 2) { r.__told = [...ends]; setRange(r, ends[0], ends[1]) } }
+  // The page's time range: that of the panels, or of the brush where the strip itself stands still. The server tells it
+  // by start and end together with reset_start and reset_end; whatever else it becomes, a person did.
+  const brush = figures[0]?.toolbar.tools.find((t) => t.type === "RangeTool")?.x_range
+  const range = brush ?? figures[0]?.x_range
   if (range) {
     const ask = debounce(250, () => { model.asked = [range.start, range.end] })
-    const moved = () => { const t = range.__told; if (t?.[0] === range.start && t?.[1] === range.end) ask.stop(); else ask() }
+    const moved = () => { if (range.start === range.reset_start && range.end === range.reset_end) ask.stop(); else ask() }
     for (const p of ["start", "end"]) watch(range.properties[p].change, moved)
     stops.push(ask.stop)
   }
-  const set = () => { if (!still) show(range, model.window) }
-  const told = () => { if (still) show(own, model.span) }
-  model.on("window", set)
-  model.on("span", told)
-  set()
-  told()
   const ticks = () => {
     for (const f of figures) {
       const axis = f.below[0], n = Math.max(2, Math.min(10, Math.floor(f.inner_width / 95)))
@@ -50,7 +44,7 @@ export function render({model, view}) {
     return t.replace(/\B(?=(\d{3})+(?!\d))/, "\u2009").replace("-", "\u2212")
   }
   const read = (x) => {
-    cursor.textContent = x == null ? "" : stamp(x)
+    cursor.textContent = x == null ? "" : `${stamp(x)} UTC`
     for (const c of cells) {
       const data = sourceOf(c.figure)?.data, time = entry(data, "time"), mean = entry(data, "mean")
       const info = plain(entry(model.names, c.figure.name)) ?? {}
@@ -66,7 +60,7 @@ export function render({model, view}) {
       if (i < 0 || !Number.isFinite(mean[i])) { c.value.textContent = x != null || !time?.length ? "no data" : ""; continue }
       c.value.textContent = `${number(mean[i])}${info.unit ? " " + info.unit : ""}`
       const low = entry(data, "low")[i], high = entry(data, "high")[i]
-      if (x != null) c.when.textContent = high - low > Math.abs(mean[i]) * 1e-6 ? `${number(low)} to ${number(high)}` : stamp(time[i])
+      if (x != null && high - low > Math.abs(mean[i]) * 1e-6) c.when.textContent = `${number(low)} to ${number(high)}`
       if (x != null) {
         const marks = c.figure.renderers.find((r) => r.name === "marks")?.data_source.data
         const at = entry(marks, "time") ?? [], texts = entry(marks, "text") ?? []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, ClassVar
 
 import param
@@ -10,6 +11,10 @@ from panel.custom import JSComponent
 from workbench.live.session import Session
 from workbench.views import say
 from workbench.views.component import script, style
+from workbench.views.view import told_clock
+
+#: Seconds after which the browser is told the cruise's time again.
+_AGAIN = 10.0
 
 
 class TimeControl(JSComponent):
@@ -18,7 +23,7 @@ class TimeControl(JSComponent):
     time = param.String(default="")
     follow = param.Boolean(default=True)
     finished = param.Boolean(default=False)
-    window = param.List(default=[])
+    window = param.Range(default=(0.0, 0.0), doc="Unix milliseconds.")
     message = param.String(default="")
     asked = param.Dict(default={}, doc="{time: text} or {follow: bool}, and n that makes each request another.")
 
@@ -33,7 +38,7 @@ class TimeControl(JSComponent):
     def _told(self) -> dict[str, Any]:
         s = self._session
         return {
-            "time": s.time, "follow": s.follow, "window": [say.milliseconds(t) for t in s.window],
+            "time": s.time, "follow": s.follow, "window": tuple(say.milliseconds(t) for t in s.window),
             "message": s.message, "finished": s.feeds.cruise.finished,
         }  # fmt: skip
 
@@ -54,14 +59,23 @@ class Tab(JSComponent):
     """The tab's URL and theme: every choice stands in the URL, and a URL opened brings it back."""
 
     query = param.String(default="", doc="Query of the URL, without the question mark.")
+    clock = param.Dict(default={}, doc="Cruise time (Unix ms) at the moment it is told, and warp.")
     asked = param.Dict(default={}, doc="{query: text} when a person went back or forward.")
 
     _esm: ClassVar[str] = script("page.js")
 
     def __init__(self, session: Session, **params: Any) -> None:
         self._session = session
-        super().__init__(width=0, height=0, margin=0, **params)
+        super().__init__(width=0, height=0, margin=0, **{"clock": told_clock(session), **params})
+        self._told_at = 0.0
         session.param.watch(self._led, ["time", "planes", "colour", "charts"])
+        session.param.watch(self._tick, "now")
+
+    def _tick(self, *_: Any) -> None:
+        """The clock again, once in a while: the first one was told before the page had even loaded."""
+        if time.monotonic() - self._told_at > _AGAIN and not self._session.closed:
+            self._told_at = time.monotonic()
+            self.clock = told_clock(self._session)
 
     def _led(self, *_: Any) -> None:
         self.query = self._session.to_query()

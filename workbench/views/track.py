@@ -93,7 +93,7 @@ def bounds(track: xr.Dataset, lon0: float) -> tuple[float, float, float, float]:
     if not good.any():
         return lon0 - 30, -20.0, lon0 + 30, 20.0
     west, east, south, north = (float(v) for v in (x[good].min(), x[good].max(), y[good].min(), y[good].max()))
-    room = max(0.015, 0.07 * max(east - west, north - south))
+    room = max(0.015, 0.06 * max(east - west, north - south))
     return west - room, south - room, east + room, north + room
 
 

@@ -8,36 +8,58 @@ from collections.abc import Callable, Hashable, Mapping
 from threading import Lock
 from typing import Any, ClassVar, TypeVar
 
+import numpy as np
 import panel as pn
 from panel.viewable import Viewable, Viewer
 
 from workbench.catalog.cruise import Cruise
 from workbench.core.variables import VARIABLES
+from workbench.core.window import Window
 from workbench.live.feed import Feed
 from workbench.live.feeds import Feeds
 from workbench.live.session import Session
 from workbench.views import say
-from workbench.views.component import Words, style
+from workbench.views.choose import CardHead, Choice
+from workbench.views.component import style
 
 T = TypeVar("T")
 
 #: Results kept for each feed, for the next tab that asks the same.
-_KEPT = 48
+_KEPT = 64
+#: Parts of the whole cruise that a screen tells apart.
+_STEPS = 500
 _made: weakref.WeakKeyDictionary[Feed, OrderedDict[Hashable, Any]] = weakref.WeakKeyDictionary()
 _lock = Lock()
 
 
 def once(feed: Feed, key: Hashable, make: Callable[[], T]) -> T:
     """What `make` gives for this revision of the feed, made once for all tabs."""
-    full = (feed.revision, getattr(feed, "detail", 0), key)
+    return _held(feed, (feed.revision, feed.detail, key), make)
+
+
+def slowly(feed: Feed, key: Hashable, make: Callable[[], T]) -> T:
+    """The same for pictures of the whole cruise: made anew when it has grown by what a screen can show."""
+    span = feed.span
+    grown = None if span is None else (span.start, stepped(span))
+    return _held(feed, ("slowly", key, grown, feed.detail), make)
+
+
+def stepped(span: Window) -> np.datetime64:
+    """The end of a growing span, rounded up to steps that a screen can tell apart."""
+    start, stop = (int(t.astype(np.int64)) for t in span)
+    step = 1 << max(0, ((stop - start) // _STEPS).bit_length() - 1)
+    return np.datetime64(-(-stop // step) * step, "ns")
+
+
+def _held(feed: Feed, key: Hashable, make: Callable[[], T]) -> T:
     with _lock:
         held = _made.setdefault(feed, OrderedDict())
-        if full in held:
-            held.move_to_end(full)
-            return held[full]  # type: ignore[no-any-return]
+        if key in held:
+            held.move_to_end(key)
+            return held[key]  # type: ignore[no-any-return]
     value = make()
     with _lock:
-        held[full] = value
+        held[key] = value
         while len(held) > _KEPT:
             held.popitem(last=False)
     return value
@@ -101,6 +123,7 @@ class View(Viewer):
         self.source = source or self._first()
         self.title = title or self.headline
         self._card: Viewable | None = None
+        self._head: CardHead | None = None
         self._watchers = [self.session.param.watch(self._on_change, list(self.follows))]
 
     # what subclasses do
@@ -114,7 +137,7 @@ class View(Viewer):
     def _renew(self) -> None:
         raise NotImplementedError
 
-    def _controls(self) -> list[Any]:
+    def _choices(self) -> list[Choice]:
         return []
 
     # what all views do
@@ -137,6 +160,8 @@ class View(Viewer):
 
     def _on_change(self, *events: Any) -> None:
         if self._card is not None and not self.session.closed:
+            if self._head is not None:
+                self._head.renew()
             self._renew()
 
     def __panel__(self) -> Viewable:
@@ -146,14 +171,12 @@ class View(Viewer):
         """The picture on its card, with its head line and choices."""
         if self._card is None:
             css = [style("board.css")]
-            controls = self._controls()
             body = self._build()
             body.css_classes = [*body.css_classes, "body"]
-            title = Words(f'<h2 class="title">{say.escape(self.title)}</h2>', css_classes=["title"], margin=0)
-            head = pn.Row(title, *controls, css_classes=["cardhead"], stylesheets=css, margin=0)
+            self._head = CardHead(self.title, self._choices())
             size: dict[str, Any] = {} if height is None else {"sizing_mode": "stretch_width", "height": height}
             kinds = ["card", self.kind, *(["alone"] if height else [])]
-            self._card = pn.Column(head, body, css_classes=kinds, stylesheets=css, margin=0, **size)
+            self._card = pn.Column(self._head, body, css_classes=kinds, stylesheets=css, margin=0, **size)
         return self._card
 
     def bare(self) -> Viewable:
