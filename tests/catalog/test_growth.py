@@ -229,6 +229,22 @@ def test_a_broken_line_file_is_told_once_and_tried_again(lines, tmp_path):
     assert (lines(), lines.replaces()) == ([(1, 1.0)], [])
 
 
+def test_a_disk_that_fails_for_a_while_takes_no_rows_away(lines, tmp_path, monkeypatch):
+    path = tmp_path / "a.lines"
+    path.write_text("1 a 1\n")
+    assert lines() == [(1, 1.0)]
+    with path.open("a") as file:
+        file.write("2 a 2\n")
+    read = small.read
+    monkeypatch.setattr(small, "open", lambda *a, **k: (_ for _ in ()).throw(OSError(5, "Input/output error")), raising=False)
+    assert lines() == []
+    assert "Input/output error" in lines.refused()[0]
+    assert lines.replaces() == []
+    monkeypatch.undo()
+    assert small.read is read
+    assert (lines(), lines.replaces()) == ([(2, 2.0)], [])
+
+
 def test_an_empty_file_is_no_fault(lines, tmp_path, wall):
     (tmp_path / "a.lines").touch()
     assert lines() == []

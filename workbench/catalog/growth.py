@@ -121,11 +121,17 @@ class Growth:
                 after = self._complete(path, stat, mark, first=first)
         except (ReaderError, OSError) as error:
             self.refused.append(_said(path, error))
-            if was_given(mark):
-                self.replaces.append(path)
-            after = [*stamp, REFUSED]
+            after = self._broken(path, stamp, mark, error)
         if after is not None:
             self._set(folder, name, after)
+
+    def _broken(self, path: str, stamp: Mark, mark: Mark | None, error: Exception) -> Mark | None:
+        """What becomes of a file that was refused: its earlier rows go with it, unless only reading it failed."""
+        if was_given(mark):
+            if isinstance(error, OSError) or isinstance(error.__cause__, OSError):
+                return None  # a disk or a network: tried again next time
+            self.replaces.append(path)
+        return [*stamp, REFUSED]
 
     def _shadowed(self, folder: str, name: str, kin: Kin) -> bool:
         """True when the same file was taken under another name that still stands; one that is gone is replaced."""

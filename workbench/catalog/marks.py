@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -49,17 +50,18 @@ class Look:
         self._stamps: dict[str, int] = {}
         self._calm: list[tuple[str, str]] = []
         self._restless: list[tuple[str, str]] = []
+        self._lock = threading.Lock()
 
     def due(self, folders: Mapping[str, Folder], marks: Marks) -> list[tuple[str, str]]:
         """(folder, name) of these files; of one file under several names, the one that is read comes first."""
-        self._turn += 1
         stamps = {path: folder.stamp for path, folder in folders.items()}
-        if marks is not self._marks or stamps != self._stamps:
-            self._learn(folders, marks)
-            self._marks, self._stamps = marks, stamps
-        return sorted(
-            [*self._restless, *self._calm[self._turn % ROUND :: ROUND]], key=lambda file: (file[0], rank(file[1]))
-        )
+        with self._lock:
+            self._turn += 1
+            if marks is not self._marks or stamps != self._stamps:
+                self._learn(folders, marks)
+                self._marks, self._stamps = marks, stamps
+            files = [*self._restless, *self._calm[self._turn % ROUND :: ROUND]]
+        return sorted(files, key=lambda file: (file[0], rank(file[1])))
 
     def _learn(self, folders: Mapping[str, Folder], marks: Marks) -> None:
         times = [mark[MTIME] for known in marks.values() for mark in known.values()]
