@@ -80,6 +80,17 @@ def test_the_clock_decides_whether_it_is_finished(cruise):
     assert cruise.now() == cruise.end
 
 
+def test_the_last_hour_of_a_finished_cruise_is_its_own(catalog, tmp_path):
+    cruise = open_cruise(catalog(TEXT), data=tmp_path)
+    small.box(
+        tmp_path / "b" / "x.box",
+        [small.line(int(cruise.end.astype("M8[s]").astype(int)) - s, "x", s) for s in (7200, 60)],
+    )
+    for source in (cruise["b"], pickle.loads(pickle.dumps(cruise["b"])), cruise["b"].configure_new(every="1s")):
+        assert source.open("last 1h")["number"].values.tolist() == [60.0]
+        assert source.open("now-3h..now-1h")["number"].values.tolist() == [7200.0]
+
+
 def test_an_endless_cruise_is_never_finished(catalog):
     cruise = open_cruise(catalog("metadata: {cruise: {id: x}}\nsources: {}"))
     assert (cruise.start, cruise.end, cruise.finished, cruise.board, len(cruise)) == (None, None, False, (), 0)

@@ -194,6 +194,14 @@ def test_a_shorter_file_comes_again(lines, tmp_path):
     assert (lines(), lines.replaces()) == ([(3, 3.0)], [str(path)])
 
 
+def test_a_longer_file_written_in_its_place_comes_again(lines, tmp_path):
+    path = tmp_path / "a.lines"
+    path.write_text("1 a 1\n2 a 2\n")
+    lines()
+    path.write_text("3 a 3\n4 a 4\n5 a 5\n")
+    assert (lines(), lines.replaces()) == ([(3, 3.0), (4, 4.0), (5, 5.0)], [str(path)])
+
+
 def test_a_replaced_file_that_begins_the_same_goes_on(lines, tmp_path):
     path = tmp_path / "a.lines"
     path.write_text("1 a 1\n" * 50)
@@ -236,7 +244,9 @@ def test_a_disk_that_fails_for_a_while_takes_no_rows_away(lines, tmp_path, monke
     with path.open("a") as file:
         file.write("2 a 2\n")
     read = small.read
-    monkeypatch.setattr(small, "open", lambda *a, **k: (_ for _ in ()).throw(OSError(5, "Input/output error")), raising=False)
+    monkeypatch.setattr(
+        small, "open", lambda *a, **k: (_ for _ in ()).throw(OSError(5, "Input/output error")), raising=False
+    )
     assert lines() == []
     assert "Input/output error" in lines.refused()[0]
     assert lines.replaces() == []

@@ -138,10 +138,11 @@ def build(examined: Examined, *, data: str | os.PathLike[str] | None = None) -> 
     if catalog is None:
         raise CatalogError(examined.problems)
     here = os.path.dirname(os.path.abspath(examined.document.file))
+    end = clock.end_of(catalog.metadata.cruise.end)
     sources = {}
     for name, entry in catalog.sources.items():
         args = {key: location.filled(value, here, data) for key, value in entry.args if value is not None}
-        sources[name] = Source(**args, metadata={"catalog_dir": here}).named(name, entry.description)
+        sources[name] = Source(**args, metadata={"catalog_dir": here}).named(name, entry.description, end)
     return sources
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import glob
 import html
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import xarray as xr
 import yaml
@@ -20,7 +20,8 @@ from workbench.catalog.marks import Look
 from workbench.catalog.pieces import blank
 from workbench.catalog.registered import named_in, reader_class, refuse_unknown
 from workbench.catalog.spans import Spans
-from workbench.catalog.tree import Tree, split
+from workbench.catalog.tree import Tree, for_glob
+from workbench.core import clock
 from workbench.core.errors import WorkbenchError
 from workbench.core.variables import VariableSpec
 from workbench.core.window import ALWAYS, MAX, MIN, Window, duration
@@ -52,6 +53,8 @@ class Source(DataSource):
     Attributes
     ----------
     name, description : str
+    end : numpy.datetime64[ns] or None
+        The end of its cruise.
     every, stale_after : numpy.timedelta64[ns] or None
     options : dict
     """
@@ -70,12 +73,13 @@ class Source(DataSource):
         self.every = None if every is None else duration(every)
         self.stale_after = None if stale_after is None else duration(stale_after)
         self.description = ""
+        self.end: np.datetime64 | None = None
         self._looked: tuple[tuple[str, ...], Tree, Spans] | None = None
         self._next = Look()
 
-    def named(self, name: str, description: str = "") -> Source:
-        """This Source, with the name and description that a catalog gives it."""
-        self.name, self.description = name, description
+    def named(self, name: str, description: str = "", end: np.datetime64 | None = None) -> Source:
+        """This Source, with the name and description that a catalog gives it, and the end of its cruise."""
+        self.name, self.description, self.end = name, description, end
         return self
 
     # what it reads
@@ -86,7 +90,8 @@ class Source(DataSource):
         Parameters
         ----------
         window : Window or str
-            Text as `Window.parse` reads it: ``"last 2 days"``, ``"2023-01-12..2023-01-14"``, ``"now-1h..now"``.
+            Text as `Window.parse` reads it: ``"last 2 days"``, ``"2023-01-12..2023-01-14"``, ``"now-1h..now"``. Of a
+            cruise that is over, "last" and "now" count from its end.
 
         Returns
         -------
@@ -98,14 +103,14 @@ class Source(DataSource):
         ReaderError
             When the url leads nowhere, or its only file is broken.
         """
-        asked = Window.parse(window)
+        asked = self._window(window)
         bounds: dict[str, Any] = {} if asked.start == MIN else {"start": asked.start}
         if asked.stop != MAX:
             bounds["stop"] = asked.stop
         places, tree, _ = self._look()
         if next(tree.paths(), None) is None:
             return blank(self._reader())
-        named = [_for_glob(place) for place in places]
+        named = [for_glob(place) for place in places]
         ds = xr.open_dataset(
             named[0] if len(named) == 1 else named,  # type: ignore[arg-type]
             engine=reader_class(self.reader), chunks={}, **bounds, **self._expanded(),
@@ -128,7 +133,7 @@ class Source(DataSource):
         ReaderError
             When the url leads nowhere.
         """
-        return self._look()[2].paths(Window.parse(window))
+        return self._look()[2].paths(self._window(window))
 
     def columns(self, path: str | os.PathLike[str], names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
         """Row variables of one file as plain arrays (see `Reader.columns`)."""
@@ -179,6 +184,9 @@ class Source(DataSource):
         """True when rows are particles (dim ``particle``), not moments."""
         return any(spec.dims == ("particle",) for spec in reader_class(self.reader).provides)
 
+    def _window(self, window: Window | str | slice | None) -> Window:
+        return Window.parse(window, now=clock.as_of(self.end))
+
     def _reader(self) -> Reader:
         return reader_class(self.reader)()
 
@@ -217,7 +225,7 @@ class Source(DataSource):
 
     def configure_new(self, **kwargs: Any) -> Source:
         """The same Source with some arguments altered."""
-        return type(self)(**{**self._args(), **kwargs}).named(self.name, self.description)
+        return type(self)(**{**self._args(), **kwargs}).named(self.name, self.description, self.end)
 
     __call__ = get = configure_new
 
@@ -263,24 +271,22 @@ class Source(DataSource):
     # across processes
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"args": self._args(), "metadata": self.metadata, "name": self.name, "description": self.description}
+        return {
+            "args": self._args(),
+            "metadata": self.metadata,
+            "name": self.name,
+            "description": self.description,
+            "end": self.end,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._captured_init_args = ()
         self._captured_init_kwargs = {**state["args"], "metadata": state["metadata"]}
         self.__init__(**self._captured_init_kwargs)  # type: ignore[misc]
-        self.named(state["name"], state["description"])
+        self.named(state["name"], state["description"], state["end"])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Source) and (self.name, self._args()) == (other.name, other._args())
 
     def __hash__(self) -> int:
         return hash((self.name, self.reader, self.url))
-
-
-def _for_glob(place: str) -> str:
-    """A place as `glob` understands it: what is meant literally is escaped when there is a pattern after it."""
-    base, parts = split(place)
-    if not parts or os.path.lexists(place):
-        return place
-    return os.path.join(glob.escape(base), *parts)

@@ -179,6 +179,14 @@ def split(pattern: str) -> tuple[str, tuple[str, ...]]:
     return base, ()
 
 
+def for_glob(place: str) -> str:
+    """A place as `glob` understands it: what is meant literally is escaped when there is a pattern after it."""
+    base, parts = split(place)
+    if not parts or os.path.lexists(place):
+        return place
+    return os.path.join(glob.escape(base), *parts)
+
+
 def _join(found: dict[str, Folder], path: str, folder: Folder) -> None:
     """Add files of a folder that several places may name."""
     old = found.get(path)
