@@ -82,7 +82,9 @@ def serve(
         stack.callback(server.stop)
         _stop_on_signals(server)
         address = f"http://{_shown(host)}:{server.port}"
-        threading.Thread(target=_warm_up, args=(desk, server, address, ready or announce), name="warm-up", daemon=True).start()
+        threading.Thread(
+            target=_warm_up, args=(desk, server, address, ready or announce), name="warm-up", daemon=True
+        ).start()
         server.start()
         server.io_loop.start()
     return 0
@@ -99,9 +101,18 @@ def quiet() -> None:
     def wanted(record: logging.LogRecord) -> bool:
         kind = record.exc_info[0] if record.exc_info else None
         text = f"{getattr(kind, '__name__', '')} {record.getMessage()}"
-        return not any(name in text for name in ("WebSocketClosedError", "StreamClosedError", "as connection was closed"))
+        return not any(
+            name in text for name in ("WebSocketClosedError", "StreamClosedError", "as connection was closed")
+        )
 
-    for name in ("tornado.application", "tornado.general", "bokeh.server.protocol_handler", "bokeh.util.tornado", "bokeh.server.views.ws", "asyncio"):
+    for name in (
+        "tornado.application",
+        "tornado.general",
+        "bokeh.server.protocol_handler",
+        "bokeh.util.tornado",
+        "bokeh.server.views.ws",
+        "asyncio",
+    ):
         logging.getLogger(name).addFilter(wanted)
     logging.getLogger("bokeh.server.util").setLevel(logging.ERROR)  # host patterns are ours, and meant
 
@@ -197,7 +208,9 @@ def _warm_up(desk: Desk, server: Any, address: str, ready: Callable[[str], None]
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until and not all(feed.revision or feed.fault for feed in desk.feeds.values()):
             time.sleep(0.05)
-        local = f"http://127.0.0.1:{server.port}/" if desk.access.host in ("", "0.0.0.0", "127.0.0.1") else f"{address}/"
+        local = (
+            f"http://127.0.0.1:{server.port}/" if desk.access.host in ("", "0.0.0.0", "127.0.0.1") else f"{address}/"
+        )
         with urllib.request.urlopen(local, timeout=60) as answer:
             answer.read()
     except Exception:

@@ -90,9 +90,7 @@ def plain(axis: Axis) -> None:
 def longitudes(axis: Axis) -> None:
     """Label continuous degrees (181 is 179°W) with E and W; 180° has no side."""
     fold = "((tick + 180) % 360 + 360) % 360 - 180"
-    axis.formatter = CustomJSTickFormatter(
-        code=_DEGREES % (fold, 'if (Number(size) === 180) return "180°"', "W", "E")
-    )
+    axis.formatter = CustomJSTickFormatter(code=_DEGREES % (fold, 'if (Number(size) === 180) return "180°"', "W", "E"))
 
 
 def latitudes(axis: Axis) -> None:

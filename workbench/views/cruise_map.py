@@ -159,7 +159,9 @@ class CruiseMap(View):
     follows = ("revision", "colour")
     tall = 460
 
-    def __init__(self, data: Any, source: str | None = None, *, colour: str | None = None, title: str | None = None) -> None:
+    def __init__(
+        self, data: Any, source: str | None = None, *, colour: str | None = None, title: str | None = None
+    ) -> None:
         super().__init__(data, source, title=title)
         if colour is not None:
             self.session.colour = colour
@@ -188,7 +190,9 @@ class CruiseMap(View):
         colour = self.session.colour
         if colour and track.sizes["time"]:
             track = once(
-                feed, ("coloured", window, colour, self.feeds[split(colour)[0]].revision), lambda: self._coloured(track, window, colour)
+                feed,
+                ("coloured", window, colour, self.feeds[split(colour)[0]].revision),
+                lambda: self._coloured(track, window, colour),
             )
         newest, time = once(feed, "newest", lambda: _newest(feed))
         return Voyage(whole, track, split(colour)[1] or None, newest, time)

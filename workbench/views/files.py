@@ -54,7 +54,7 @@ def _row(entry: Entry, *, first: bool, live: bool) -> str:
     if entry.reason:
         return (
             f'<tr class="refused">{name}<td class="reason" colspan="3" title="{say.escape(entry.reason)}">'
-            f'<span>{icon("fault")} refused: {say.escape(entry.reason)}</span></td></tr>'
+            f"<span>{icon('fault')} refused: {say.escape(entry.reason)}</span></td></tr>"
         )
     age = ""
     if live and not np.isnat(entry.time):
@@ -89,7 +89,9 @@ class Files(View):
         return isinstance(feed, ParticleFeed)
 
     def _build(self) -> pn.viewable.Viewable:
-        self.words = Words(self.draw(self.entries()), clock=told_clock(self.session), sizing_mode="stretch_both", margin=0)
+        self.words = Words(
+            self.draw(self.entries()), clock=told_clock(self.session), sizing_mode="stretch_both", margin=0
+        )
         return self.words
 
     def _renew(self) -> None:

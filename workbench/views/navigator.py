@@ -62,7 +62,9 @@ def draw(ds: xr.Dataset, variable: str, span: Window, brush: Range1d, *, theme: 
     plot.xaxis[0].ticker = DatetimeTicker(desired_num_ticks=10, num_minor_ticks=0)
     plot.xaxis[0].formatter.context = None  # type: ignore[attr-defined]
     plot.yaxis[0].visible = False
-    area = plot.varea("time", "base", "top", source=ColumnDataSource(columns(ds, variable), name="navigator"), name="navigator")
+    area = plot.varea(
+        "time", "base", "top", source=ColumnDataSource(columns(ds, variable), name="navigator"), name="navigator"
+    )
     paint(area.glyph, theme, fill_color="whole")
     area.glyph.fill_alpha = 0.55
     tool = RangeTool(x_range=brush, start_gesture="tap")

@@ -21,9 +21,15 @@ from workbench.views.time_control import Tab, TimeControl
 from workbench.views.view import View, told_clock
 
 #: Figures carry both themes themselves; Material UI is told to leave them alone (a theme of our own, with nothing in it).
-_OURS = Theme(json={"attrs": {name: {} for name in ("Axis", "Grid", "Legend", "BaseColorBar", "Title", "Plot", "Figure")}})
+_OURS = Theme(
+    json={"attrs": {name: {} for name in ("Axis", "Grid", "Legend", "BaseColorBar", "Title", "Plot", "Figure")}}
+)
 _HEAD = {
-    "& .MuiAppBar-root": {"backgroundColor": "#10293a !important", "backgroundImage": "none !important", "boxShadow": "none"},
+    "& .MuiAppBar-root": {
+        "backgroundColor": "#10293a !important",
+        "backgroundImage": "none !important",
+        "boxShadow": "none",
+    },
     "&.mui-dark .MuiAppBar-root": {"backgroundColor": "#0d1f2c !important"},
     "& .MuiAppBar-root .MuiIconButton-root": {"color": "#dde6ed !important"},
     "& .MuiLinearProgress-root": {"display": "none"},
@@ -96,7 +102,9 @@ class _Top:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.words = Words(self._html(), clock=told_clock(session), sizing_mode="stretch_width", css_classes=["pagehead"])
+        self.words = Words(
+            self._html(), clock=told_clock(session), sizing_mode="stretch_width", css_classes=["pagehead"]
+        )
         session.param.watch(self._renew, ["revision", "now"])
 
     def _html(self) -> str:
@@ -115,7 +123,9 @@ def _lay_out(session: Session, views: Sequence[View], tab: Tab, notes: Notes) ->
     css = [style("board.css")]
     kinds: dict[str, list[View]] = {}
     for view in views:
-        kinds.setdefault(view.kind if view.kind in ("tiles", "map", "cytogram", "series", "files") else "other", []).append(view)
+        kinds.setdefault(
+            view.kind if view.kind in ("tiles", "map", "cytogram", "series", "files") else "other", []
+        ).append(view)
     brush = next((view.range for view in views if isinstance(view, Series)), None)
     navigator = Navigator(session, brush=brush)
     control = pn.Row(TimeControl(session), notes, css_classes=["controlrow"], stylesheets=css, margin=0)
@@ -125,6 +135,4 @@ def _lay_out(session: Session, views: Sequence[View], tab: Tab, notes: Notes) ->
     rows: list[Any] = [view.bare() for view in kinds.get("tiles", [])]
     rows += [_row(*upper, kind="upper")] if upper else []
     rows += [_row(*lower, kind="lower")] if lower else []
-    return pn.Column(
-        timebar, *rows, tab, css_classes=["board"], stylesheets=css, sizing_mode="stretch_both", margin=0
-    )
+    return pn.Column(timebar, *rows, tab, css_classes=["board"], stylesheets=css, sizing_mode="stretch_both", margin=0)

@@ -225,7 +225,9 @@ class Series(View):
         def known() -> dict[str, str]:
             return {name: self.label_of(name) for name in self.feeds.names()}
 
-        return [Choice("variables", "Variables", "Variables shown", known, lambda: self.variables, chosen, several=True)]
+        return [
+            Choice("variables", "Variables", "Variables shown", known, lambda: self.variables, chosen, several=True)
+        ]
 
     def _build(self) -> pn.viewable.Viewable:
         self.stage = TimeStage(sizing_mode="stretch_both")

@@ -23,7 +23,9 @@ class Stage(JSComponent):
 class MapStage(Stage):
     """A map: equal scales, zoom to fit, scale bar, the place under the mouse."""
 
-    home = param.List(default=[], doc="West, south, east, north to show while nothing was sailed (continuous longitude).")
+    home = param.List(
+        default=[], doc="West, south, east, north to show while nothing was sailed (continuous longitude)."
+    )
     fine = param.List(default=[], doc="The same of the area that the fine coast covers; empty without one.")
 
     _esm: ClassVar[str] = script("stage.js", "map.js")

@@ -122,8 +122,7 @@ def sparkline(
     dot = f'<path class="dot" d="M{x[last]:.1f} {y[last]:.1f}h0"/>'
     line = f'<path class="line" d="{"".join(path)}"/>'
     return (
-        '<svg class="spark" viewBox="0 0 100 30" preserveAspectRatio="none" aria-hidden="true">'
-        f"{band}{line}{dot}</svg>"
+        f'<svg class="spark" viewBox="0 0 100 30" preserveAspectRatio="none" aria-hidden="true">{band}{line}{dot}</svg>'
     )
 
 
@@ -141,7 +140,9 @@ def draw(reading: Reading) -> str:
         )
     want = expected(reading)
     badge = f'<span class="badge">{icon(sign)}{say.escape(word)}</span>' if word else ""
-    tip = " · ".join(t for t in (reading.label, reading.how, f"expected {want}" if want else "", reading.fault or "") if t)
+    tip = " · ".join(
+        t for t in (reading.label, reading.how, f"expected {want}" if want else "", reading.fault or "") if t
+    )
     return (
         f'<article class="tile" data-watch data-kpi="{say.escape(reading.name)}" data-state="{sign}" title="{say.escape(tip)}">'
         f'<h3>{say.escape(reading.label)}</h3>'
@@ -161,7 +162,10 @@ def draw_all(readings: Sequence[Reading]) -> list[str]:
 class Tiles(View):
     """The numbers to watch, one tile each."""
 
-    options: ClassVar[Mapping[str, str]] = {"kpis": "list of the catalog's KPIs; all of them unless told", "title": "head line"}
+    options: ClassVar[Mapping[str, str]] = {
+        "kpis": "list of the catalog's KPIs; all of them unless told",
+        "title": "head line",
+    }
     headline = "Numbers to watch"
     kind = "tiles"
     follows = ("revision", "follow")
@@ -192,7 +196,9 @@ class Tiles(View):
             value, time = once(
                 feed, ("value", kpi, at), lambda: feed.value(kpi.variable, kpi.reduce, kpi.over, at, wait=False)
             )
-            spark = once(feed, ("spark", kpi.variable, window), lambda: feed.series(kpi.variable, window, _POINTS, wait=False))
+            spark = once(
+                feed, ("spark", kpi.variable, window), lambda: feed.series(kpi.variable, window, _POINTS, wait=False)
+            )
             told = series_columns(spark, kpi.variable)
             when, line = told["time"].astype(float), told["mean"].astype(float)
             if shown != unit:
@@ -206,10 +212,16 @@ class Tiles(View):
 
     def _build(self) -> pn.viewable.Viewable:
         clock = told_clock(self.session)
-        self.tiles = [Words(html, clock=clock, sizing_mode="stretch_both", margin=0) for html in self.draw(self.readings())]
+        self.tiles = [
+            Words(html, clock=clock, sizing_mode="stretch_both", margin=0) for html in self.draw(self.readings())
+        ]
         css = [style("board.css")]
         return pn.Column(
-            *self.tiles, css_classes=["strip"], stylesheets=css, margin=0, styles={"--tiles": str(max(1, len(self.tiles)))}
+            *self.tiles,
+            css_classes=["strip"],
+            stylesheets=css,
+            margin=0,
+            styles={"--tiles": str(max(1, len(self.tiles)))},
         )
 
     def _renew(self) -> None:

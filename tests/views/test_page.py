@@ -1,0 +1,81 @@
+"""The page as a whole: every view of the catalog, restored from its URL, gone when its tab is gone."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import panel as pn
+import pytest
+from bokeh.document import Document
+
+from workbench.catalog.cruise import open_cruise
+from workbench.live.feeds import Feeds
+from workbench.live.session import Session
+from workbench.views.cruise_map import CruiseMap
+from workbench.views.cytogram import Cytogram
+from workbench.views.page import page, views_of
+from workbench.views.series import Series
+from workbench.views.tiles import Tiles
+
+
+@pytest.fixture(scope="module")
+def feeds(simulated) -> Feeds:
+    feeds = Feeds(open_cruise(simulated))
+    feeds.poll()
+    return feeds
+
+
+def test_every_item_of_the_board_is_there(feeds: Feeds) -> None:
+    views = views_of(Session(feeds), route="live/ws", marks=lambda: ())
+    assert [view.kind for view in views] == [
+        {"cruise_map": "map"}.get(item.view, item.view) for item in feeds.cruise.board
+    ]
+
+
+def test_a_url_brings_everything_back(feeds: Feeds) -> None:
+    first = Session(feeds)
+    first.colour, first.time = "sfl.salinity", "2025-01-14T21:00..2025-01-14T22:00"
+    first.planes = [("chl_small", "pe"), *first.planes[1:]]
+    first.charts = [("sfl.par", "sfl.salinity")]
+    again = Session(feeds, query=first.to_query())
+    views = {view.kind: view for view in views_of(again, route="live/ws", marks=lambda: ())[::-1]}
+    assert views["cytogram"].axes == ("chl_small", "pe")
+    assert views["series"].variables == ("sfl.par", "sfl.salinity")
+    assert again.colour == "sfl.salinity"
+    assert again.window == first.window
+
+
+def test_nothing_of_the_page_points_outside(feeds: Feeds) -> None:
+    document = page(Session(feeds)).server_doc(Document())
+    text = repr(document.to_json().content)
+    for word in ("https://", "cdn.", "unpkg", "jsdelivr", "googleapis"):
+        assert word not in text
+
+
+def test_closing_a_tab_leaves_nothing(feeds: Feeds) -> None:
+    before = feeds.listeners
+    session = Session(feeds)
+    document = page(session).server_doc(Document())
+    assert feeds.listeners == before + 1
+    gone = weakref.ref(session)
+    session.close()
+    pn.io.server._cleanup_doc(document, destroy=True)
+    del session, document
+    gc.collect()
+    assert feeds.listeners == before
+    assert gone() is None
+
+
+@pytest.mark.parametrize("kind", [CruiseMap, Cytogram, Series, Tiles])
+def test_views_show_a_cruise_in_a_notebook(simulated, kind) -> None:
+    view = kind(open_cruise(simulated))
+    card = view.__panel__()
+    assert card.get_root()
+    if kind is not Tiles:
+        assert card.height == kind.tall
+
+
+def test_what_cannot_be_shown_is_told(feeds: Feeds) -> None:
+    with pytest.raises(TypeError, match="open_cruise"):
+        CruiseMap("catalog.yaml")
