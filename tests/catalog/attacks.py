@@ -117,7 +117,7 @@ def catalogs(marker: str) -> dict[str, str]:
         "regex bomb": url('"/nowhere/' + "*a" * 200 + '"'),
         # names that become paths or pages
         "id up": "metadata: {cruise: {id: ../../evil}}\nsources: {}\n",
-        "id absolute": "metadata: {cruise: {id: /tmp/evil}}\nsources: {}\n",
+        "id absolute": "metadata: {cruise: {id: /evil}}\nsources: {}\n",
         "record elsewhere": "metadata: {cruise: {id: x}, record: http://127.0.0.1/x}\nsources: {}\n",
         "source name": f"{HEAD}  ../../x: {{driver: workbench, args: {{reader: seaflow_evt, url: /evt}}}}\n",
         "source dunder": f"{HEAD}  __class__: {{driver: workbench, args: {{reader: seaflow_evt, url: /evt}}}}\n",

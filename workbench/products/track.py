@@ -93,7 +93,7 @@ def _fixes(ds: xr.Dataset) -> Int:
     time, lat, lon = (ds[name].values for name in ("time", "latitude", "longitude"))
     rows = np.flatnonzero((np.abs(lat) <= 90) & (np.abs(lon) <= 360) & ~np.isnat(time))  # NaN is not below 90
     rows = rows[np.argsort(time[rows], kind="stable")]
-    again = np.diff(time[rows]) == np.timedelta64(0)
+    again = np.diff(time[rows]) == np.timedelta64(0, "ns")
     if "time_instrument" in ds.variables and ds["time_instrument"].dims == ("time",):
         told = ds["time_instrument"].values[rows]
         again |= (told[1:] == told[:-1]) & (np.diff(lat[rows]) == 0) & (np.diff(lon[rows]) == 0)
