@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from workbench.core.errors import ReaderError
 from workbench.core.window import ALWAYS, Window
 from workbench.live.feed import open_feed
 from workbench.live.particle_feed import Columns, FileTable, ParticleFeed
+from workbench.live.texts import Texts
 
 
 def feed_of(*seconds: float) -> tuple[ParticleFeed, ParticleSource]:
@@ -40,7 +42,8 @@ def test_in_any_steps_the_table_is_what_stands_there(steps: list[list[tuple[int,
     names = sorted(source.held)
     table = feed.table
     assert table.names == tuple(names)
-    assert table.paths == tuple(f"/data/{n}" for n in names)
+    assert table.paths == [f"/data/{n}" for n in names]
+    assert len(set(table.serials.tolist())) == len(names)
     assert table.sizes.tolist() == [len(source.held[n]["pe"]) for n in names]
     assert table.versions.tolist() == [writes[n] for n in names]
     assert feed.rows == table.sizes.sum()
@@ -102,16 +105,16 @@ def test_columns_are_read_once_and_let_go_by_bytes() -> None:
         source.random(f"f{s}", at(s), 1000)
     columns = Columns(source, limit=3 * 2 * 2000)  # type: ignore[arg-type]
     for s in (0, 1, 2, 0, 1, 2):
-        columns.read(f"/data/f{s}", 0, ("pe", "fsc_small"), keep=True)
+        columns.read(f"/data/f{s}", s, ("pe", "fsc_small"), keep=True)
     assert source.reads == {"f0": 1, "f1": 1, "f2": 1}
-    columns.read("/data/f3", 0, ("pe", "fsc_small"), keep=True)
+    columns.read("/data/f3", 3, ("pe", "fsc_small"), keep=True)
     assert columns._bytes <= 12_000
     columns.read("/data/f0", 0, ("pe",), keep=True)
     assert source.reads["f0"] == 2
-    columns.read("/data/f4", 0, ("pe",), keep=False)
-    columns.read("/data/f4", 0, ("pe",), keep=False)
+    columns.read("/data/f4", 4, ("pe",), keep=False)
+    columns.read("/data/f4", 4, ("pe",), keep=False)
     assert source.reads["f4"] == 2
-    columns.read("/data/f3", 1, ("pe",), keep=True)  # rewritten
+    columns.read("/data/f3", 5, ("pe",), keep=True)  # rewritten
     assert source.reads["f3"] == 2
 
 
@@ -129,14 +132,42 @@ def test_a_file_that_is_gone_is_an_error_that_names_it() -> None:
         feed.codes("/data/f0", 0, "pe", "fsc_small")
 
 
-def test_the_table_is_small(tmp_path: Path) -> None:
-    n = 28_800  # sixty days
-    table = FileTable(
-        np.arange(n), np.ones(n, np.int64), np.zeros(n, np.int64), tuple(map(str, range(n))), tuple(map(str, range(n)))
+def table_of(first: int, n: int) -> FileTable:
+    names = [f"2024_{i // 480:03}/2024-05-01T{i:06}+00-00" for i in range(first, first + n)]
+    ones = np.ones(n, np.int64)
+    return FileTable(
+        np.arange(first, first + n), ones, ones, ones, Texts(names), Texts(f"/ship/data/evt/{x}" for x in names)
     )
-    more = FileTable(np.array([n]), np.ones(1, np.int64), np.zeros(1, np.int64), ("new",), ("new",))
-    assert len(table.with_files(more)) == n + 1
-    assert table.with_files(more).paths[-1] == "new"
+
+
+def test_sixty_days_of_files_take_a_hundred_bytes_each() -> None:
+    n = 28_800
+    table = table_of(0, n)
+    for i in range(3):
+        table = table.with_files(table_of(n + i, 1))
+    assert len(table) == n + 3
+    assert table.paths[-1] == "/ship/data/evt/2024_060/2024-05-01T028802+00-00"
+    numbers = (table.times, table.sizes, table.versions, table.serials)
+    assert sum(a.nbytes for a in numbers) + table.names.nbytes + table.paths.nbytes < 110 * n
+
+
+PIECES = st.lists(
+    st.lists(st.text(st.characters(exclude_characters="\0"), max_size=6).map(lambda t: "/data/" + t), max_size=5)
+)
+
+
+@given(PIECES, st.randoms())
+def test_texts_are_what_they_were_made_of(pieces: list[list[str]], random: Any) -> None:
+    plain, texts = [], Texts()
+    for piece in pieces:
+        plain += piece
+        texts = texts.with_texts(Texts(piece))
+    assert list(texts) == plain
+    assert texts == plain
+    index = [random.randrange(len(plain)) for _ in plain]
+    assert list(texts.take(np.array(index, int))) == [plain[i] for i in index]
+    some = [*plain[::2], "elsewhere", "/data"]
+    assert texts.among(some).tolist() == [text in some for text in plain]
 
 
 def test_the_real_cruise(data: Path) -> None:

@@ -17,19 +17,24 @@ import xarray as xr
 from workbench.core.codes import SIZE
 from workbench.core.window import ALWAYS, Window
 from workbench.live.feed import Feed
+from workbench.live.texts import Texts
 
 if TYPE_CHECKING:
     from workbench.catalog.source import Source
 
 Codes = npt.NDArray[np.uint16]
 
-#: Bytes of decoded columns kept, over all files.
-KEPT = 64 << 20
+#: Bytes of decoded columns kept, over all files: the newest ones, which several pictures count at about the same time.
+KEPT = 8 << 20
 _NAT = np.iinfo(np.int64).min
 _PACKED = (".gz", ".zst", ".bz2", ".parquet")
 
 
-@dataclass(frozen=True)
+def _none() -> npt.NDArray[np.int64]:
+    return np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, eq=False)
 class FileTable:
     """The files of a particle source in order of time; never changes, a newer one takes its place.
 
@@ -41,18 +46,21 @@ class FileTable:
         Particles in each file.
     versions : numpy.ndarray of int64
         How often the file was rewritten since the feed saw it first.
-    names, paths : tuple of str
+    serials : numpy.ndarray of int64
+        Another number for every file and version, in this process.
+    names, paths : Texts
         ``file_id`` and where the file is.
     """
 
-    times: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    sizes: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    versions: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    names: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ()
+    times: npt.NDArray[np.int64] = field(default_factory=_none)
+    sizes: npt.NDArray[np.int64] = field(default_factory=_none)
+    versions: npt.NDArray[np.int64] = field(default_factory=_none)
+    serials: npt.NDArray[np.int64] = field(default_factory=_none)
+    names: Texts = field(default_factory=Texts)
+    paths: Texts = field(default_factory=Texts)
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.times)
 
     def within(self, window: Window) -> slice:
         """The files whose time lies in `window`."""
@@ -71,26 +79,27 @@ class FileTable:
 
     def without(self, paths: Collection[str]) -> FileTable:
         """The same without the files at these paths."""
-        if not paths:
-            return self
-        stay = np.array([path not in paths for path in self.paths], bool)
-        return self._chosen(np.flatnonzero(stay))
+        gone = self.paths.among(paths)
+        return self._chosen(~gone) if gone.any() else self
 
     def with_files(self, more: FileTable) -> FileTable:
         """With the files of `more`; those at the same paths give way."""
-        old = self.without(set(more.paths))
+        old = self.without(more.paths)
         both = FileTable(
             np.concatenate([old.times, more.times]),
             np.concatenate([old.sizes, more.sizes]),
             np.concatenate([old.versions, more.versions]),
-            (*old.names, *more.names),
-            (*old.paths, *more.paths),
+            np.concatenate([old.serials, more.serials]),
+            old.names.with_texts(more.names),
+            old.paths.with_texts(more.paths),
         )
         return both._chosen(np.argsort(both.times, kind="stable"))
 
-    def _chosen(self, index: npt.NDArray[np.int64]) -> FileTable:
-        names, paths = (tuple(texts[i] for i in index.tolist()) for texts in (self.names, self.paths))
-        return FileTable(self.times[index], self.sizes[index], self.versions[index], names, paths)
+    def _chosen(self, index: npt.NDArray[Any]) -> FileTable:
+        return FileTable(
+            self.times[index], self.sizes[index], self.versions[index], self.serials[index],
+            self.names.take(index), self.paths.take(index),
+        )  # fmt: skip
 
 
 class ParticleFeed(Feed):
@@ -108,6 +117,7 @@ class ParticleFeed(Feed):
         self._channels: tuple[str, ...] = ()
         self._columns = Columns(source, kept)
         self._rewritten: dict[str, int] = {}
+        self._serial = 0
 
     @property
     def rows(self) -> int:
@@ -134,13 +144,13 @@ class ParticleFeed(Feed):
             return self._channels
         return tuple(name for name, spec in self.source.variables().items() if spec.dims == ("particle",))
 
-    def codes(self, path: str, version: int, x: str, y: str, *, keep: bool = True) -> tuple[Codes, Codes]:
+    def codes(self, path: str, serial: int, x: str, y: str, *, keep: bool = True) -> tuple[Codes, Codes]:
         """Two channels of one file as log codes.
 
         Parameters
         ----------
         path : str
-        version : int
+        serial : int
             The file's, in `table`.
         x, y : str
             Channels. Log values that are no whole codes are rounded down; those that are no number, or no code, are
@@ -157,7 +167,7 @@ class ParticleFeed(Feed):
         ReaderError
             When the file cannot be read, or has no such channel.
         """
-        a, b = self._columns.read(path, version, (x, y), keep)
+        a, b = self._columns.read(path, serial, (x, y), keep)
         if a.dtype == np.uint16 and b.dtype == np.uint16:
             return a, b
         good = np.isfinite(a) & np.isfinite(b) & (a >= 0) & (b >= 0) & (a < SIZE) & (b < SIZE)
@@ -165,7 +175,7 @@ class ParticleFeed(Feed):
 
     def _dataset(self) -> xr.Dataset:
         table = self.table
-        data = {"file_id": ("file", np.array(table.names, dtype=object)), "row_size": ("file", table.sizes)}
+        data = {"file_id": ("file", np.array(table.names[:], dtype=object)), "row_size": ("file", table.sizes)}
         return xr.Dataset(data, coords={"time": ("file", table.times.view("M8[ns]"))})
 
     def _restart(self, new: xr.Dataset) -> None:
@@ -189,10 +199,13 @@ class ParticleFeed(Feed):
             return FileTable()
         self._channels = tuple(str(name) for name, array in new.data_vars.items() if array.dims == ("particle",))
         times = new["time"].to_numpy().astype("datetime64[ns]").astype(np.int64)
-        names = tuple(str(name) for name in new["file_id"].to_numpy())
+        names = [str(name) for name in new["file_id"].to_numpy()]
         paths = _located(names, self.source.files(_around(times)))
         versions = np.array([self._rewritten.get(path, 0) for path in paths], np.int64)
-        return FileTable(times, new["row_size"].to_numpy().astype(np.int64), versions, names, tuple(paths))
+        serials = np.arange(self._serial, self._serial + len(paths))
+        self._serial += len(paths)
+        sizes = new["row_size"].to_numpy().astype(np.int64)
+        return FileTable(times, sizes, versions, serials, Texts(names), Texts(paths))
 
 
 class Columns:
@@ -206,22 +219,22 @@ class Columns:
 
     def __init__(self, source: Source, limit: int) -> None:
         self._source, self._limit = source, limit
-        self._held: OrderedDict[tuple[str, int, str], npt.NDArray[Any]] = OrderedDict()
+        self._held: OrderedDict[tuple[int, str], npt.NDArray[Any]] = OrderedDict()
         self._bytes = 0
         self._lock = Lock()
 
-    def read(self, path: str, version: int, names: Sequence[str], keep: bool) -> list[npt.NDArray[Any]]:
-        """The named columns of one file."""
+    def read(self, path: str, serial: int, names: Sequence[str], keep: bool) -> list[npt.NDArray[Any]]:
+        """The named columns of one file; another serial means another content."""
         with self._lock:
-            found = {name: self._held.get((path, version, name)) for name in names}
+            found = {name: self._held.get((serial, name)) for name in names}
             for name, values in found.items():
                 if values is not None:
-                    self._held.move_to_end((path, version, name))
+                    self._held.move_to_end((serial, name))
         lacking = [name for name, values in found.items() if values is None]
         new = self._source.columns(path, lacking) if lacking else {}
         if keep:
             for name in lacking:
-                self._hold((path, version, name), new[name])
+                self._hold((serial, name), new[name])
         return [values if (values := found[name]) is not None else new[name] for name in names]
 
     def clear(self) -> None:
@@ -230,7 +243,7 @@ class Columns:
             self._held.clear()
             self._bytes = 0
 
-    def _hold(self, key: tuple[str, int, str], values: npt.NDArray[Any]) -> None:
+    def _hold(self, key: tuple[int, str], values: npt.NDArray[Any]) -> None:
         with self._lock:
             if key in self._held or values.nbytes > self._limit:
                 return

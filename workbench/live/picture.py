@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from threading import Lock
@@ -23,8 +23,8 @@ from workbench.raster.levels import levels
 log = logging.getLogger(__name__)
 
 Counts = npt.NDArray[np.uint32]
-#: A file at one version: path and version.
-Key = tuple[str, int]
+#: Rows of a FileTable.
+Indices = npt.NDArray[np.int64]
 #: Particles from which two threads count faster than one, and from which columns are not kept (they would not fit).
 MANY, TOO_MANY = 4_000_000, 8_000_000
 #: Particles gathered before they are counted (each call pays for the whole picture once).
@@ -55,19 +55,17 @@ class Picture:
         self.question, self.feed = question, feed
         self.frame: Frame | None = None
         self._counts: Counts | None = None
-        self._held: dict[Key, int] = {}
+        self._held = np.empty(0, np.int64)  # serials of the files counted
 
     @property
     def nbytes(self) -> int:
         """Memory held."""
         counts, frame = self._counts, self.frame
-        return (
-            (counts.nbytes if counts is not None else 0) + (len(frame.packed) if frame else 0) + 120 * len(self._held)
-        )
+        return (0 if counts is None else counts.nbytes) + (len(frame.packed) if frame else 0) + self._held.nbytes
 
     def forget(self) -> None:
         """Let the counts go; the next `draw` counts everything again."""
-        self._counts, self._held = None, {}
+        self._counts, self._held = None, np.empty(0, np.int64)
 
     def fail(self, revision: str, fault: str) -> Frame:
         """A frame that says why there is no picture."""
@@ -95,50 +93,49 @@ class Picture:
         Frame or None
             None when it was stopped.
         """
-        versions, sizes = table.versions[part].tolist(), table.sizes[part].tolist()
-        wanted = dict(zip(zip(table.paths[part], versions, strict=True), sizes, strict=True))
         faults: list[str] = []
-        if not self._subtract(wanted, table):
+        if not self._subtract(table, part):
             self.forget()
-        missing = [key for key in wanted if key not in self._held]
-        self._add({key: wanted[key] for key in missing}, pool, unwanted, faults)
-        if len(self._held) + len(faults) < len(wanted):
+        missing = np.arange(len(table))[part][~np.isin(table.serials[part], self._held)]
+        self._add(table, missing, pool, unwanted, faults)
+        held = np.isin(table.serials[part], self._held)
+        if int(held.sum()) + len(faults) < len(held):
             return None
         self.frame = self._framed(table, part, revision, faults)
         return self.frame
 
-    def _subtract(self, wanted: dict[Key, int], table: FileTable) -> bool:
+    def _subtract(self, table: FileTable, part: slice) -> bool:
         """Take off the files that left; False when counting everything anew is cheaper or the only way."""
-        gone = {key: size for key, size in self._held.items() if key not in wanted}
-        if not gone:
+        left = self._held[~np.isin(self._held, table.serials[part])]
+        if not len(left):
             return True
-        staying = sum(self._held.values()) - sum(gone.values())
-        if self._counts is None or sum(gone.values()) >= staying:
+        gone = np.flatnonzero(np.isin(table.serials, left))
+        if len(gone) < len(left):
+            return False  # one was rewritten or is gone: nobody has its old particles
+        staying = table.sizes[part][np.isin(table.serials[part], self._held)]
+        if self._counts is None or table.sizes[gone].sum() >= staying.sum():
             return False
-        still = set(zip(table.paths, table.versions.tolist(), strict=True))
-        if not still.issuperset(gone):
-            return False  # one was rewritten: nobody has its old particles
         off, faults = np.zeros_like(self._counts), list[str]()
-        self._count(gone, off, False, lambda: False, faults)
+        self._count(table, gone, off, False, lambda: False, faults)
         if faults:
             return False
         self._counts -= off
-        for key in gone:
-            del self._held[key]
+        self._held = self._held[~np.isin(self._held, left)]
         return True
 
-    def _add(self, new: dict[Key, int], pool: Executor, unwanted: Callable[[], bool], faults: list[str]) -> None:
-        total = sum(new.values())
-        keys = list(new)
-        parts = [keys] if total < MANY else [keys[0::2], keys[1::2]]
+    def _add(
+        self, table: FileTable, new: Indices, pool: Executor, unwanted: Callable[[], bool], faults: list[str]
+    ) -> None:
+        total = int(table.sizes[new].sum())
+        parts = [new] if total < MANY else [new[0::2], new[1::2]]
         lock = Lock()
 
-        def work(mine: Iterable[Key]) -> None:
+        def work(mine: Indices) -> None:
             out = np.zeros(self._shape, np.uint32)
-            done = self._count(mine, out, total < TOO_MANY, unwanted, faults)
+            done = self._count(table, mine, out, total < TOO_MANY, unwanted, faults)
             with lock:
                 self._counts = out if self._counts is None else self._counts + out
-                self._held.update({key: new[key] for key in done})
+                self._held = np.concatenate([self._held, table.serials[done]])
 
         others = [pool.submit(work, part) for part in parts[1:]]
         work(parts[0])
@@ -150,18 +147,18 @@ class Picture:
         return self.question.viewport.height, self.question.viewport.width
 
     def _count(
-        self, keys: Iterable[Key], out: Counts, keep: bool, unwanted: Callable[[], bool], faults: list[str]
-    ) -> list[Key]:
-        """Count files into `out`, many at a time; the ones counted."""
+        self, table: FileTable, files: Indices, out: Counts, keep: bool, unwanted: Callable[[], bool], faults: list[str]
+    ) -> list[int]:
+        """Count files of the table into `out`; the ones counted."""
         q = self.question
-        done: list[Key] = []
+        done: list[int] = []
         batch = _Batch(q.viewport, out)
-        for key in keys:
+        for i in files.tolist():
             if unwanted():
                 break
             try:
-                batch.add(*self.feed.codes(*key, q.x, q.y, keep=keep))
-                done.append(key)
+                batch.add(*self.feed.codes(table.paths[i], int(table.serials[i]), q.x, q.y, keep=keep))
+                done.append(i)
             except (WorkbenchError, OSError) as error:
                 faults.append(str(error))
         batch.flush()
@@ -169,15 +166,15 @@ class Picture:
 
     def _framed(self, table: FileTable, part: slice, revision: str, faults: list[str]) -> Frame:
         counts = self._counts if self._counts is not None else np.zeros(self._shape, np.uint32)
-        v = self.question.viewport
+        v, held = self.question.viewport, np.isin(table.serials[part], self._held)
         header: dict[str, Any] = {
             "revision": revision, "x0": v.x0, "x1": v.x1, "y0": v.y0, "y1": v.y1, "width": v.width, "height": v.height,
-            "particles": sum(self._held.values()), "shown": int(counts.sum()), "files": len(self._held),
+            "particles": int(table.sizes[part][held].sum()), "shown": int(counts.sum()), "files": int(held.sum()),
             "time": _ends(table.times[part]), "max": int(counts.max(initial=0)),
         }  # fmt: skip
         if faults:
             header |= {"unread": len(faults), "why": faults[0]}
-        if not self._held and not faults:
+        if not len(self._held) and not faults:
             header["empty"] = "no data in this time range"
         return Frame(revision, header, pack(levels(counts)))
 
