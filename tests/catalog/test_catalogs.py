@@ -68,12 +68,14 @@ def test_the_demo_opens_a_simulated_cruise(root, tmp_path):
     copy = tmp_path / "catalogs" / "demo.yaml"
     copy.write_text((root / "catalogs" / "demo.yaml").read_text())
     here, there = open_cruise(copy), open_cruise(tmp_path / "demo-data" / "catalog.yaml")
+    plain = intake.open_catalog(str(copy))
     assert here.folder == there.folder
     assert here.kpis == there.kpis
     assert here.board == there.board
     assert remarks(copy) == []
     for name in there:
         xr.testing.assert_identical(here[name].open().compute(), there[name].open().compute())
+        xr.testing.assert_identical(here[name].open().compute(), plain[name].to_dask().compute())
         assert max(here[name].open().sizes.values()) > 0
 
 

@@ -52,6 +52,8 @@ MISTAKES = [
     ("x: fsc_small", "z: fsc_small", 6, "metadata.board.2.z", "'z' is not an option of cytogram"),
     ("x: fsc_small", "x: fsc_smal", 6, "metadata.board.2.x", "did you mean 'fsc_small'?"),
     ("x: fsc_small", "x: row_size", 6, "metadata.board.2.x", "'row_size' is not a channel"),
+    ("[salinity,", "[file_id,", 7, "metadata.board.3.variables.0", "'file_id' is text, which cannot be drawn"),
+    ("sfl.sea_water_temperature", "underway.time_instrument", 5, "metadata.board.1.colour", "is a time"),
     ("x: fsc_small", "x: seaflow.fsc_small", 6, "metadata.board.2.x", "without a source before it"),
     ("x: fsc_small", "x: [fsc_small]", 6, "metadata.board.2.x", "must be text"),
     ("source: seaflow, x", "source: sfl, x", 6, "metadata.board.2.source", "'sfl' has no particles"),

@@ -172,10 +172,15 @@ def _kpi(doc: Document, place: Place, raw: Any, known: Mapping[str, Variables | 
         return
     if spec.dims == PARTICLE:
         yield doc.problem((*place, "variable"), f"'{name}' has a value for each particle; a KPI needs one for each row")
-    elif spec.dtype == "str" and kpi.reduce not in ("last", "count"):
-        yield doc.problem((*place, "variable"), f"'{name}' is text, which has no {kpi.reduce}")
-    if kpi.unit is not None and kpi.reduce != "count":
+    elif (kind := _no_number(spec)) and kpi.reduce != "count":
+        yield doc.problem((*place, "variable"), f"'{name}' is {kind}, which has no {kpi.reduce}")
+    elif kpi.unit is not None and kpi.reduce != "count":
         yield from _unit(doc, (*place, "unit"), kpi.unit, spec)
+
+
+def _no_number(spec: VariableSpec) -> str | None:
+    """What a variable is that cannot be drawn or reduced; None when it is a number."""
+    return "text" if spec.dtype == "str" else "a time" if spec.dtype.startswith("datetime64") else None
 
 
 def _unit(doc: Document, place: Place, unit: str, spec: VariableSpec) -> Iterator[Problem]:
@@ -287,6 +292,8 @@ def _qualified(
         return
     spec = (known[home] or {}).get(name)
     fits: Callable[[VariableSpec], bool] = lambda spec: (spec.dims == PARTICLE) == (key in ("x", "y"))  # noqa: E731
-    if spec is not None and not fits(spec):
+    if spec is not None and (kind := _no_number(spec)):
+        yield doc.problem(place, f"'{name}' is {kind}, which cannot be drawn")
+    elif spec is not None and not fits(spec):
         channels = tuple(other.name for other in (known[home] or {}).values() if fits(other))
         yield doc.problem(place, f"'{name}' is not {'a channel' if key in ('x', 'y') else 'a series'}", channels)

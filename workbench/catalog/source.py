@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import os
 from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,9 @@ class Source(DataSource):
 
     def columns(self, path: str | os.PathLike[str], names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
         """Row variables of one file as plain arrays (see `Reader.columns`)."""
-        return self._reader().columns(path, names)
+        reader = self._reader()
+        taken = signature(reader.columns).parameters
+        return reader.columns(path, names, **{key: value for key, value in self._expanded().items() if key in taken})
 
     def changed(self, cursor: Cursor | None = None) -> tuple[xr.Dataset, Cursor]:
         """What is new since `cursor`, and the cursor after it.

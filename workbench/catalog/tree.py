@@ -218,6 +218,8 @@ def _step(parts: tuple[str, ...], states: set[int], name: str) -> set[int]:
 
 
 def _matching(names: tuple[str, ...], parts: tuple[str, ...], states: set[int]) -> tuple[str, ...]:
-    if len(parts) in states:
+    """Names of files that the last component takes."""
+    last = len(parts) - 1
+    if last + 1 in states or (last in states and parts[last] == "**"):
         return names
-    return tuple(name for name in names if len(parts) in _step(parts, states, name))
+    return tuple(name for name in names if last in states and fnmatchcase(name, parts[last]))
