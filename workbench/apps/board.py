@@ -29,12 +29,15 @@ from workbench.live.gallery import Gallery
 from workbench.live.session import Session
 from workbench.raster.count import count_codes
 from workbench.raster.levels import levels
+from workbench.readers.kept import hold_at_most
 from workbench.record.state import State
 
 log = logging.getLogger(__name__)
 
 #: Seconds to wait for the first rows before the board says that it is there.
 PATIENCE = 5.0
+#: Bytes of parsed files that a board keeps: the newest hours, however long the cruise.
+PARSED = 16 << 20
 
 
 def serve(
@@ -67,6 +70,7 @@ def serve(
         0 after a clean end, 1 when it could not start.
     """
     quiet()
+    hold_at_most(PARSED)
     cruise = open_cruise(catalog, data=data, record=record)
     access = Access(host, tuple(allow_origin), read_tokens(tokens) if tokens else None)
     with ExitStack() as stack:

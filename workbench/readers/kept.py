@@ -13,6 +13,13 @@ from typing import Generic, Protocol, TypeVar
 from workbench.core.errors import ReaderError
 
 _MARK = 64
+_ceiling = 1 << 62
+
+
+def hold_at_most(limit: int) -> None:
+    """Let no cache of this process keep more than `limit` bytes: for servers, which run for weeks."""
+    global _ceiling
+    _ceiling = limit
 
 
 class Parsed(Protocol):
@@ -91,7 +98,7 @@ class Kept(Generic[T]):
     def _let_go(self) -> None:
         with self._lock:
             held = sum(entry.value.nbytes for entry in self._entries.values() if entry.value is not None)
-            while held > self.limit and len(self._entries) > 1:
+            while held > min(self.limit, _ceiling) and len(self._entries) > 1:
                 _, entry = self._entries.popitem(last=False)
                 held -= entry.value.nbytes if entry.value is not None else 0
 
