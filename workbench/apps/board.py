@@ -171,7 +171,7 @@ def page_for(desk: Desk) -> Any:
 
 
 def _short(span: Window | None) -> bool:
-    return span is not None and span.stop - span.start < np.timedelta64(1, "D")
+    return span is not None and bool(span.stop - span.start < np.timedelta64(1, "D"))
 
 
 def _query() -> str:

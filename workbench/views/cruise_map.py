@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from bokeh.plotting import figure
 from workbench.core.viewport import Viewport
 from workbench.core.window import ALWAYS, Window
 from workbench.live.feed import Feed
+from workbench.live.row_feed import RowFeed
 from workbench.raster.coastline import middle, rings
 from workbench.views import axes, say
 from workbench.views.choose import Choice
@@ -184,7 +185,7 @@ class CruiseMap(View):
 
     def voyage(self) -> Voyage:
         """What the session looks at now."""
-        feed, window = self.feed, self.session.window
+        feed, window = cast(RowFeed, self.feed), self.session.window
         whole = slowly(feed, "track", lambda: feed.track(ALWAYS, POINTS))
         track = once(feed, ("track", window), lambda: feed.track(window, POINTS, wait=False))
         colour = self.session.colour
@@ -199,7 +200,7 @@ class CruiseMap(View):
 
     def _coloured(self, track: xr.Dataset, window: Window, colour: str) -> xr.Dataset:
         source, variable = split(colour)
-        other = self.feeds[source]
+        other = cast(RowFeed, self.feeds[source])
         series = once(other, ("colour", variable, window), lambda: other.series(variable, window, POINTS, wait=False))
         return track.assign({variable: ("time", along(track, series, variable))})
 

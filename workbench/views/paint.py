@@ -7,6 +7,7 @@ All palettes are safe for the common kinds of colour blindness; a state is never
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from bokeh.core.validation import silence
@@ -49,7 +50,7 @@ TRACK: dict[Theme, tuple[str, ...]] = {"light": tuple(Viridis256[8:236]), "dark"
 CALM: dict[Theme, tuple[str, ...]] = {"light": tuple(Cividis256), "dark": tuple(Cividis256)}
 
 
-def paint(model: Model, theme: Theme = "light", **roles: str | tuple[str, dict[Theme, Any]]) -> None:
+def paint(model: Model, theme: Theme = "light", **roles: str | Mapping[Theme, Any]) -> None:
     """Give properties of `model` their colours, and note them for the browser's theme switch.
 
     Parameters
@@ -61,13 +62,13 @@ def paint(model: Model, theme: Theme = "light", **roles: str | tuple[str, dict[T
     **roles : str
         ``property="role"``, a key of `ROLES`, or a mapping of theme to value.
     """
-    sets: dict[str, dict[str, Any]] = {"light": {}, "dark": {}}
+    sets: dict[Theme, dict[str, Any]] = {"light": {}, "dark": {}}
     for name, role in roles.items():
         for key in sets:
-            sets[key][name] = ROLES[key][role] if isinstance(role, str) else role[key]  # type: ignore[index,call-overload]
+            sets[key][name] = ROLES[key][role] if isinstance(role, str) else role[key]
     model.update(**sets[theme])
     noted = [tag for tag in model.tags if not (isinstance(tag, dict) and "paint" in tag)]
-    earlier = next((tag["paint"] for tag in model.tags if isinstance(tag, dict) and "paint" in tag), {})
+    earlier: dict[str, dict[str, Any]] = next((tag["paint"] for tag in model.tags if isinstance(tag, dict) and "paint" in tag), {})
     merged = {key: {**earlier.get(key, {}), **sets[key]} for key in sets}
     model.tags = [*noted, {"paint": merged}]
 

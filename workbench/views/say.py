@@ -54,14 +54,14 @@ def name(variable: str, attrs: dict[str, object] | None = None) -> str:
 
 def milliseconds(time: np.datetime64) -> float:
     """Unix milliseconds, as Bokeh and browsers count."""
-    return float(np.datetime64(time, "ns").astype(np.int64)) / 1e6
+    return float(time.astype("datetime64[ns]").astype(np.int64)) / 1e6
 
 
 def moment(time: np.datetime64, *, seconds: bool = True) -> str:
     """``2014-07-04 00:12:33``; whoever shows it says UTC beside it."""
     if np.isnat(time):
         return "–"
-    return np.datetime_as_string(np.datetime64(time, "ns"), unit="s" if seconds else "m").replace("T", " ")
+    return np.datetime_as_string(time.astype("datetime64[ns]"), unit="s" if seconds else "m").replace("T", " ")
 
 
 def period(start: np.datetime64, stop: np.datetime64) -> str:

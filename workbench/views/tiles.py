@@ -189,7 +189,8 @@ class Tiles(View):
         feed, window, live = self.feeds[kpi.source], self.session.window, self.session.follow
         unit = self.unit_of(kpi.source, kpi.variable)
         shown = kpi.unit or unit
-        value, time = float("nan"), np.datetime64("NaT", "ns")
+        value = float("nan")
+        time: np.datetime64 = np.datetime64("NaT", "ns")
         when = line = np.empty(0)
         if isinstance(feed, RowFeed) and feed.newest is not None and kpi.variable in feed.variables:
             at = feed.newest if live else window.stop
