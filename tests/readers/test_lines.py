@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from workbench.core.errors import ReaderError
 from workbench.readers import lines
-from workbench.readers.kept import Kept
+from workbench.readers.kept import Kept, hold_at_most
 
 
 @given(st.lists(st.binary(max_size=40), max_size=20), st.integers(1, 60))
@@ -109,3 +109,15 @@ def test_kept_lets_go(tmp_path: Path) -> None:
     assert {name: len(ask.known) for name, ask in asked.items()} == {"a": 2, "b": 2, "c": 1}
     (tmp_path / "a").write_bytes(b"x" * 1000)
     assert kept.get(tmp_path / "a", 0, asked["a"]).nbytes == 1000
+
+
+def test_a_process_may_hold_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a server says holds for every cache of the process, also for those that were there before."""
+    kept, asked = Kept[Text](10_000), {}
+    monkeypatch.setattr("workbench.readers.kept._ceiling", 1 << 62)
+    hold_at_most(150)
+    for name in "aba":
+        path = tmp_path / name
+        path.write_bytes(b"x" * 100)
+        kept.get(path, 0, asked.setdefault(name, Asked(path)))
+    assert len(asked["a"].known) == 2
