@@ -10,7 +10,7 @@ import logging
 import warnings
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -412,6 +412,16 @@ def test_a_note_that_is_none_is_explained(tmp_path: Path, body: Any, status: int
         assert answer.code == status
         assert why in json.loads(answer.body)["error"]
         assert house.state.events() == []
+
+    run(act, tmp_path)
+
+
+def test_a_body_without_end_is_cut_off(tmp_path: Path) -> None:
+    async def act(house: House) -> None:
+        with suppress(OSError):
+            assert (await house.post({"text": "x" * (20 * routes.LONGEST)})).code != 200
+        assert house.state.events() == []
+        assert (await house.get("/healthz")).code == 200
 
     run(act, tmp_path)
 

@@ -25,7 +25,7 @@ import logging
 from typing import Any
 
 import numpy as np
-from tornado.web import RequestHandler
+from tornado.web import RequestHandler, stream_request_body
 
 from workbench.apps.desk import Desk, find, install, names, remove
 from workbench.apps.socket import PictureSocket, asker_of
@@ -48,6 +48,9 @@ class _Answer(RequestHandler):
         self.set_header("Cache-Control", "no-store")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.clear_header("Server")
+
+    def check_xsrf_cookie(self) -> None:
+        """Forms of foreign pages are kept out by the origin and the content type."""
 
     def say(self, status: int, answer: dict[str, Any]) -> None:
         self.set_status(status)
@@ -74,8 +77,20 @@ class _Answer(RequestHandler):
         return asker_of(self.request)
 
 
+@stream_request_body
 class Notes(_Answer):
     """``POST api/v1/notes``: write an event."""
+
+    def prepare(self) -> None:
+        """A body that is far too long ends the connection; nothing of it is kept."""
+        self._body = bytearray()
+        connection: Any = self.request.connection
+        connection.set_max_body_size(16 * LONGEST)
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keep what may still be a note."""
+        if len(self._body) <= LONGEST:
+            self._body += chunk
 
     async def post(self) -> None:
         desk = self.desk()
@@ -89,11 +104,11 @@ class Notes(_Answer):
         if kind != "application/json":  # a page of somebody else's can send forms, but not this
             self.say(415, {"error": 'send JSON: Content-Type: application/json and {"text": "..."}'})
             return
-        if len(self.request.body) > LONGEST:
+        if len(self._body) > LONGEST:
             self.say(413, {"error": f"a note has at most {LONGEST} bytes"})
             return
         try:
-            raw = json.loads(self.request.body)
+            raw = json.loads(self._body)
             number = await write_note(desk, raw, verdict)
         except (ValueError, RecursionError) as error:
             self.say(400, {"error": f"this is not JSON: {error}"})
