@@ -56,7 +56,7 @@ demo: $(STAMP)  ## simulate a cruise and serve its live board
 	$(BIN)/workbench demo $(ARGS)
 
 test: $(STAMP)  ## the fast suite
-	$(PYTEST) $(ARGS)
+	$(PYTEST) -n logical --maxprocesses 8 --dist worksteal $(ARGS)
 
 test-all: $(STAMP) tools  ## the slow, browser, service, fault and notebook suites
 	@failed=; for suite in $(SUITES); do \

@@ -26,11 +26,6 @@ settings.register_profile("thorough", parent=settings.get_profile("fast"), max_e
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 
-def pytest_configure() -> None:
-    for name in ("WORKBENCH_DATA", "WORKBENCH_RECORD", "WORKBENCH_CLOCK"):
-        os.environ.pop(name, None)
-
-
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     outcome = yield
@@ -53,6 +48,12 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
 def _must_run(item: pytest.Item) -> bool:
     marked = any(item.get_closest_marker(name) for name in MUST_RUN)
     return marked or "data" in getattr(item, "fixturenames", ())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _bare_environment() -> None:
+    for name in ("WORKBENCH_DATA", "WORKBENCH_RECORD", "WORKBENCH_CLOCK"):
+        os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="session")
