@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.live.standin import DAY, SECOND, T0, RowSource, at, stop_clock
+from workbench.catalog.source import Source
 from workbench.core.errors import ReaderError
 from workbench.core.window import ALWAYS, Window
 from workbench.live import row_feed, rows
 from workbench.live.feed import open_feed
 from workbench.live.row_feed import RowFeed
+from workbench.products.geodesic import distance
 
 
 def feed_of(n: int, step: float = 1.0, seed: int = 0, **more: object) -> tuple[RowFeed, RowSource]:
@@ -282,6 +285,18 @@ def test_a_long_track_keeps_measured_positions(monkeypatch: pytest.MonkeyPatch) 
     assert len(index) > 100
     assert np.array_equal(track["latitude"].values, lat[index])
     assert np.array_equal(track["longitude"].values, lon[index])
+
+
+def test_the_real_positions(data: Path) -> None:
+    source = Source("nmea_log", str(data / "underway/NBP1406/s330/raw")).named("underway")
+    feed = RowFeed(source)
+    feed.poll()
+    track = feed.track(ALWAYS)
+    lat, lon = track["latitude"].values, track["longitude"].values
+    assert (feed.rows, feed.fault) == (3125, None)
+    assert (lat[0], lon[0]) == pytest.approx((-22.0018483, -17.9393239), abs=1e-7)
+    assert (lat[-1], lon[-1]) == pytest.approx((-22.0229556, -17.9580083), abs=1e-7)
+    assert distance(lat[:-1], lon[:-1], lat[1:], lon[1:]).sum() == pytest.approx(3034.6, abs=0.5)
 
 
 def test_sixty_days_of_seconds_take_no_more_memory_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
