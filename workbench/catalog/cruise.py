@@ -111,6 +111,10 @@ def open_cruise(
         The cruise folder; by default ``$WORKBENCH_RECORD``, else what the catalog says, else
         ``<cruise id>.cruise`` beside the catalog.
 
+    Returns
+    -------
+    Cruise
+
     Raises
     ------
     CatalogError
