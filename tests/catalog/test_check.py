@@ -149,6 +149,13 @@ def test_open_cruise_lists_what_check_lists(catalog, tmp_path):
     assert list(caught.value.problems) == found
 
 
+def test_a_picture_may_have_several_mistakes(catalog, tmp_path):
+    text = change("{view: cytogram, source: seaflow, x", "{view: cytogran, source: seaflw, x")
+    assert [problem.key for problem in problems(catalog(text), data=tmp_path)] == [
+        "metadata.board.2.source", "metadata.board.2.view",
+    ]  # fmt: skip
+
+
 def test_the_root_of_the_data_must_be_said(catalog, tmp_path, monkeypatch):
     (problem,) = problems(catalog(GOOD))
     assert (problem.line, problem.key) == (14, "sources.sfl.args.url")

@@ -28,7 +28,10 @@ def rows(ds: xr.Dataset) -> list[Row]:
     """The rows of a dataset as comparable values."""
     if not ds.sizes.get("time"):
         return []
-    return [(str(t), str(n), float(x)) for t, n, x in zip(ds["time"].values, ds["name"].values, ds["number"].values, strict=True)]
+    return [
+        (str(t), str(n), float(x))
+        for t, n, x in zip(ds["time"].values, ds["name"].values, ds["number"].values, strict=True)
+    ]
 
 
 class Files(RuleBasedStateMachine):

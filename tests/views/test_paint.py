@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def test_lines_stand_out_from_the_card(theme: str) -> None:
 def test_density_goes_one_way_from_the_paper_to_the_ink() -> None:
     for palette, sign in ((DENSITY["light"], -1), (DENSITY["dark"], 1), (TRACK["dark"], 1)):
         lights = [luminance(colour) for colour in palette]
-        assert all((b - a) * sign > -2e-3 for a, b in zip(lights, lights[1:], strict=False))
+        assert all((b - a) * sign > -2e-3 for a, b in itertools.pairwise(lights))
 
 
 def test_paint_notes_both_themes_and_keeps_what_was_noted() -> None:

@@ -27,7 +27,8 @@ def test_a_limit_is_written_as_it_was_declared(value: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0 s"), (99, "99 s"), (100, "2 min"), (5999, "100 min"), (6000, "1 h 40"), (172_800, "2 d")]
+    ("seconds", "text"),
+    [(0, "0 s"), (99, "99 s"), (100, "2 min"), (5999, "100 min"), (6000, "1 h 40"), (172_800, "2 d")],
 )
 def test_age(seconds: int, text: str) -> None:
     assert say.age(np.timedelta64(seconds, "s")) == text

@@ -22,7 +22,12 @@ T = np.datetime64("2014-07-04T00:10:00", "ns")
 
 @pytest.mark.parametrize(
     ("value", "sign", "word"),
-    [(12.0, "ok", "in range"), (11.4, "down", "below 11.5"), (12.6, "up", "above 12.5"), (float("nan"), "none", "no data")],
+    [
+        (12.0, "ok", "in range"),
+        (11.4, "down", "below 11.5"),
+        (12.6, "up", "above 12.5"),
+        (float("nan"), "none", "no data"),
+    ],
 )
 def test_state(value: float, sign: str, word: str) -> None:
     reading = Reading("p", "Stream pressure", value, "psi", T, (11.5, 12.5))

@@ -211,22 +211,22 @@ def _item(
     item = validate(BoardModel, raw)
     if item is None:
         return
+    there = item.source is None or item.source in known
+    if not there:
+        yield doc.problem((*place, "source"), f"'{item.source}': there is no source of that name", tuple(known))
     if item.view not in names("workbench.views"):
         yield doc.problem((*place, "view"), f"'{item.view}': there is no view of that name", names("workbench.views"))
         return
-    options = item.model_extra or {}
     allowed = _view_options(item.view)
     if isinstance(allowed, str):
         yield doc.problem((*place, "view"), allowed)
         return
-    for key in options:
+    for key in item.model_extra or {}:
         if key not in allowed:
             yield doc.problem((*place, key), f"'{key}' is not an option of {item.view}", ("view", "source", *allowed))
     if item.source is None and item.view in SOURCE_VIEWS:
         yield doc.problem((*place, "source"), f"is missing: a {item.view} shows one source", ())
-    elif item.source is not None and item.source not in known:
-        yield doc.problem((*place, "source"), f"'{item.source}': there is no source of that name", tuple(known))
-    elif item.view in VIEW_OPTIONS:
+    elif there and item.view in VIEW_OPTIONS:
         yield from _first_party(doc, place, item, known, kpis)
 
 

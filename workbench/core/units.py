@@ -13,7 +13,9 @@ from workbench.core.errors import WorkbenchError
 
 # What a unit may look like before pint is asked: pint would work out 9**9**9**9 for as long as it takes.
 _POWER = r"(?:(?:\^|\*\*)?[-+]?\d{1,2}|[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,2})"
-_FACTOR = rf"(?:[^\W\d]+{_POWER}?|[%°]\w*|\d{{1,9}}(?:\.\d{{1,9}})?(?:[eE][-+]?\d{{1,2}})?(?:(?:\^|\*\*)[-+]?\d{{1,2}})?)"
+_FACTOR = (
+    rf"(?:[^\W\d]+{_POWER}?|[%°]\w*|\d{{1,9}}(?:\.\d{{1,9}})?(?:[eE][-+]?\d{{1,2}})?(?:(?:\^|\*\*)[-+]?\d{{1,2}})?)"
+)
 _UNIT = re.compile(rf"\s*{_FACTOR}(?:\s*[*/·.]\s*{_FACTOR}|\s+{_FACTOR}){{0,9}}\s*")
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 from bokeh.themes import Theme
+from panel.util import edit_readonly
 
 from workbench.core.plugins import find
 from workbench.live.session import Session
@@ -70,10 +71,14 @@ def page(session: Session, *, route: str = "live/ws", read_only: bool = False) -
     top = _Top(session)
     tab = Tab(session)
     board = _lay_out(session, views, tab, Notes(state, session, read_only=read_only))
-    return pmui.Page(
+    made = pmui.Page(
         main=[board], header=[top.words], title="", meta_title=f"{cruise.id} · board", theme_config=_THEME, sx=_HEAD,
         busy_indicator=None, raw_css=[style("tab.css")],
     )  # fmt: skip
+    with edit_readonly(made):
+        # It follows Panel's global state, which so keeps every page that was ever opened. Follow something of our own.
+        made.busy = made.param.contextbar_open
+    return made
 
 
 def views_of(session: Session, *, route: str, marks: Callable[[], Sequence[Any]]) -> list[View]:

@@ -68,7 +68,9 @@ def paint(model: Model, theme: Theme = "light", **roles: str | Mapping[Theme, An
             sets[key][name] = ROLES[key][role] if isinstance(role, str) else role[key]
     model.update(**sets[theme])
     noted = [tag for tag in model.tags if not (isinstance(tag, dict) and "paint" in tag)]
-    earlier: dict[str, dict[str, Any]] = next((tag["paint"] for tag in model.tags if isinstance(tag, dict) and "paint" in tag), {})
+    earlier: dict[str, dict[str, Any]] = next(
+        (tag["paint"] for tag in model.tags if isinstance(tag, dict) and "paint" in tag), {}
+    )
     merged = {key: {**earlier.get(key, {}), **sets[key]} for key in sets}
     model.tags = [*noted, {"paint": merged}]
 
