@@ -56,7 +56,7 @@ def test_closing_a_tab_leaves_nothing(feeds: Feeds) -> None:
     gone = weakref.ref(session)
     session.close()
     for call in list(document.session_destroyed_callbacks):
-        call(SimpleNamespace(_document=document))
+        call(SimpleNamespace(_document=document, id="tab"))
     pn.io.server._cleanup_doc(document, destroy=True)
     del session, document, call
     gc.collect()

@@ -36,6 +36,26 @@ export function render({model, view}) {
       write(model.query || location.search, true)
     })
   }
+  // A wall screen must come back by itself: when the server is gone, say so, and load the page again when it is there.
+  const banner = make("div", "lost")
+  banner.setAttribute("role", "alert")
+  banner.hidden = true
+  el.append(banner)
+  let gone = false
+  const lost = async () => {
+    if (gone) return
+    gone = true
+    const since = Date.now()
+    for (;;) {
+      banner.hidden = false
+      banner.textContent = `No connection to the board for ${ago(Date.now() - since)}. What you see stands still; it comes back by itself.`
+      await new Promise((done) => setTimeout(done, 2000))
+      const answer = await fetch(new URL(model.health, document.baseURI), {cache: "no-store"}).catch(() => null)
+      if (answer?.ok) { location.reload(); return }
+    }
+  }
+  view.model.document.on_event("connection_lost", lost)
+
   const tick = () => setClock(model.clock)
   model.on("clock", tick)
   tick()

@@ -60,9 +60,11 @@ class Tab(JSComponent):
 
     query = param.String(default="", doc="Query of the URL, without the question mark.")
     clock = param.Dict(default={}, doc="Cruise time (Unix ms) at the moment it is told, and warp.")
+    health = param.String(default="healthz", doc="What to ask whether the server is back, relative to the page.")
     asked = param.Dict(default={}, doc="{query: text} when a person went back or forward.")
 
     _esm: ClassVar[str] = script("page.js")
+    _stylesheets: ClassVar[list[str]] = [style("control.css")]
 
     def __init__(self, session: Session, **params: Any) -> None:
         self._session = session

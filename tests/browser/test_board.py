@@ -1,0 +1,206 @@
+"""The board on real data, driven as people drive it; what the browser holds is compared with the files themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.browser.board_page import Board
+from workbench.catalog.cruise import Cruise, open_cruise
+from workbench.core.viewport import Viewport
+from workbench.core.window import ALWAYS, Window
+from workbench.raster.count import count_codes
+from workbench.raster.levels import levels
+from workbench.views import say
+
+pytestmark = pytest.mark.timeout(400)
+
+
+def expected(cruise: Cruise, found: dict[str, Any], window: Window = ALWAYS, source: str = "seaflow") -> np.ndarray:
+    """The levels of a picture, counted from the files."""
+    x, y = found["question"]["x"], found["question"]["y"]
+    left, low, width, height = found["box"]
+    rows, cells = found["shape"]
+    viewport = Viewport(left, left + width, low, low + height, cells, rows)
+    counts = np.zeros((rows, cells), np.uint32)
+    for path in cruise[source].files(window):
+        try:
+            columns = cruise[source].columns(path, [x, y])
+        except Exception:  # refused: the page says so
+            continue
+        count_codes(columns[x], columns[y], viewport, counts)
+    return np.asarray(levels(counts))
+
+
+@pytest.fixture
+def real(board, open_tab, root: Path, data: Path):
+    def start(name: str, query: str = "", pictures: int = 1, **options: Any) -> tuple[Board, Cruise]:
+        catalog = root / "catalogs" / f"{name}.yaml"
+        server = board(catalog, data=data)
+        cruise = open_cruise(catalog, data=data)
+        return Board(open_tab(server.address + query, **options), pictures), cruise
+
+    return start
+
+
+def test_the_test_cruise(real) -> None:
+    page, cruise = real("testcruise", pictures=2)
+    one = page.picture("fsc_small", "pe")
+    assert one["levels"].any()
+    assert np.array_equal(one["levels"], expected(cruise, one))
+    assert "200 000 particles 5 files" in page.captions()[0].replace("\u2009", " ")
+
+    sfl = cruise["sfl"].open().load()
+    last = float(sfl["stream_pressure"].values[np.isfinite(sfl["stream_pressure"].values)][-1])
+    assert say.number(last) in page.tile("stream_pressure")
+    assert "psi" in page.tile("stream_pressure")
+    assert "in range" in page.tile("stream_pressure")
+
+    x0, y0 = page.column("cruise_map", "track", "x0"), page.column("cruise_map", "track", "y0")
+    lon, lat = sfl["longitude"].values, sfl["latitude"].values
+    assert len(x0)
+    assert set(np.round(y0, 9)) <= set(np.round(lat, 9))
+    assert set(np.round(x0 % 360, 9)) <= set(np.round(lon % 360, 9))
+
+    drawn = page.column("series:sfl.sea_water_temperature", "line", "mean")
+    have = sfl["sea_water_temperature"].values
+    assert np.allclose(drawn[np.isfinite(drawn)], have[np.isfinite(have)])
+
+    assert page.page.locator(".files tr.refused").count() >= 4
+    assert "Finished" in page.page.locator(".head .state").inner_text()
+    page.tab.shot("testcruise")
+
+
+def test_a_time_range_drives_everything(real) -> None:
+    page, cruise = real("testcruise", pictures=2)
+    page.settle(lambda: page.show("2014-07-04 00:00", "2014-07-04 00:04"), pictures=2)
+    window = Window.parse("2014-07-04T00:00..2014-07-04T00:04")
+    one = page.picture("fsc_small", "pe")
+    assert np.array_equal(one["levels"], expected(cruise, one, window))
+    assert "2 files" in page.captions()[0]
+    assert "Paused" in page.page.locator(".control .words").inner_text()
+    assert "time=2014-07-04T00:00..2014-07-04T00:04" in page.read()["query"]
+    line = page.read()["figures"]["series:sfl.par"]
+    assert line["x"] == [say.milliseconds(t) for t in window]
+
+    page.settle(lambda: page.preset("All"), pictures=2)
+    one = page.picture("fsc_small", "pe")
+    assert np.array_equal(one["levels"], expected(cruise, one))
+    page.page.go_back()
+    page.until("location.search.includes('00:04')")
+    page.page.wait_for_timeout(2000)
+    one = page.picture("fsc_small", "pe")
+    assert np.array_equal(one["levels"], expected(cruise, one, window))
+
+
+def test_zoom_pan_and_back(real) -> None:
+    page, cruise = real("testcruise", pictures=2)
+    stage = page.page.locator(".stage[data-state]").first
+    box = stage.bounding_box()
+    middle = box["x"] + box["width"] * 0.45, box["y"] + box["height"] * 0.5
+
+    def zoom() -> None:
+        page.page.mouse.move(*middle)
+        page.page.mouse.wheel(0, -240)
+
+    page.settle(zoom)
+    near = page.picture("fsc_small", "pe")
+    assert near["x"][1] - near["x"][0] < 50_000
+    assert near["box"][2] < 65536
+    assert near["box"][0] <= max(0, near["x"][0])
+    assert np.array_equal(near["levels"], expected(cruise, near))
+
+    def pan() -> None:
+        page.page.mouse.move(*middle)
+        page.page.mouse.down()
+        page.page.mouse.move(middle[0] - 140, middle[1] + 40, steps=5)
+        page.page.mouse.up()
+
+    page.settle(pan)
+    moved = page.picture("fsc_small", "pe")
+    assert moved["x"][0] > near["x"][0]
+    assert moved["y"][0] > near["y"][0]
+    assert np.array_equal(moved["levels"], expected(cruise, moved))
+
+    page.settle(lambda: page.page.get_by_role("button", name="Show all").click())
+    back = page.picture("fsc_small", "pe")
+    assert back["box"][2] == 65536
+    assert np.array_equal(back["levels"], expected(cruise, back))
+
+
+def test_other_channels_and_another_colour(real) -> None:
+    page, cruise = real("testcruise", pictures=2)
+    page.settle(lambda: page.page.get_by_label("Channel along the bottom").first.select_option("chl_small"))
+    one = page.picture("chl_small", "pe")
+    assert np.array_equal(one["levels"], expected(cruise, one))
+    assert one["labels"] == ["Chlorophyll · chl_small", "Phycoerythrin · pe"]
+    before = page.column("cruise_map", "track", "value")
+    page.page.get_by_label("Colour of the track").select_option("sfl.salinity")
+    page.until("location.search.includes('colour=sfl.salinity')")
+    page.page.wait_for_timeout(1500)
+    after = page.column("cruise_map", "track", "value")
+    salinity = cruise["sfl"].open().load()["salinity"].values
+    assert not np.array_equal(before, after, equal_nan=True)
+    good = after[np.isfinite(after)]
+    assert good.min() >= np.nanmin(salinity) - 1e-9
+    assert good.max() <= np.nanmax(salinity) + 1e-9
+    assert "plane=chl_small,pe" in page.read()["query"]
+
+
+QUERY = "?time=2014-07-04T00:00..2014-07-04T00:10&plane=D1,D2&colour=sfl.par&chart=sfl.salinity,sfl.stream_pressure&theme=dark"
+
+
+def test_a_link_shows_a_colleague_the_same(real) -> None:
+    page, cruise = real("testcruise", QUERY, pictures=2)
+    one = page.picture("D1", "D2")
+    assert np.array_equal(one["levels"], expected(cruise, one, Window.parse("2014-07-04T00:00..2014-07-04T00:10")))
+    state = page.read()
+    assert {"series:sfl.salinity", "series:sfl.stream_pressure"} <= set(state["figures"])
+    assert "series:sfl.par" not in state["figures"]
+    assert page.page.evaluate("document.documentElement.dataset.wbTheme") == "dark"
+    assert page.page.get_by_label("Colour of the track").input_value() == "sfl.par"
+    assert page.page.get_by_role("switch").get_attribute("aria-checked") == "false"
+
+
+def test_a_wrong_link_is_told_and_still_shows_the_cruise(real) -> None:
+    page, _ = real("testcruise", "?time=nonsense&colour=sfl.nothing&plane=fsc_smal,pe", pictures=2)
+    said = page.page.locator(".control .words").inner_text()
+    assert "nonsense" in said
+    assert page.picture("fsc_small", "pe")["levels"].any()
+
+
+def test_nbp1406(real) -> None:
+    page, cruise = real("nbp1406", pictures=0)
+    page.page.wait_for_timeout(2000)
+    ds = cruise["underway"].open().load()
+    good = np.isfinite(ds["latitude"].values)
+    lat, lon = ds["latitude"].values[good], ds["longitude"].values[good]
+    x, y = page.column("cruise_map", "whole", "x"), page.column("cruise_map", "whole", "y")
+    drawn = np.isfinite(x)
+    assert set(np.round(y[drawn], 9)) <= set(np.round(lat, 9))
+    assert set(np.round((x[drawn] + 180) % 360 - 180, 9)) <= set(np.round(lon, 9))
+    assert (round(y[drawn][0], 7), round(x[drawn][0], 7)) == (-22.0018483, -17.9393239)
+    ring = page.read()["figures"]["cruise_map"]["sources"]["newest"]
+    assert (round(ring["y"][0], 7), round(ring["x"][0], 7)) == (round(lat[-1], 7), round(lon[-1], 7))
+    speed = page.column("series:underway.speed", "line", "mean")
+    assert np.nanmax(speed) <= np.nanmax(ds["speed"].values)
+    assert page.page.locator(".panels").count() == 4  # the strip and three series
+    page.tab.shot("nbp1406")
+
+
+def test_a_series_zoom_becomes_the_pages_time(real) -> None:
+    page, _ = real("nbp1406", pictures=0)
+    panel = page.page.locator(".panels").nth(1).bounding_box()
+    page.page.mouse.move(panel["x"] + panel["width"] * 0.6, panel["y"] + panel["height"] * 0.2)
+    page.page.mouse.click(panel["x"] + panel["width"] * 0.6, panel["y"] + panel["height"] * 0.2)
+    page.page.mouse.wheel(0, -200)
+    page.until("/time=2014-08-01T00:\\d\\d/.test(location.search)")
+    page.page.wait_for_timeout(1000)
+    shown = page.read()["figures"]["series:underway.speed"]["x"]
+    start, stop = page.page.get_by_label("From (UTC)").input_value(), page.page.get_by_label("To (UTC)").input_value()
+    assert start == say.moment(np.datetime64(round(shown[0]), "ms"))[: len(start)]
+    assert stop == say.moment(np.datetime64(round(shown[1]), "ms"))[: len(stop)]
+    assert "Paused" in page.page.locator(".control .words").inner_text()

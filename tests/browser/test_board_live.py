@@ -1,0 +1,212 @@
+"""A board while data come in, on a phone, in the dark, and when its server goes away and comes back."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from functools import reduce
+from operator import xor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.browser.board_page import Board
+from workbench.core.clock import Clock
+
+pytestmark = pytest.mark.timeout(400)
+#: Where a new row must be seen within 5 s of being written, with what a loaded machine may take on top.
+SOON = 5.0
+GRACE = 10.0
+
+
+@pytest.fixture
+def sailing(simulated: Path, tmp_path: Path) -> Path:
+    """The catalog of a cruise that goes on: the simulated one without its end, on a clock that stands at its newest row."""
+    folder = tmp_path / "cruise"
+    shutil.copytree(simulated.parent, folder)
+    catalog = folder / "catalog.yaml"
+    text = catalog.read_text()
+    end = re.search(r'\n +end: "?([^"\n]+)"?', text)
+    assert end is not None
+    catalog.write_text(text.replace(end[0], ""))
+    record = folder / "SIM25.cruise"
+    Clock(np.datetime64(end[1].removesuffix("Z"), "ns"), 1.0, time.time()).save(record)
+    return catalog
+
+
+def newest_evt(catalog: Path) -> Path:
+    return sorted(catalog.parent.glob("evt/*/*"))[-1]
+
+
+def write_evt(catalog: Path) -> str:
+    """Another EVT file, three minutes later, with the particles of the newest."""
+    last = newest_evt(catalog)
+    stamp = np.datetime64(re.sub(r"T(\d\d)-(\d\d)-(\d\d)\+.*", r"T\1:\2:\3", last.name)) + np.timedelta64(3, "m")
+    name = str(stamp).replace(":", "-") + "+00-00"
+    shutil.copyfile(last, last.parent / f".{name}")
+    (last.parent / f".{name}").rename(last.parent / name)
+    return name
+
+
+def write_position(catalog: Path, latitude: float, longitude: float) -> np.datetime64:
+    """One more GGA line."""
+    path = sorted(p for p in catalog.parent.glob("underway/*") if p.is_file())[-1]
+    last = path.read_text().rstrip("\n").rsplit("\n", 1)[-1].split(" ", 1)[0]
+    time = np.datetime64(last.removesuffix("Z")) + np.timedelta64(2, "s")
+
+    def degrees(value: float, width: int) -> str:
+        whole = int(abs(value))
+        return f"{whole:0{width}d}{(abs(value) - whole) * 60:09.6f}"
+
+    body = (
+        f"GPGGA,{str(time)[11:19].replace(':', '')}.00,{degrees(latitude, 2)},{'NS'[latitude < 0]},"
+        f"{degrees(longitude, 3)},{'EW'[longitude < 0]},2,10,0.8,20.0,M,30.0,M,,"
+    )
+    check = reduce(xor, body.encode())
+    with path.open("a") as out:
+        out.write(f"{np.datetime_as_string(time, unit='ms')}Z ${body}*{check:02X}\n")
+    return time
+
+
+def seen_within(page: Board, true: str, limit: float = SOON + GRACE) -> float:
+    start = time.monotonic()
+    page.until(true, timeout=limit * 1000)
+    return time.monotonic() - start
+
+
+def test_new_data_show_without_a_reload(board, open_tab, sailing: Path) -> None:
+    page = Board(open_tab(board(sailing).address), pictures=2)
+    assert "Live" in page.page.locator(".head .state").inner_text()
+    before = page.picture("fsc_small", "pe")["levels"]
+    loads = len([a for a in page.tab.asked if a.how == "request"])
+
+    name = write_evt(sailing)
+    took = seen_within(page, f"[...document.querySelectorAll('*')].length && {FIND}('.files tr.first', '{name}')")
+    print(f"a new EVT file stood in the table after {took:.1f} s")
+    page.page.wait_for_timeout(2000)
+    assert not np.array_equal(before, page.picture("fsc_small", "pe")["levels"])
+
+    ring = page.column("cruise_map", "newest", "y")
+    write_position(sailing, float(ring[0]) + 0.01, -179.99)
+    took = seen_within(
+        page,
+        "[...Bokeh.documents[0].all_models].some(m => m.type === 'ColumnDataSource' && m.name === 'newest' && "
+        f"Math.abs((m.data.get ? m.data.get('y') : m.data.y)[0] - {float(ring[0]) + 0.01}) < 1e-6)",
+    )
+    print(f"a new position stood on the map after {took:.1f} s")
+    assert len([a for a in page.tab.asked if a.how == "request"]) == loads, "nothing was loaded again"
+
+
+#: Look through every shadow tree: (selector, text) -> bool.
+FIND = (
+    "((css, text) => { const all = (root) => [...root.querySelectorAll('*')].flatMap((e) => e.shadowRoot ? [e, ...all(e.shadowRoot)] : [e]); "
+    "return all(document).some((e) => e.matches(css) && e.innerText.includes(text)) })"
+)
+
+
+def test_a_note_is_written_and_marked(board, open_tab, sailing: Path) -> None:
+    page = Board(open_tab(board(sailing).address), pictures=2)
+    page.page.get_by_role("button", name="Notes").click()
+    page.page.get_by_label("Note", exact=True).fill("pump changed <b>")
+    page.page.get_by_role("button", name="Write note").click()
+    page.page.get_by_text("Written.").wait_for()
+    seen_within(page, f"{FIND}('.notebox li', 'pump changed <b>')")
+    page.page.wait_for_timeout(2500)
+    marks = page.read()["figures"]["series:sfl.par"]["sources"]["marks"]
+    assert marks["text"] == ["pump changed <b> (localhost)"]
+
+
+def test_hidden_tabs_do_not_ask(board, open_tab, sailing: Path) -> None:
+    page = Board(open_tab(board(sailing).address), pictures=2)
+    page.page.evaluate(
+        "() => { Object.defineProperty(document, 'visibilityState', {value: 'hidden', configurable: true}); "
+        "document.dispatchEvent(new Event('visibilitychange')) }"
+    )
+    write_evt(sailing)
+    page.page.wait_for_timeout(4000)
+    one = page.page.locator(".stage[data-revision]").first.get_attribute("data-revision")
+    write_evt(sailing)
+    page.page.wait_for_timeout(4000)
+    assert page.page.locator(".stage[data-revision]").first.get_attribute("data-revision") == one
+    page.page.evaluate(
+        "() => { Object.defineProperty(document, 'visibilityState', {value: 'visible', configurable: true}); "
+        "document.dispatchEvent(new Event('visibilitychange')) }"
+    )
+    seen_within(page, f"document && !{FIND_REVISION.replace('ONE', one or '')}")
+
+
+FIND_REVISION = (
+    "(() => { const all = (root) => [...root.querySelectorAll('*')].flatMap((e) => e.shadowRoot ? [e, ...all(e.shadowRoot)] : [e]); "
+    "return all(document).find((e) => e.dataset?.revision)?.dataset.revision === 'ONE' })()"
+)
+
+
+def test_the_page_comes_back_after_its_server(serve, open_tab, sailing: Path) -> None:
+    server = serve("board", sailing, "--port", "0")
+    port = server.address.rsplit(":", 1)[1].strip("/")
+    page = Board(
+        open_tab(server.address, forgive=("ERR_CONNECTION_REFUSED", "WebSocket", "ERR_EMPTY_RESPONSE", "fetch")), pictures=2
+    )
+    page.preset("1 h")
+    page.until("location.search.includes('now-1h')")
+    assert server.stop() == 0
+    page.page.get_by_text("No connection to the board").wait_for(timeout=20_000)
+    page.tab.shot("lost")
+    page.page.evaluate("window.before = true")
+    serve("board", sailing, "--port", port)
+    page.until("!window.before", timeout=60_000)
+    again = Board(page.tab, pictures=2)
+    assert "now-1h" in again.read()["query"]
+
+
+def test_a_phone(board, open_tab, simulated: Path) -> None:
+    page = Board(open_tab(board(simulated).address, phone=True), pictures=2)
+    wide = page.page.evaluate(
+        "() => { const all = (root) => [...root.querySelectorAll('*')].flatMap((e) => e.shadowRoot ? [e, ...all(e.shadowRoot)] : [e]); "
+        "return all(document).filter((e) => { const r = e.getBoundingClientRect(); return r.width && r.right > innerWidth + 1 && "
+        "!e.closest('svg') && getComputedStyle(e).visibility !== 'hidden' && e.offsetParent }).map((e) => e.tagName + '.' + e.className).slice(0, 8) }"
+    )
+    assert wide == [], "nothing is wider than the phone"
+    small = page.page.evaluate(
+        "() => { const all = (root) => [...root.querySelectorAll('*')].flatMap((e) => e.shadowRoot ? [e, ...all(e.shadowRoot)] : [e]); "
+        "return all(document).filter((e) => e.matches('button, select, input') && e.offsetParent && e.getBoundingClientRect().height < 40)"
+        ".map((e) => e.className + ' ' + e.innerText) }"
+    )
+    assert [text for text in small if "Toggle" not in text] == [], "tap targets are a thumb's size"
+    page.tab.shot("phone", full_page=False)
+    before = page.picture("fsc_small", "pe")["x"]
+    box = page.page.locator(".stage[data-state]").first
+    box.scroll_into_view_if_needed()
+    page.page.wait_for_timeout(500)
+    assert page.picture("fsc_small", "pe")["x"] == before, "scrolling past a plot does not move it"
+
+
+def test_the_dark_is_remembered(board, open_tab, simulated: Path) -> None:
+    page = Board(open_tab(board(simulated).address, dark=True), pictures=2)
+    theme = "document.documentElement.dataset.wbTheme"
+    assert page.page.evaluate(theme) == "dark"
+    page.tab.shot("dark")
+    page.page.get_by_label("Toggle theme").click()
+    page.until(f"{theme} === 'light'")
+    assert "theme=light" in page.page.evaluate("location.search")
+    page.page.goto(page.page.url.split("?")[0])
+    page = Board(page.tab, pictures=2)
+    assert page.page.evaluate(theme) == "light"
+    colour = page.page.evaluate(
+        "[...Bokeh.documents[0].all_models].find((m) => m.type === 'Figure' && m.name === 'cytogram').background_fill_color"
+    )
+    assert json.dumps(colour).strip('"').lower().startswith("#ff")
+
+
+def test_what_is_silent_is_seen_without_colour(board, open_tab, sailing: Path) -> None:
+    record = sailing.parent / "SIM25.cruise"
+    clock = Clock.load(record / "clock.json")
+    Clock(clock.start + np.timedelta64(5, "h"), 1.0, time.time()).save(record)
+    page = Board(open_tab(board(sailing).address + "?time=all"), pictures=2)
+    page.page.wait_for_timeout(1500)
+    assert "stale" in page.tile("stream_pressure")
+    assert page.page.locator("[data-kpi=stream_pressure] .badge.stale svg").is_visible()
+    assert "silent" in page.page.locator(".head .state").inner_text().lower()
