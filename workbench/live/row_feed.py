@@ -11,7 +11,6 @@ coarser (or nothing) is given meanwhile, and `Feeds` tells its subscribers when 
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from workbench.core.window import ALWAYS, Window
 from workbench.live.feed import Feed
 from workbench.live.legs import Line, sail, thin
 from workbench.live.readings import Readings
+from workbench.live.reductions import reduce_bins, reduce_values
 from workbench.live.rows import Rows
 from workbench.raster.envelope import envelope
 
@@ -57,7 +57,8 @@ class RowFeed(Feed):
         self._kept = Rows(within)
         self._generation = 0
         self._readings = Readings(source, self._detailed)
-        self._answers: OrderedDict[tuple[Any, ...], xr.Dataset] = OrderedDict()
+        self._answers: dict[tuple[Any, ...], xr.Dataset] = {}
+        self._answers_of: tuple[int, int, int] | None = None  # the state that they answer from
 
     # what there is
 
@@ -176,12 +177,12 @@ class RowFeed(Feed):
         window = Window(at - over, at + _TICK)
         found = self._found((variable,), window, MOST, wait)
         if found is None:
-            return _reduce_bins(reduce, self._kept.overview(variable).bins(variable, *window))
+            return reduce_bins(reduce, self._kept.overview(variable).bins(variable, *window))
         time, values = found[0], found[1][variable]
         good = np.isfinite(values)
         if not good.any():
             return float("nan"), _NAT
-        return _reduce(reduce, values[good]), time[good][-1]
+        return reduce_values(reduce, values[good]), time[good][-1]
 
     def close(self) -> None:
         """Wait for what is being read in the background."""
@@ -223,16 +224,17 @@ class RowFeed(Feed):
 
     def _remembered(self, key: tuple[Any, ...], make: Callable[[], xr.Dataset]) -> xr.Dataset:
         """What was answered to the same question since anything changed."""
-        whole = (*key, self._generation, self._kept.rows, self.detail)
+        state = self._generation, self._kept.rows, self.detail
         with self._lock:
-            if whole in self._answers:
-                self._answers.move_to_end(whole)
-                return self._answers[whole].copy()
+            if self._answers_of != state:
+                self._answers.clear()
+                self._answers_of = state
+            if key in self._answers:
+                return self._answers[key].copy()
         answer = make()
         with self._lock:
-            self._answers[whole] = answer
-            while len(self._answers) > ANSWERS:
-                self._answers.popitem(last=False)
+            if self._answers_of == state and len(self._answers) < ANSWERS:
+                self._answers[key] = answer
         return answer.copy()
 
     def _binned_track(self, window: Window, points: int) -> Line:
@@ -270,30 +272,3 @@ class RowFeed(Feed):
             return False
         self._kept.take(new)
         return True
-
-
-_REDUCTIONS: dict[str, Callable[[npt.NDArray[Any]], Any]] = {
-    "last": lambda v: v[-1], "mean": np.mean, "median": np.median, "min": np.min, "max": np.max, "sum": np.sum,
-    "count": len,
-}  # fmt: skip
-
-
-def _reduce(how: str, values: npt.NDArray[Any]) -> float:
-    if how not in _REDUCTIONS:
-        raise ValueError(f"'{how}' is not a reduction. {suggest(how, _REDUCTIONS)}")
-    return float(_REDUCTIONS[how](values))
-
-
-def _reduce_bins(how: str, bins: dict[str, npt.NDArray[Any]]) -> tuple[float, np.datetime64]:
-    """The same from bins (more rows than are read at once): the median is that of the bins' means."""
-    count = bins["count"]
-    if not len(count):
-        return float("nan"), _NAT
-    total = bins["mean"] * count
-    parts = {
-        "last": bins["last"], "mean": total.sum() / count.sum(), "median": bins["mean"], "min": bins["min"],
-        "max": bins["max"], "sum": total, "count": count,
-    }  # fmt: skip
-    if how == "count":
-        return float(count.sum()), bins["when"][-1]
-    return _reduce(how, np.atleast_1d(parts.get(how, count))), bins["when"][-1]

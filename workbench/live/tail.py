@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -107,7 +108,7 @@ class Tail:
 
     def _write(self, name: str, values: Array | None, end: int) -> None:
         if values is not None and values.dtype.kind == "U":
-            values = values.astype(object)
+            values = np.array([sys.intern(text) for text in values.tolist()], dtype=object)  # few texts, many rows
         old = self._columns.get(name)
         if old is None and values is not None:
             before = _missing(values.dtype, name, self._stop)
