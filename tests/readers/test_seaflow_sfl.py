@@ -246,3 +246,15 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
         write_sfl(tmp_path / "a.sfl", {"time": [np.datetime64("2020-01-01")]})
     with pytest.raises(ValueError, match="length"):
         write_sfl(tmp_path / "a.sfl", {"time": [np.datetime64("2020-01-01")], "file_id": ["a", "b"]})
+
+
+def test_a_growing_file_is_kept_once(tmp_path: Path) -> None:
+    """An SFL gains a line every three minutes for weeks: its earlier versions must not stay in memory."""
+    from workbench.readers import seaflow_sfl
+
+    path = tmp_path / "a.sfl"
+    for n in range(1, 6):
+        times = np.array("2014-07-04T00:00:02", "M8[s]") + np.arange(n) * np.timedelta64(180, "s")
+        write_sfl(path, {"file_id": [f"f{i}" for i in range(n)], "time": times})
+        assert SeaflowSfl().open_dataset(path).sizes["time"] == n
+    assert [key[0] for key in seaflow_sfl._KEPT._entries].count(str(path)) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import Any, ClassVar
 
@@ -18,6 +18,7 @@ from workbench.core.variables import MISSING, QC_ATTRS, VARIABLES, VariableSpec,
 from workbench.core.window import ALWAYS
 from workbench.readers import paths as locate
 from workbench.readers import seaflow_sfl_text as text
+from workbench.readers.kept import Kept
 from workbench.readers.reader import Reader, window_of
 
 _NAT = np.datetime64("NaT", "ns")
@@ -128,24 +129,37 @@ def _tables(found: locate.Found) -> tuple[list[text.Table], list[str]]:
     return [table for _, table in tables], refused
 
 
+@dataclass(frozen=True, eq=False)
+class _File:
+    """One SFL as it stood: its rows, and the bytes they came from."""
+
+    table: text.Table
+    end: int
+
+    @property
+    def nbytes(self) -> int:
+        table = self.table
+        columns = (table.time, table.file_id, *table.values.values(), *table.flags.values(), *table.text.values())
+        return sum(column.nbytes for column in columns)
+
+
+#: One version of a file at a time: an SFL grows all through a cruise.
+_KEPT: Kept[_File] = Kept(128 << 20)
+
+
 def _table(path: str) -> text.Table:
     """The rows of one file; read again only when it has changed."""
-    try:
-        stat = os.stat(path)
-    except OSError as error:
-        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
-    return _parsed(path, stat.st_size, stat.st_mtime_ns)
+    return _KEPT.get(path, None, lambda _: _parsed(path)).table
 
 
-@lru_cache(maxsize=64)
-def _parsed(path: str, size: int, mtime: int) -> text.Table:
+def _parsed(path: str) -> _File:
     raw = _bytes(path)
     names = text.header(path, raw)
     end = text.whole(raw, names)
     table = text.parse(names, raw[raw.find(b"\n") + 1 : end])
     if raw[end:].strip():
         table.bad["last line has no line break yet"] += 1
-    return table
+    return _File(table, end)
 
 
 def _first(table: text.Table) -> int:
