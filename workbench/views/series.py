@@ -233,7 +233,10 @@ class Series(View):
         self.stage = TimeStage(sizing_mode="stretch_both")
         self.stage.param.watch(self._asked, "asked")
         self._shown: list[str] = []
+        self._sources: list[ColumnDataSource] = []
+        self._marks: list[ColumnDataSource] = []
         self._renew()
+        self._watchers.append(self.session.param.watch(self._mark, "now"))
         return self.stage
 
     def _asked(self, event: Any) -> None:
@@ -246,9 +249,15 @@ class Series(View):
         else:
             for name, source in zip(names, self._sources, strict=True):
                 renew(source, self._columns(name))
-        for source in self._marks:
-            renew(source, marks_columns(self.marks()))
+        self._mark()
         tell(self.range, *(say.milliseconds(t) for t in self.session.window))
+
+    def _mark(self, *_: Any) -> None:
+        """Notes are no rows of a source, so they are looked for with every tick of the clock."""
+        if self._marks and not self.session.closed:
+            told = marks_columns(self.marks())
+            for source in self._marks:
+                renew(source, told)
 
     def _rebuild(self, names: list[str]) -> None:
         self._shown, figures = names, []
