@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import logging
 import os
@@ -21,6 +22,7 @@ from workbench.apps import routes
 from workbench.apps.desk import Desk
 from workbench.catalog.cruise import Cruise, open_cruise
 from workbench.core.codes import SIZE
+from workbench.core.errors import WorkbenchError
 from workbench.core.viewport import Viewport
 from workbench.core.window import Window
 from workbench.live.access import Access, read_tokens
@@ -203,15 +205,20 @@ def _stop_on_signals(server: Any) -> None:
         signal.signal(number, stop)
 
 
+def _await_rows(desk: Desk) -> None:
+    """Give every source a moment to be read for the first time."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and not all(feed.revision or feed.fault for feed in desk.feeds.values()):
+        time.sleep(0.05)
+
+
 def _warm_up(desk: Desk, server: Any, address: str, ready: Callable[[str], None]) -> None:
     """Compile the kernels and make one page before anybody waits for one, then say where the board is."""
     import urllib.request
 
     try:
         levels(count_codes(np.zeros(2, np.uint16), np.zeros(2, np.uint16), Viewport(0, SIZE, 0, SIZE, 16, 16)))
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until and not all(feed.revision or feed.fault for feed in desk.feeds.values()):
-            time.sleep(0.05)
+        _await_rows(desk)
         local = (
             f"http://127.0.0.1:{server.port}/" if desk.access.host in ("", "0.0.0.0", "127.0.0.1") else f"{address}/"
         )
@@ -220,3 +227,30 @@ def _warm_up(desk: Desk, server: Any, address: str, ready: Callable[[str], None]
     except Exception:
         log.exception("warming up")
     ready(address)
+
+
+def served(arguments: Sequence[str]) -> Any:
+    """The page under ``panel serve workbench/apps/board.py --plugins workbench.apps.routes --args CATALOG [DATA]``.
+
+    Feeds and routes are made once for the process; who may write is decided as for a board on localhost.
+    """
+    import panel as pn
+
+    if not arguments:
+        raise WorkbenchError("which cruise? panel serve workbench/apps/board.py --args CATALOG [DATA]")
+
+    def open_once() -> Desk:
+        quiet()
+        cruise = open_cruise(arguments[0], data=arguments[1] if len(arguments) > 1 else None)
+        stack = ExitStack()
+        atexit.register(stack.close)
+        desk = _open_desk(cruise, Access(), stack)
+        _await_rows(desk)
+        return desk
+
+    desk: Desk = pn.state.as_cached(f"workbench {arguments[0]}", open_once)
+    return page_for(desk)
+
+
+if __name__.startswith("bokeh_app"):
+    served(sys.argv[1:]).servable()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bokeh.models import Axis, BasicTicker, CustomJSTicker, CustomJSTickFormatter, DatetimeTickFormatter
+from bokeh.models import Axis, BasicTicker, CustomJSTicker, CustomJSTickFormatter
+from bokeh.plotting import figure
 
 from workbench.core.codes import DECADES, SIZE
 
@@ -98,14 +99,53 @@ def latitudes(axis: Axis) -> None:
     axis.formatter = CustomJSTickFormatter(code=_DEGREES % ("tick", "", "S", "N"))
 
 
-def utc(axis: Axis) -> None:
-    """Label a datetime axis in UTC: time of day small, the date where it changes."""
-    axis.formatter = DatetimeTickFormatter(
-        microseconds="%H:%M:%S.%3N", milliseconds="%H:%M:%S.%3N", seconds="%H:%M:%S", minsec="%H:%M:%S",
-        minutes="%H:%M", hourmin="%H:%M", hours="%H:%M", days="%d %b", months="%b %Y", years="%Y",
-        context=DatetimeTickFormatter(
-            microseconds="%d %b %Y", milliseconds="%d %b %Y", seconds="%d %b %Y", minsec="%d %b %Y",
-            minutes="%d %b %Y", hourmin="%d %b %Y", hours="%d %b %Y", days="%Y", months="", years="",
-        ),
-        context_which="start", hide_repeats=False,
-    )  # fmt: skip
+_STEPS = "[1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000, 1728000, 2592000]"
+_TIMES = """
+const lo = cb_data.range.start, hi = cb_data.range.end, steps = %s
+let wide = 600
+try { wide = plot.inner_width } catch { /* not laid out yet */ }
+const most = Math.max(2, Math.min(10, Math.floor(wide / 78)))
+const raw = (hi - lo) / 1000 / most, step = 1000 * (steps.find((s) => s >= raw) ?? Math.ceil(raw / 2592000) * 2592000)
+const out = []
+for (let k = Math.ceil(lo / step); k * step <= hi; k++) out.push(k * step)
+return out
+"""
+_TIME_LABEL = """
+const d = new Date(tick), two = (n) => String(n).padStart(2, "0")
+const month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"][d.getUTCMonth()]
+const step = ticks.length > 1 ? ticks[1] - ticks[0] : 60000
+const before = index > 0 ? new Date(ticks[index - 1]) : null
+const day = `${two(d.getUTCDate())} ${month}`
+const newDay = !before || before.getUTCDate() !== d.getUTCDate() || before.getUTCMonth() !== d.getUTCMonth()
+const newYear = !before || before.getUTCFullYear() !== d.getUTCFullYear()
+if (step %% 86400000 === 0) return newYear ? `${day}%s${d.getUTCFullYear()}` : day
+const time = `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}` + (step %% 60000 ? `:${two(d.getUTCSeconds())}` : "")
+return newDay ? `${time}%s${day}${newYear && %s ? " " + d.getUTCFullYear() : ""}` : time
+"""
+
+
+def utc(axis: Axis, plot: figure, *, lines: int = 2) -> None:
+    """Tick a datetime axis in UTC: the time of day, and the date below it where it begins.
+
+    Parameters
+    ----------
+    axis : bokeh.models.Axis
+    plot : bokeh.plotting.figure
+        Its width says how many ticks there is room for.
+    lines : {1, 2}
+        1: no room for a second line; the date takes the place of midnight.
+    """
+    axis.ticker = CustomJSTicker(args={"plot": plot}, major_code=_TIMES % _STEPS, minor_code="return []")
+    if lines == 2:
+        code = _TIME_LABEL % ("\\n", "\\n", "true")
+    else:
+        code = _ONE_LINE
+    axis.formatter = CustomJSTickFormatter(code=code)
+
+
+_ONE_LINE = """
+const d = new Date(tick), two = (n) => String(n).padStart(2, "0")
+const month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"][d.getUTCMonth()]
+if (tick % 86400000 === 0) return `${two(d.getUTCDate())} ${month}`
+return `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}` + (tick % 60000 ? `:${two(d.getUTCSeconds())}` : "")
+"""

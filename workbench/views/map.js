@@ -25,7 +25,7 @@ export function render({model, view}) {
 
   // Both scales equal at the middle latitude: widen one side of the wanted box to the frame's shape.
   const fit = (box) => {
-    const w = figure.inner_width, h = figure.inner_height
+    const [w, h] = frameOf(figure)
     if (!(w > 10 && h > 10) || !box) return
     let [x0, y0, x1, y1] = box
     const k = Math.cos(Math.min(80, Math.abs((y0 + y1) / 2)) * RAD)
@@ -72,7 +72,7 @@ export function render({model, view}) {
 
   const land = figure.renderers.find((r) => r.name === "land"), fine = figure.renderers.find((r) => r.name === "fine")
   const draw = () => {
-    const w = figure.inner_width
+    const [w] = frameOf(figure)
     if (!(w > 10)) return
     const plot = Bokeh.index.find_one_by_id?.(figure.id), frame = plot?.frame?.bbox
     if (frame) {

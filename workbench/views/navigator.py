@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import panel as pn
 import xarray as xr
-from bokeh.models import ColumnDataSource, DatetimeTicker, Range1d, RangeTool
+from bokeh.models import ColumnDataSource, Range1d, RangeTool
 from bokeh.plotting import figure
 
 from workbench.core.window import Window
@@ -58,9 +58,7 @@ def draw(ds: xr.Dataset, variable: str, span: Window, brush: Range1d, *, theme: 
         x_range=Range1d(start, stop, name="span", syncable=False), y_range=Range1d(0.0, 1.15),
     )  # fmt: skip
     dress(plot, theme, grid=False)
-    axes.utc(plot.xaxis[0])
-    plot.xaxis[0].ticker = DatetimeTicker(desired_num_ticks=10, num_minor_ticks=0)
-    plot.xaxis[0].formatter.context = None  # type: ignore[attr-defined]
+    axes.utc(plot.xaxis[0], plot, lines=1)
     plot.yaxis[0].visible = False
     area = plot.varea(
         "time", "base", "top", source=ColumnDataSource(columns(ds, variable), name="navigator"), name="navigator"

@@ -84,21 +84,24 @@ def page(session: Session, *, route: str = "live/ws", read_only: bool = False) -
 def views_of(session: Session, *, route: str, marks: Callable[[], Sequence[Any]]) -> list[View]:
     """The board's views, in the catalog's order; what a catalog without a board shows is chosen by its sources."""
     counts = {"cytogram": 0, "series": 0}
+    several = sum(item.view == "series" for item in session.feeds.cruise.board) > 1
     views = []
     for item in session.feeds.cruise.board:
         view: Any = find("workbench.views", item.view)
-        more: dict[str, Any] = {}
-        if item.view == "cytogram":
-            more = {"plane": counts["cytogram"], "path": route}
-        elif item.view == "series":
-            more = {"chart": counts["series"], "marks": marks}
         given = dict(item.options)
         if item.view in counts:
+            # The session holds what may be chosen on the page, from the board's options or the URL.
+            given = {key: value for key, value in given.items() if key == "title"}
+            if item.view == "cytogram":
+                given |= {"plane": counts["cytogram"], "path": route}
+            else:
+                given |= {"chart": counts["series"], "marks": marks}
+                if several and item.source:
+                    given.setdefault("title", f"Time series · {item.source}")
             counts[item.view] += 1
-            given = {k: v for k, v in given.items() if k == "title"}  # the session holds the rest, from board or URL
         elif item.view == "cruise_map":
             given.pop("colour", None)
-        views.append(view(session, item.source, **given, **more))
+        views.append(view(session, item.source, **given))
     return views
 
 

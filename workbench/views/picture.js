@@ -44,7 +44,7 @@ export function render({model, view}) {
   say("wait", "Waiting for the picture")
 
   const question = () => {
-    const level = Math.min(2048, Math.max(128, 2 ** Math.round(Math.log2(Math.max(figure.inner_width, figure.inner_height, 128)))))
+    const level = Math.min(2048, Math.max(128, 2 ** Math.round(Math.log2(Math.max(...frameOf(figure), 128)))))
     return {...plain(model.question), range: [xr.start, xr.end, yr.start, yr.end], level: Math.min(level, model.level)}
   }
   const send = (fresh) => {

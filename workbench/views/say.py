@@ -90,6 +90,17 @@ def place(latitude: float, longitude: float) -> str:
     return f"{_minutes(latitude, 2, 'NS')} {_minutes(east, 3, 'EW')}"
 
 
+def angle(value: float, unit_name: str) -> str | None:
+    """One coordinate as on a chart, for values whose unit is degrees north or east; else None."""
+    if not math.isfinite(value):
+        return None
+    if unit_name == "degrees_north":
+        return _minutes(value, 2, "NS")
+    if unit_name == "degrees_east":
+        return _minutes((value + 180) % 360 - 180, 3, "EW")
+    return None
+
+
 def _minutes(value: float, width: int, sides: str) -> str:
     hundredths = round(abs(value) * 6000)
     degrees, rest = divmod(hundredths, 6000)

@@ -12,7 +12,6 @@ import panel as pn
 import xarray as xr
 from bokeh.models import (
     ColumnDataSource,
-    DatetimeTicker,
     PanTool,
     Range1d,
     Span,
@@ -146,8 +145,7 @@ def draw(
     plot.add_tools(PanTool(dimensions="width"), wheel)
     plot.toolbar.active_scroll = wheel
     dress(plot, theme)
-    axes.utc(plot.xaxis[0])
-    plot.xaxis[0].ticker = DatetimeTicker(desired_num_ticks=8, num_minor_ticks=0)
+    axes.utc(plot.xaxis[0], plot)
     plot.xaxis[0].visible = last
     plot.min_border_left, plot.min_border_right = 56, 8
     axes.few(plot.yaxis[0])
@@ -271,9 +269,14 @@ class Series(View):
             figures[-1].name = f"series:{name}"
         self._sources = [_source(f, "line") for f in figures]
         self._marks = [_source(f, "marks") for f in figures]
-        told = {f"series:{n}": {"label": self.label_of(n, short=True), "unit": self._unit(n)} for n in names}
+        told = {f"series:{n}": {"label": self._name(n), "unit": self._unit(n)} for n in names}
         panes = [pn.pane.Bokeh(f, sizing_mode="stretch_both") for f in figures]
         self.stage.param.update(names=told, figures=panes)
+
+    def _name(self, name: str) -> str:
+        source, variable = split(name)
+        alone = sum(split(other)[1] == variable for other in self.variables) == 1
+        return say.name(variable) if alone else f"{say.name(variable)} · {source}"
 
     def _unit(self, name: str) -> str:
         return say.unit(self.unit_of(*split(name)))

@@ -10,6 +10,11 @@ function stageOf({model, view}, child = "figure") {
   return {el, figure, stops, watch}
 }
 
+// Width and height of a figure's frame; 0 before it is laid out.
+function frameOf(figure) {
+  try { return [figure.inner_width || 0, figure.inner_height || 0] } catch { return [0, 0] }
+}
+
 // A range told to the browser only.
 function setRange(range, start, end) {
   if (range.start === start && range.end === end) return

@@ -139,6 +139,8 @@ def draw(reading: Reading) -> str:
             else f'<span class="age">at {say.moment(reading.time)[5:16]}</span>'
         )
     want = expected(reading)
+    place = say.angle(reading.value, reading.unit)
+    figure, unit = (place, "") if place else (say.number(reading.value), say.unit(reading.unit))
     badge = f'<span class="badge">{icon(sign)}{say.escape(word)}</span>' if word else ""
     tip = " · ".join(
         t for t in (reading.label, reading.how, f"expected {want}" if want else "", reading.fault or "") if t
@@ -146,7 +148,7 @@ def draw(reading: Reading) -> str:
     return (
         f'<article class="tile" data-watch data-kpi="{say.escape(reading.name)}" data-state="{sign}" title="{say.escape(tip)}">'
         f'<h3>{say.escape(reading.label)}</h3>'
-        f'<p class="value"><b>{say.number(reading.value)}</b><span class="unit">{say.escape(say.unit(reading.unit))}</span>'
+        f'<p class="value"><b>{figure}</b><span class="unit">{say.escape(unit)}</span>'
         f'<span class="expect">{want}</span></p>'
         f"{sparkline(reading.spark_time, reading.spark, reading.expect)}"
         f'<p class="foot">{badge}<span class="badge stale">{icon("old")}stale</span>'

@@ -25,13 +25,6 @@ export function render({model, view}) {
     for (const p of ["start", "end"]) watch(range.properties[p].change, moved)
     stops.push(ask.stop)
   }
-  const ticks = () => {
-    for (const f of figures) {
-      const axis = f.below[0], n = Math.max(2, Math.min(10, Math.floor(f.inner_width / 95)))
-      if (axis?.ticker?.desired_num_ticks && axis.ticker.desired_num_ticks !== n) axis.ticker.setv({desired_num_ticks: n}, {sync: false})
-    }
-  }
-  for (const f of figures) watch(f.properties.inner_width.change, ticks)
   const sourceOf = (figure) => figure.renderers.find((r) => r.name === "line" || r.name === "navigator")?.data_source
   const nearest = (time, x) => {
     let lo = 0, hi = time.length - 1

@@ -201,10 +201,10 @@ class View(Viewer):
         data = self.feeds[source].snapshot.dataset
         return str(data[variable].attrs.get("units", "")) if variable in data else ""
 
-    def label_of(self, name: str, *, short: bool = False) -> str:
+    def label_of(self, name: str) -> str:
         """``Sea water temperature [°C]`` for ``sfl.sea_water_temperature``; with the source where names repeat."""
         source, variable = split(name)
         shown = say.unit(self.unit_of(source, variable))
-        text = say.name(variable) if short or not shown else f"{say.name(variable)} [{shown}]"
-        twins = sum(other.partition(".")[2] == variable for other in self.feeds.names())
-        return f"{text} · {source}" if twins > 1 and not short else text
+        text = f"{say.name(variable)} [{shown}]" if shown else say.name(variable)
+        twins = sum(split(other)[1] == variable for other in self.feeds.names())
+        return f"{text} · {source}" if twins > 1 else text
