@@ -149,7 +149,8 @@ def test_the_page_comes_back_after_its_server(serve, open_tab, sailing: Path) ->
     server = serve("board", sailing, "--port", "0")
     port = server.address.rsplit(":", 1)[1].strip("/")
     page = Board(
-        open_tab(server.address, forgive=("ERR_CONNECTION_REFUSED", "WebSocket", "ERR_EMPTY_RESPONSE", "fetch")), pictures=2
+        open_tab(server.address, forgive=("ERR_CONNECTION_REFUSED", "WebSocket", "ERR_EMPTY_RESPONSE", "fetch")),
+        pictures=2,
     )
     page.preset("1 h")
     page.until("location.search.includes('now-1h')")
