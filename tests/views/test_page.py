@@ -69,8 +69,7 @@ def test_views_show_a_cruise_in_a_notebook(simulated, kind) -> None:
     view = kind(open_cruise(simulated))
     card = view.__panel__()
     assert card.get_root()
-    if kind is not Tiles:
-        assert card.height == kind.tall
+    assert card.height == kind.tall
 
 
 def test_what_cannot_be_shown_is_told(feeds: Feeds) -> None:

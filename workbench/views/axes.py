@@ -66,19 +66,20 @@ return (whole.replace(/\B(?=(\d{3})+(?!\d))/g, "\u2009") + (part ? "." + part : 
 
 _FEW = """
 const lo = Math.min(cb_data.range.start, cb_data.range.end), hi = Math.max(cb_data.range.start, cb_data.range.end)
-const raw = (hi - lo) / 2.2, p = 10 ** Math.floor(Math.log10(raw)), m = raw / p
-const step = (m <= 1 ? 1 : m <= 2 ? 2 : m <= 2.5 ? 2.5 : m <= 5 ? 5 : 10) * p
+let high = 40
+try { high = plot.inner_height } catch { /* not laid out yet */ }
+const most = Math.max(2.2, Math.min(6, high / 30)), raw = (hi - lo) / most, p = 10 ** Math.floor(Math.log10(raw)), m = raw / p
+const step = (m <= 1 ? 1 : m <= 2 ? 2 : m <= 2.5 ? 2.5 : m <= 5 ? 5 : 10) * p, edge = Math.min(0.1, 7 / high) * (hi - lo)
 const out = []
-const edge = (hi - lo) * 0.1
-for (let k = Math.ceil((lo + edge) / step); k * step <= hi - edge && out.length < 4; k++) out.push(k * step)
+for (let k = Math.ceil((lo + edge) / step); k * step <= hi - edge && out.length < 8; k++) out.push(k * step)
 if (!out.length) out.push(Math.round((lo + hi) / 2 / step * 10) * step / 10)
 return out
 """
 
 
-def few(axis: Axis) -> None:
-    """Two or three round numbers: for a panel as low as a hand's breadth."""
-    axis.ticker = CustomJSTicker(major_code=_FEW, minor_code="return []")
+def few(axis: Axis, plot: figure) -> None:
+    """As many round numbers as the height of `plot` has room for; two in a panel as low as a thumb."""
+    axis.ticker = CustomJSTicker(args={"plot": plot}, major_code=_FEW, minor_code="return []")
     axis.formatter = CustomJSTickFormatter(code=NUMBER)
 
 

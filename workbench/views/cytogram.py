@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.core.viewport import Viewport
 from workbench.live.feed import Feed
 from workbench.live.gallery import Gallery
+from workbench.live.picture import Picture
 from workbench.live.question import Question
 from workbench.raster import encode
 from workbench.views import axes, say
@@ -152,8 +154,21 @@ class Cytogram(View):
         self.stage = LivePicture(
             figure=pn.pane.Bokeh(self.figure, sizing_mode="stretch_both"), sizing_mode="stretch_both",
             question=self._question(), path=self._path, fallback=True, answer=self._answer, whole=[*WHOLE, *WHOLE],
+            frame=b"" if self._path else self._first_frame(),
         )  # fmt: skip
         return self.stage
+
+    def _first_frame(self) -> bytes:
+        """The picture that a notebook cell shows at once, with or without a kernel behind it."""
+        try:
+            question = Question.parse({**self._question(), "level": 512}, self.feeds, self.feeds.now())
+        except WorkbenchError as error:
+            return encode.frame({"fault": str(error)}, b"")
+        feed: Any = self.feed
+        table, part = feed.table, feed.table.within(question.window(self.feeds.now()))
+        with ThreadPoolExecutor(1) as pool:
+            made = Picture(question, feed).draw(table, part, "", pool, lambda: False)
+        return encode.frame(made.header, made.packed) if made else b""
 
     def _question(self) -> dict[str, str]:
         x, y = self.axes

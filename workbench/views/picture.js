@@ -141,6 +141,9 @@ export function render({model, view}) {
     socket?.close()
   })
   if (model.path) connect()
-  else { hint("Sent through the page's own connection"); setTimeout(() => send(true), 0) }
+  else {                                                            // a notebook: the first picture came with the cell
+    if (model.frame?.byteLength) show(model.frame)
+    else send(true)
+  }
   return el
 }

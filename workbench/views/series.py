@@ -148,7 +148,7 @@ def draw(
     axes.utc(plot.xaxis[0], plot)
     plot.xaxis[0].visible = last
     plot.min_border_left, plot.min_border_right = 56, 8
-    axes.few(plot.yaxis[0])
+    axes.few(plot.yaxis[0], plot)
     plot.y_range.update(range_padding=0.12, only_visible=True, min_interval=1e-3, name="value")  # type: ignore[attr-defined]
     source = ColumnDataSource(columns(ds, variable), name="series")
     colour = {key: colours[line % len(colours)] for key, colours in LINES.items()}

@@ -171,7 +171,7 @@ class Tiles(View):
     headline = "Numbers to watch"
     kind = "tiles"
     follows = ("revision", "follow")
-    tall = 130
+    tall = None
 
     def __init__(
         self, data: Any, source: str | None = None, *, kpis: Sequence[str] | None = None, title: str | None = None

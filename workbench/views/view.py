@@ -114,8 +114,8 @@ class View(Viewer):
     kind: ClassVar[str] = ""
     #: What of the session is drawn.
     follows: ClassVar[tuple[str, ...]] = ("revision",)
-    #: Height in a notebook, pixels.
-    tall: ClassVar[int] = 420
+    #: Height in a notebook, pixels; None: as high as it needs.
+    tall: ClassVar[int | None] = 420
 
     def __init__(self, data: Session | Feeds | Cruise, source: str | None = None, *, title: str | None = None) -> None:
         super().__init__()
@@ -165,17 +165,19 @@ class View(Viewer):
             self._renew()
 
     def __panel__(self) -> Viewable:
-        return self.card(self.tall)
+        return self.card(alone=True)
 
-    def card(self, height: int | None = None) -> Viewable:
-        """The picture on its card, with its head line and choices."""
+    def card(self, *, alone: bool = False) -> Viewable:
+        """The picture on its card, with its head line and choices; `alone` in a notebook, not on a page."""
         if self._card is None:
             css = [style("board.css")]
             body = self._build()
             body.css_classes = [*body.css_classes, "body"]
             self._head = CardHead(self.title, self._choices())
-            size: dict[str, Any] = {} if height is None else {"sizing_mode": "stretch_width", "height": height}
-            kinds = ["card", self.kind, *(["alone"] if height else [])]
+            size: dict[str, Any] = {"sizing_mode": "stretch_width"} if alone else {}
+            if alone and self.tall:
+                size["height"] = self.tall
+            kinds = ["card", self.kind, *(["alone"] if alone else [])]
             self._card = pn.Column(self._head, body, css_classes=kinds, stylesheets=css, margin=0, **size)
         return self._card
 
