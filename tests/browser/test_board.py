@@ -125,6 +125,11 @@ def test_zoom_pan_and_back(real) -> None:
     assert moved["y"][0] > near["y"][0]
     assert np.array_equal(moved["levels"], expected(cruise, moved))
 
+    page.until("/zoom0=/.test(location.search)")
+    page.page.reload()
+    again = Board(page.tab, pictures=2)
+    assert np.allclose(again.picture("fsc_small", "pe")["x"], moved["x"], atol=1), "the zoom is in the link"
+
     page.settle(lambda: page.page.get_by_role("button", name="Show all").click())
     back = page.picture("fsc_small", "pe")
     assert back["box"][2] == 65536

@@ -153,7 +153,7 @@ class Cytogram(View):
         self.figure = self.draw()
         self.stage = LivePicture(
             figure=pn.pane.Bokeh(self.figure, sizing_mode="stretch_both"), sizing_mode="stretch_both",
-            question=self._question(), path=self._path, fallback=True, answer=self._answer, whole=[*WHOLE, *WHOLE],
+            question=self._question(), path=self._path, fallback=True, answer=self._answer, whole=[*WHOLE, *WHOLE], plane=self._plane,
             frame=b"" if self._path else self._first_frame(),
         )  # fmt: skip
         return self.stage

@@ -28,8 +28,7 @@ class LivePicture(Stage):
     level = param.Integer(default=512, doc="Most cells asked for on each axis; a power of two.")
     asked = param.Dict(default={}, doc="A question that came through the page's own connection.")
     frame = param.Bytes(default=b"", doc="The answer to it (raster.encode).")
-    ranges = param.List(default=[], doc="x0, x1, y0, y1 to look at.")
-    looking = param.List(default=[], doc="x0, x1, y0, y1 that a person chose.")
+    plane = param.Integer(default=0, doc="Which of the page's cytograms it is; names its zoom in the URL.")
     whole = param.List(default=[*WHOLE, *WHOLE], doc="What a double click goes back to.")
 
     _esm: ClassVar[str] = script("stage.js", "picture.js")

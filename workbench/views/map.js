@@ -62,13 +62,25 @@ export function render({model, view}) {
     if (auto === "range") return boxOf([col(track, "x0"), col(track, "x1")], [col(track, "y0"), col(track, "y1")])
     return null
   }
-  const refit = () => { mark(); if (auto) fit(wanted()); else draw() }
+  let given = null  // a place from the URL, shown once there is a frame to show it in
+  const refit = () => {
+    mark()
+    if (given && frameOf(figure)[0] > 10) { fit(given); given = null }
+    else if (auto) fit(wanted())
+    else draw()
+  }
   const mark = () => {
     all.setAttribute("aria-pressed", auto === "cruise")
     some.setAttribute("aria-pressed", auto === "range")
   }
-  all.onclick = () => { auto = "cruise"; refit() }
-  some.onclick = () => { auto = "range"; refit() }
+  const choose = (what) => { auto = what; refit(); keep() }
+  all.onclick = () => choose("cruise")
+  some.onclick = () => choose("range")
+  const keep = debounce(300, () => keepInUrl(view, "map", auto === "cruise" ? null : auto ?? [xr.start, yr.start, xr.end, yr.end].map((v) => v.toFixed(4)).join()))
+  const kept = fromUrl(view, "map")
+  if (new URLSearchParams(location.search).get("map") === "range" && pageOf(view.model.document)) auto = "range"
+  else if (kept?.length === 4 && kept[0] < kept[2] && kept[1] < kept[3]) { auto = null; given = kept }
+  stops.push(keep.stop)
 
   const land = figure.renderers.find((r) => r.name === "land"), fine = figure.renderers.find((r) => r.name === "fine")
   const draw = () => {
@@ -94,7 +106,7 @@ export function render({model, view}) {
     if (fine && fine.visible !== close) fine.setv({visible: close}, {sync: false})
   }
   for (const range of [xr, yr]) {
-    for (const p of ["start", "end"]) watch(range.properties[p].change, () => { if (!moving) { auto = null; mark() } draw() })
+    for (const p of ["start", "end"]) watch(range.properties[p].change, () => { if (!moving) { auto = null; mark(); keep() } draw() })
   }
   for (const p of ["inner_width", "inner_height"]) watch(figure.properties[p].change, debounceFrame(refit))
   const soon = debounceFrame(() => { if (auto) fit(wanted()) })

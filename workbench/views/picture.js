@@ -16,7 +16,7 @@ const many = (n) => String(n).replace(/\B(?=(\d{3})+(?!\d))/g, "\u2009")
 
 function caption(h) {
   const [a, b] = (h.time ?? []).map((t) => (t ? stamp(Date.parse(/Z$/.test(t) ? t : t + "Z"), false) : null))
-  const period = a && b ? `${a} – ${a.slice(0, 10) === b.slice(0, 10) ? b.slice(11) : b} UTC` : ""
+  const period = a && b ? `${a} – ${a.slice(0, 10) === b.slice(0, 10) ? b.slice(11) : a.slice(0, 4) === b.slice(0, 4) ? b.slice(5) : b} UTC` : ""
   const shown = h.shown != null && h.shown !== h.particles ? `${many(h.shown)} of ${many(h.particles)}` : many(h.particles ?? 0)
   return [`${shown} particles`, h.files != null ? `${many(h.files)} file${h.files === 1 ? "" : "s"}` : "", period].filter(Boolean)
 }
@@ -113,8 +113,7 @@ export function render({model, view}) {
 
   model.on("question", () => { say(el.dataset.state === "shown" ? "shown" : "wait", cover.textContent); send(true) })
   model.on("frame", () => { if (model.frame?.byteLength ?? model.frame?.length) show(model.frame) })
-  model.on("ranges", () => { const r = model.ranges; if (r?.length === 4) { setRange(xr, r[0], r[1]); setRange(yr, r[2], r[3]) } })
-  const settle = debounce(300, () => { model.looking = [xr.start, xr.end, yr.start, yr.end] })
+  const settle = debounce(300, () => keepInUrl(view, `zoom${model.plane}`, back.hidden ? null : [xr.start, xr.end, yr.start, yr.end].map(Math.round).join()))
   for (const range of [xr, yr]) for (const p of ["start", "end"]) watch(range.properties[p].change, () => { later(); settle(); zoomed() })
   const place = () => {
     const plot = Bokeh.index.find_one_by_id?.(figure.id), frame = plot?.frame?.bbox
@@ -140,6 +139,8 @@ export function render({model, view}) {
     document.removeEventListener("visibilitychange", wake)
     socket?.close()
   })
+  const kept = fromUrl(view, `zoom${model.plane}`)
+  if (kept?.length === 4 && kept[0] < kept[1] && kept[2] < kept[3]) { setRange(xr, kept[0], kept[1]); setRange(yr, kept[2], kept[3]) }
   if (model.path) connect()
   else {                                                            // a notebook: the first picture came with the cell
     if (model.frame?.byteLength) show(model.frame)

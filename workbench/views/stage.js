@@ -10,6 +10,21 @@ function stageOf({model, view}, child = "figure") {
   return {el, figure, stops, watch}
 }
 
+// Where a person zoomed to stands in the URL, so that a link shows it to somebody else. Notebooks have no such URL.
+function keepInUrl(view, key, text) {
+  if (!pageOf(view.model.document)) return
+  const url = new URL(location.href)
+  if (text) url.searchParams.set(key, text)
+  else url.searchParams.delete(key)
+  url.search = url.search.replace(/%2C/g, ",").replace(/%3A/g, ":")
+  if (url.href !== location.href) history.replaceState({}, "", url)
+}
+function fromUrl(view, key) {
+  if (!pageOf(view.model.document)) return null
+  const numbers = (new URLSearchParams(location.search).get(key) ?? "").split(",").map(Number)
+  return numbers.length > 1 && numbers.every(Number.isFinite) ? numbers : null
+}
+
 // Width and height of a figure's frame; 0 before it is laid out.
 function frameOf(figure) {
   try { return [figure.inner_width || 0, figure.inner_height || 0] } catch { return [0, 0] }

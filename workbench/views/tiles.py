@@ -216,8 +216,8 @@ class Tiles(View):
     def _build(self) -> pn.viewable.Viewable:
         clock = told_clock(self.session)
         self.tiles = [
-            Words(html, clock=clock, sizing_mode="stretch_both", margin=0) for html in self.draw(self.readings())
-        ]
+            Words(html, clock=clock, css_classes=["cell"], margin=0) for html in self.draw(self.readings())
+        ]  # fmt: skip
         css = [style("board.css")]
         return pn.Column(
             *self.tiles,
