@@ -15,7 +15,7 @@ from workbench.live.session import Session
 from workbench.views import say
 from workbench.views.navigator import Navigator
 from workbench.views.navigator import columns as strip
-from workbench.views.series import Mark, Series, columns, draw, look, marks_columns
+from workbench.views.series import Mark, Series, columns, draw, look, marks_columns, shown
 
 T0 = np.datetime64("2024-01-01T00:00:00", "ns")
 
@@ -59,6 +59,10 @@ def test_the_envelope_is_that_of_the_bins() -> None:
 
 def test_a_variable_that_is_not_there_is_no_data() -> None:
     assert all(len(c) == 0 for c in columns(dataset([0], [1]), "salinity").values())
+    window = Window(T0, T0 + np.timedelta64(1, "h"))
+    told = shown(dataset([0], [1]), "salinity", window)
+    assert told["time"].tolist() == [say.milliseconds(t) for t in window], "the axes stand all the same"
+    assert np.isnan(told["mean"]).all()
     plot = draw(xr.Dataset(coords={"time": np.empty(0, "M8[ns]")}), "salinity", Window(T0, T0 + np.timedelta64(1, "h")))
     assert plot.renderers
 

@@ -19,7 +19,9 @@ export function render({model, view}) {
   all.title = "Zoom to the whole cruise"
   some.title = "Zoom to the selected time range"
   fits.append(all, some)
-  el.append(mouse, bar, fits)
+  const cover = make("div", "cover", "No positions yet")
+  cover.hidden = true
+  el.append(cover, mouse, bar, fits)
   const xr = figure.x_range, yr = figure.y_range
   let auto = "cruise", moving = false
 
@@ -109,7 +111,9 @@ export function render({model, view}) {
     for (const p of ["start", "end"]) watch(range.properties[p].change, () => { if (!moving) { auto = null; mark(); keep() } draw() })
   }
   for (const p of ["inner_width", "inner_height"]) watch(figure.properties[p].change, debounceFrame(refit))
-  const soon = debounceFrame(() => { if (auto) fit(wanted()) })
+  const empty = () => { cover.hidden = boxOf([col(whole, "x")], [col(whole, "y")]) != null }
+  const soon = debounceFrame(() => { empty(); if (auto) fit(wanted()) })
+  empty()
   for (const source of [whole, track, newest]) for (const signal of [source.properties.data.change, source.streaming]) watch(signal, soon)
   model.on("fine", draw)
 

@@ -10,7 +10,11 @@ import panel_material_ui as pmui
 from bokeh.themes import Theme
 from panel.util import edit_readonly
 
+from workbench.catalog.declared import BoardItem
 from workbench.core.plugins import find
+from workbench.live.feeds import Feeds
+from workbench.live.particle_feed import ParticleFeed
+from workbench.live.row_feed import RowFeed
 from workbench.live.session import Session
 from workbench.record.state import State
 from workbench.views import head as page_head
@@ -25,6 +29,8 @@ from workbench.views.view import View, told_clock
 _OURS = Theme(
     json={"attrs": {name: {} for name in ("Axis", "Grid", "Legend", "BaseColorBar", "Title", "Plot", "Figure")}}
 )
+#: Options of views that a person may change on the page.
+_CHOSEN = ("x", "y", "colour", "variables")
 _HEAD = {
     "& .MuiAppBar-root": {
         "backgroundColor": "#10293a !important",
@@ -82,27 +88,44 @@ def page(session: Session, *, route: str = "live/ws", read_only: bool = False) -
 
 
 def views_of(session: Session, *, route: str, marks: Callable[[], Sequence[Any]]) -> list[View]:
-    """The board's views, in the catalog's order; what a catalog without a board shows is chosen by its sources."""
+    """The board's views, in the catalog's order; without a board, what its sources have to show."""
+    cruise = session.feeds.cruise
     counts = {"cytogram": 0, "series": 0}
-    several = sum(item.view == "series" for item in session.feeds.cruise.board) > 1
+    several = sum(item.view == "series" for item in cruise.board) > 1
     views = []
-    for item in session.feeds.cruise.board:
+    for item in cruise.board or _usual(session.feeds):
         view: Any = find("workbench.views", item.view)
         given = dict(item.options)
-        if item.view in counts:
+        if cruise.board:
             # The session holds what may be chosen on the page, from the board's options or the URL.
-            given = {key: value for key, value in given.items() if key == "title"}
-            if item.view == "cytogram":
-                given |= {"plane": counts["cytogram"], "path": route}
-            else:
-                given |= {"chart": counts["series"], "marks": marks}
-                if several and item.source:
-                    given.setdefault("title", f"Time series · {item.source}")
-            counts[item.view] += 1
-        elif item.view == "cruise_map":
-            given.pop("colour", None)
+            given = {key: value for key, value in given.items() if key not in _CHOSEN}
+        if item.view == "cytogram":
+            given |= {"plane": counts["cytogram"], "path": route}
+        elif item.view == "series":
+            given |= {"chart": counts["series"], "marks": marks}
+            if several and item.source:
+                given.setdefault("title", f"Time series · {item.source}")
+        counts[item.view] = counts.get(item.view, 0) + 1
         views.append(view(session, item.source, **given))
     return views
+
+
+def _usual(feeds: Feeds) -> list[BoardItem]:
+    """A board for a catalog that declares none."""
+    rows = [name for name, feed in feeds.items() if isinstance(feed, RowFeed)]
+    ship = [name for name in rows if "latitude" in feeds[name].source.variables()]
+    particles = [name for name, feed in feeds.items() if isinstance(feed, ParticleFeed)]
+    items = [BoardItem("tiles")] if feeds.cruise.kpis else []
+    items += [BoardItem("cruise_map", name) for name in ship[:1]]
+    items += [BoardItem("cytogram", name) for name in particles[:1]]
+    items += [BoardItem("series", name, {"variables": _curves(feeds, name)}) for name in rows[:1]]
+    items += [BoardItem("files", name) for name in particles[:1]]
+    return items
+
+
+def _curves(feeds: Feeds, name: str) -> tuple[str, ...]:
+    known = [n.partition(".")[2] for n in feeds.names() if n.startswith(f"{name}.")]
+    return tuple(n for n in known if n not in ("latitude", "longitude"))[:4]
 
 
 class _Top:

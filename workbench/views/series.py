@@ -86,6 +86,15 @@ def columns(ds: xr.Dataset, variable: str, gap: np.timedelta64 = GAP) -> Columns
     }
 
 
+def shown(ds: xr.Dataset, variable: str, window: Window) -> Columns:
+    """The columns to draw: without data, two rows without a value at the ends, so that the axes still stand."""
+    told = columns(ds, variable)
+    if np.isfinite(told["mean"].astype(float)).any():
+        return told
+    ends = np.array([say.milliseconds(t) for t in window])
+    return {"time": ends, "mean": np.full(2, np.nan), "low": np.zeros(2), "high": np.zeros(2)}
+
+
 def marks_columns(marks: Sequence[Mark]) -> Columns:
     """Columns time (ms), text of the marks."""
     return {
@@ -150,7 +159,7 @@ def draw(
     plot.min_border_left, plot.min_border_right = 56, 8
     axes.few(plot.yaxis[0], plot)
     plot.y_range.update(range_padding=0.12, only_visible=True, min_interval=1e-3, name="value")  # type: ignore[attr-defined]
-    source = ColumnDataSource(columns(ds, variable), name="series")
+    source = ColumnDataSource(shown(ds, variable, window), name="series")
     colour = {key: colours[line % len(colours)] for key, colours in LINES.items()}
     band = plot.varea("time", "low", "high", source=source, fill_alpha=0.28, name="band")
     paint(band.glyph, theme, fill_color=colour)
@@ -212,7 +221,7 @@ class Series(View):
 
     def _columns(self, name: str) -> Columns:
         feed, window = self.feeds[split(name)[0]], self.session.window
-        return once(feed, ("columns", name, window), lambda: columns(self._data(name), split(name)[1]))
+        return once(feed, ("columns", name, window), lambda: shown(self._data(name), split(name)[1], window))
 
     def _choices(self) -> list[Choice]:
         def chosen(names: list[str]) -> None:

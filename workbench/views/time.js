@@ -50,7 +50,7 @@ export function render({model, view}) {
       const hair = c.figure.center.concat(c.figure.renderers).find((m) => m.name === "hair")
       if (hair) hair.setv({visible: x != null, location: x ?? 0}, {sync: false})
       c.when.textContent = ""
-      if (i < 0 || !Number.isFinite(mean[i])) { c.value.textContent = x != null || !time?.length ? "no data" : ""; continue }
+      if (i < 0 || !Number.isFinite(mean[i])) { c.value.textContent = mean ? "no data" : ""; continue }
       c.value.textContent = `${number(mean[i])}${info.unit ? " " + info.unit : ""}`
       const low = entry(data, "low")[i], high = entry(data, "high")[i]
       if (x != null && high - low > Math.abs(mean[i]) * 1e-6) c.when.textContent = `${number(low)} to ${number(high)}`

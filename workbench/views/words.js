@@ -25,7 +25,15 @@ export function render({model, view}) {
       row.style.display = row.getBoundingClientRect().bottom > room + 0.5 ? "none" : ""
     }
   }
-  const show = () => { el.innerHTML = model.html; tick(); fit() }
+  const show = () => {
+    const open = el.querySelector("details")?.open
+    el.innerHTML = model.html
+    if (open) el.querySelector("details").open = true
+    tick()
+    fit()
+  }
+  const outside = (event) => { const d = el.querySelector("details[open]"); if (d && !event.composedPath().includes(d)) d.open = false }
+  document.addEventListener("pointerdown", outside)
   const sizes = new ResizeObserver(fit)
   sizes.observe(el)
   model.on("html", show)
@@ -33,6 +41,6 @@ export function render({model, view}) {
   const unwatch = watchTheme(view.model.document, () => {})
   show()
   const timer = setInterval(tick, 1000)
-  model.on("remove", () => { clearInterval(timer); sizes.disconnect(); unwatch() })
+  model.on("remove", () => { clearInterval(timer); sizes.disconnect(); unwatch(); document.removeEventListener("pointerdown", outside) })
   return el
 }
