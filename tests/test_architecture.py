@@ -19,7 +19,7 @@ import pytest
 import workbench
 
 HEAVY = ("numpy", "pandas", "xarray", "numba", "dask", "panel", "bokeh", "holoviews", "intake", "pydantic")
-PICTURE_ROOMS = {"views", "reports", "apps", "testing"}
+PICTURE_ROOMS = {"views", "reports", "apps", "cli", "testing"}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "handler", "handlers"}
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from workbench import __version__, cli
 
-COMMANDS = ("demo", "board", "check", "init", "seaflow", "simulate")
+COMMANDS = ("demo", "simulate", "board", "check", "init", "seaflow")
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ Degrees = npt.ArrayLike
 def distance(lat1: Degrees, lon1: Degrees, lat2: Degrees, lon2: Degrees) -> npt.NDArray[np.float64]:
     """Length of the geodesic between two points, in m; NaN where a coordinate is.
 
-    Good to 1 in 100,000 at any distance but the last degree before the antipode. Longitudes may be counted either way
+    Good to 1 in 100,000, within 25 degrees of the antipode to 1 in 5,000 and in its last degrees less. Longitudes may be counted either way
     (359 is -1).
 
     Parameters

@@ -1,0 +1,67 @@
+"""One command, `workbench`. Nothing heavy is imported before a command needs it.
+
+Each module named in `MODULES` declares some commands; none imports at its top more than the standard library.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from workbench.cli.options import Run
+
+#: Modules of this package, in the order of ``workbench --help``.
+MODULES = ("simulate", "catalog", "seaflow")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="workbench",
+        description="A workbench for science operations at sea: one catalog, live maps, cytograms and KPI tiles.",
+        epilog="example: workbench demo",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="store_true", help="print the version and stop")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND")
+
+    def command(name: str, text: str, example: str, run: Run) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name, help=text, description=text[0].upper() + text[1:] + ".", epilog=f"example: {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        sub.set_defaults(run=run)
+        return sub
+
+    for module in MODULES:
+        import_module(f"workbench.cli.{module}").declare(command)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 on success, 1 on failure, 2 on a misused command line, 130 when interrupted."""
+    args = parser().parse_args(argv)
+    if args.version:
+        from importlib.metadata import version
+
+        print(f"workbench {version('sciops-workbench')}")
+        return 0
+    if not hasattr(args, "run"):
+        parser().print_help()
+        return 2
+    if getattr(args, "data", None):
+        os.environ["WORKBENCH_DATA"] = os.path.abspath(args.data)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    from workbench.core.errors import WorkbenchError
+
+    try:
+        return int(args.run(args))
+    except (WorkbenchError, OSError) as error:
+        print(f"workbench: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130

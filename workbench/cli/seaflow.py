@@ -1,0 +1,43 @@
+"""`workbench seaflow`: from raw particles to populations."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from workbench.cli.options import Command, number
+
+
+def _seaflow(args: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from workbench.apps.seaflow import Inputs, run
+    from workbench.record.seaflow_work import Limits
+
+    optional = {
+        name: Path(value) if value else None for name, value in (("sfl", args.sfl), ("size_table", args.size_table))
+    }
+    inputs = Inputs(Path(args.evt), Path(args.params), Path(args.out), **optional, instrument=args.instrument)
+    limits = Limits(args.max_particles, args.max_opp)
+    return run(
+        inputs, since=args.since, limits=limits, workers=args.workers, scheduler=args.scheduler, as_json=args.json
+    )
+
+
+def declare(command: Command) -> None:
+    """Add these commands."""
+    example = "workbench seaflow evt/ --sfl TN413_740.sfl --params TN413.db --size-table mie.csv --out populations/"
+    seaflow = command("seaflow", "turn raw SeaFlow particles into populations for a whole cruise", example, _seaflow)
+    add = seaflow.add_argument
+    add("evt", metavar="EVT_DIR", help="folder of EVT files")
+    add("--sfl", metavar="FILE", help="SFL of the cruise (default: the one in the parameters' database)")
+    add("--params", metavar="PATH", required=True, help="popcycle database, TSV folder or prefix, or CSV")
+    add("--size-table", metavar="FILE", help="calibrated-mie.csv, for diameters and carbon")
+    add("--instrument", metavar="SERIAL", help="serial number, where the parameters do not say it")
+    add("--since", metavar="TIME", help="only files from then on (UTC)")
+    add("--max-particles", type=number(int, 1, 10**9), default=9_000_000, help="leave larger files out")
+    add("--max-opp", type=number(int, 1, 10**9), default=20_000, help="leave files with more OPP out")
+    add("--out", metavar="DIR", required=True, help="gets opp/, vct/ and cruise.db")
+    add("--workers", type=number(int, 1, 256), default=os.cpu_count() or 1, help="threads (default: cores)")
+    add("--scheduler", metavar="tcp://...", help="work on this Dask cluster instead")
+    add("--json", action="store_true", help="print the summary as JSON")
