@@ -1,0 +1,257 @@
+"""The raw journal: what was kept comes back exactly, from any place on, whatever happened to the file's end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zstandard
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from workbench.core import clock
+from workbench.core.errors import WorkbenchError
+from workbench.core.window import Window
+from workbench.live.journal import Entry, Journal, Position
+from workbench.live.journal import frame as frames
+from workbench.live.receipt import Receipt
+
+START = np.datetime64("2023-01-12T03:04:05.123456789", "ns")
+BODIES = st.one_of(
+    st.binary(max_size=80),
+    st.sampled_from([b"", b"\n", b"$GPGGA,1*00\r\n", b"#: ", b"\n#: 2023", b"\x00" * 50, b"a\n#: b\n" * 5]),
+)
+PEERS = st.one_of(st.sampled_from(["10.0.0.5:4001", "[::1]:5", "", "a b", "topic/ä\n"]), st.text(max_size=20))
+STEPS = st.integers(-2 * 3600 * 10**9, 3 * 3600 * 10**9)  # the clock goes anywhere
+THINGS = st.lists(st.tuples(BODIES, PEERS, STEPS), min_size=1, max_size=25)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+def _receipts(things: list[tuple[bytes, str, int]]) -> list[Receipt]:
+    steps = np.cumsum([step for *_, step in things])
+    return [
+        Receipt("ship", body, peer, START + np.timedelta64(int(step), "ns"))
+        for (body, peer, _), step in zip(things, steps, strict=True)
+    ]
+
+
+def _known(entries: list[Entry]) -> list[tuple[bytes, np.datetime64]]:
+    return [(each.body, each.time) for each in entries]
+
+
+@given(things=THINGS, packed=st.booleans())
+def test_what_was_kept_comes_back_in_the_order_of_writing(things: list[tuple[bytes, str, int]], packed: bool) -> None:
+    given_in = _receipts(things)
+    with _folder() as folder, Journal(folder, packed=packed) as journal:
+        places = [journal.append(r.name, r.body, r.peer, r.time) for r in given_in]
+        for _ in range(30 if packed else 0):
+            journal._pack_one()
+        entries = list(journal.read("ship"))
+        assert _known(entries) == [(r.body, r.time) for r in given_in]
+        for entry, receipt in zip(entries, given_in, strict=True):
+            if len(receipt.peer) < 20:
+                assert entry.peer == receipt.peer or receipt.peer == "-"
+        assert [entry.after for entry in entries] == places == sorted(set(places))
+        assert journal.end("ship") == places[-1]
+        for index, place in enumerate(places):
+            cursor = json.loads(json.dumps(place.as_json()))
+            assert list(journal.read("ship", cursor)) == entries[index + 1 :]
+        assert journal.damage.torn == journal.damage.bad == 0
+
+
+@given(things=THINGS, cut=st.integers(1, 300))
+@example(things=[(b"x", "p", 0), (b"", "p", 0)], cut=1)
+def test_a_torn_end_costs_the_last_entries_and_nothing_else(things: list[tuple[bytes, str, int]], cut: int) -> None:
+    """Any prefix reads as a prefix; a later process begins a new segment and repairs nothing."""
+    with _folder() as folder:
+        with Journal(folder, packed=False) as journal:
+            for receipt in _receipts(things):
+                journal.append("ship", receipt.body, receipt.peer, START)
+            entries = list(journal.read("ship"))
+        (path,) = (folder / "ship").iterdir()
+        size = max(0, path.stat().st_size - cut)
+        path.write_bytes(path.read_bytes()[:size])
+        whole = [entry for entry in entries if entry.after.offset <= size]
+        journal = Journal(folder, packed=False)
+        assert list(journal.read("ship")) == whole
+        assert journal.damage.torn == 0, "half an entry may still become whole"
+        with journal:
+            journal.append("ship", b"after", "", START)
+        assert path.stat().st_size == size
+        assert _known(list(journal.read("ship"))) == [*_known(whole), (b"after", START)]
+        assert journal.damage.torn == (size > (whole[-1].after.offset if whole else 0))
+
+
+@given(things=THINGS, where=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
+def test_a_bad_byte_costs_one_entry(things: list[tuple[bytes, str, int]], where: float, flip: int) -> None:
+    with _folder() as folder:
+        with Journal(folder, packed=False) as journal:
+            for receipt in _receipts(things):
+                journal.append("ship", receipt.body, receipt.peer, START)
+            entries = list(journal.read("ship"))
+        (path,) = (folder / "ship").iterdir()
+        data = bytearray(path.read_bytes())
+        at = int(where * len(data))
+        data[at] ^= flip
+        path.write_bytes(data)
+        left = list(journal.read("ship"))
+        hit = [entry for entry in entries if entry.at.offset <= at < entry.after.offset]
+        assert left == [entry for entry in entries if entry not in hit]
+        assert journal.damage.bad == (hit[0] is not entries[-1])
+
+
+@given(things=THINGS, a=st.integers(-4, 4), b=st.integers(-4, 4))
+def test_a_window_gives_what_was_received_in_it(things: list[tuple[bytes, str, int]], a: int, b: int) -> None:
+    window = Window(START + np.timedelta64(a, "h"), START + np.timedelta64(b, "h"))
+    with _folder() as folder, Journal(folder, packed=False) as journal:
+        for receipt in _receipts(things):
+            journal.append("ship", receipt.body, receipt.peer, receipt.time)
+        inside = [entry for entry in journal.read("ship") if window.start <= entry.time < window.stop]
+        assert list(journal.read("ship", window=window)) == inside
+
+
+@given(data=st.binary(max_size=200))
+def test_nothing_is_read_out_of_noise(data: bytes) -> None:
+    assert not isinstance(frames.decode(data, 0), frames.Frame)
+
+
+def test_a_segment_an_hour_and_nothing_written_over_when_the_clock_is_set_back(tmp_path: Path) -> None:
+    hours = [0, 0.5, 1, 2, 1, 1.5, 26, 0]
+    with Journal(tmp_path, packed=False) as journal:
+        for index, hour in enumerate(hours):
+            time = np.datetime64("2023-01-12T03:10", "ns") + np.timedelta64(int(hour * 60), "m")
+            journal.append("ship", b"%d" % index, "", time)
+        assert [entry.body for entry in journal.read("ship")] == [b"%d" % index for index in range(len(hours))]
+    assert [path.name for path in sorted((tmp_path / "ship").iterdir())] == [
+        "00000001_2023-01-12T03.journal", "00000002_2023-01-12T04.journal", "00000003_2023-01-12T05.journal",
+        "00000004_2023-01-12T04.journal", "00000005_2023-01-13T05.journal", "00000006_2023-01-12T03.journal",
+    ]  # fmt: skip
+
+
+def test_a_clock_that_jitters_at_the_full_hour_begins_one_segment(tmp_path: Path) -> None:
+    hour = np.datetime64("2023-01-12T04", "ns")
+    with Journal(tmp_path, packed=False) as journal:
+        for step in (-3, -1, 0, -2, 5, -5, 7):
+            journal.append("ship", b"x", "", hour + np.timedelta64(step, "ms"))
+    assert len(list((tmp_path / "ship").iterdir())) == 2
+
+
+def test_closed_segments_are_zstd_that_everyone_reads(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        before = journal.append("ship", b"$GPGGA,1*00", "10.0.0.5:1", START)
+        journal.append("ship", b"$GPGGA,2*00", "10.0.0.5:1", START + np.timedelta64(1, "h"))
+        journal.tend()
+        packed = tmp_path / "ship" / "00000001_2023-01-12T03.journal.zst"
+        text = zstandard.ZstdDecompressor().stream_reader(packed.read_bytes()).read()
+        assert text.splitlines()[1] == b"$GPGGA,1*00"
+        assert not packed.with_suffix("").exists()
+        assert [entry.body for entry in journal.read("ship", before)] == [b"$GPGGA,2*00"]
+        assert b"\n$GPGGA,2*00\n" in (tmp_path / "ship" / "00000002_2023-01-12T04.journal").read_bytes(), "for grep"
+
+
+def test_a_silent_feed_is_closed_when_its_hour_is_over(tmp_path: Path) -> None:
+    clock.use(clock.Clock(START, 0, 0))
+    with Journal(tmp_path, fsync=1000) as journal:
+        journal.append("ship", b"x", "", clock.now())
+        journal.tend()
+        assert [path.suffix for path in (tmp_path / "ship").iterdir()] == [".journal"]
+        clock.use(clock.Clock(START + np.timedelta64(1, "h"), 0, 0))
+        journal.tend()
+        assert [path.suffix for path in (tmp_path / "ship").iterdir()] == [".zst"]
+
+
+def test_what_another_process_writes_is_not_compressed(tmp_path: Path) -> None:
+    with Journal(tmp_path) as first, Journal(tmp_path) as second:
+        first.append("ship", b"first", "", START)
+        second.append("ship", b"second", "", START)
+        second.tend()
+        first.append("ship", b"third", "", START)
+        assert sorted(path.suffix for path in (tmp_path / "ship").iterdir()) == [".journal", ".journal"]
+        assert [entry.body for entry in first.read("ship")] == [b"first", b"third", b"second"]
+
+
+def test_a_crash_between_compressing_and_deleting(tmp_path: Path) -> None:
+    with Journal(tmp_path, packed=False) as journal:
+        journal.append("ship", b"x", "", START)
+    (plain,) = (tmp_path / "ship").iterdir()
+    plain.with_name(f"{plain.name}.zst").write_bytes(zstandard.compress(plain.read_bytes()))
+    with Journal(tmp_path) as journal:
+        assert [entry.body for entry in journal.read("ship")] == [b"x"]
+        journal.append("ship", b"y", "", START)
+        journal.tend()
+        assert not plain.exists()
+        assert [entry.body for entry in journal.read("ship")] == [b"x", b"y"]
+
+
+def test_a_journal_taken_away_under_way_goes_on(tmp_path: Path) -> None:
+    with Journal(tmp_path, fsync=1000) as journal:
+        journal.append("ship", b"gone", "", START)
+        for path in (tmp_path / "ship").iterdir():
+            path.unlink()
+        journal.tend()
+        assert "taken away" in journal.faults["ship"]
+        journal.append("ship", b"there", "", START)
+        assert [entry.body for entry in journal.read("ship")] == [b"there"]
+        assert not journal.faults
+
+
+def test_a_cursor_of_a_journal_that_was_begun_anew(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        journal.append("ship", b"x", "", START)
+        assert [entry.body for entry in journal.read("ship", Position(42, 10))] == [b"x"]
+
+
+@pytest.mark.parametrize("name", ["../ship", "", "a/b", "1", "ship\n", "."])
+def test_names_lead_nowhere_else(tmp_path: Path, name: str) -> None:
+    with Journal(tmp_path) as journal, pytest.raises(WorkbenchError, match="not the name of a source"):
+        journal.append(name, b"", "", START)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("cursor", [{}, {"segment": -1, "offset": 0}, {"segment": "x", "offset": 0}, 7])
+def test_a_cursor_that_is_none(tmp_path: Path, cursor: object) -> None:
+    with pytest.raises(WorkbenchError, match="no place in a journal"):
+        Journal(tmp_path).read("ship", cursor)  # type: ignore[arg-type]
+
+
+def test_an_empty_journal(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "raw")
+    assert list(journal.read("ship")) == [] and journal.names() == () and journal.end("ship") == Position()
+    assert not (tmp_path / "raw").exists(), "reading makes nothing"
+
+
+_WRITER = """
+import sys
+import numpy as np
+from workbench.live.journal import Journal
+with Journal(sys.argv[1], fsync=0.01) as journal:
+    for i in range(20_000):
+        time = np.datetime64("2023-01-12T03", "ns") + np.timedelta64(i, "s")
+        journal.append("ship", b"%d " % i * (i % 50), "me", time)
+"""
+
+
+def test_another_process_reads_while_it_is_written_and_compressed(tmp_path: Path) -> None:
+    journal, cursor, seen = Journal(tmp_path), Position(), 0
+    with subprocess.Popen([sys.executable, "-c", _WRITER, str(tmp_path)]) as writer:
+        while True:
+            ended = writer.poll() is not None
+            for entry in journal.read("ship", cursor):
+                assert entry.body == b"%d " % seen * (seen % 50)
+                seen, cursor = seen + 1, entry.after
+            if ended:
+                break
+        assert writer.wait() == 0
+    assert seen == 20_000 and journal.damage.torn == journal.damage.bad == 0

@@ -1,0 +1,122 @@
+"""The files of one Source's journal: numbered, named after the hour they were begun in, zstd once closed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import zstandard
+
+#: A clock that jitters around the full hour, or is set back by less than this, begins no new segment.
+JITTER = np.timedelta64(60, "s")
+HOUR = np.timedelta64(1, "h")
+_NAME = re.compile(r"(\d{8,})_(\d{4}-\d\d-\d\dT\d\d)\.journal(?:\.zst)?", re.ASCII)
+_LEVEL = 3
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One file of a journal.
+
+    Attributes
+    ----------
+    number : int
+        Counts up in the order of writing.
+    hour : numpy.datetime64[h]
+        Its entries lie in this hour (up to `JITTER` before it).
+    path : Path
+        The plain file; the compressed one has ``.zst`` behind it.
+    """
+
+    number: int
+    hour: np.datetime64
+    path: Path
+
+    @property
+    def packed(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.zst")
+
+    def may_hold(self, start: np.datetime64, stop: np.datetime64) -> bool:
+        """May there be entries with ``start <= time < stop``?"""
+        begin = self.hour.astype("datetime64[ns]")
+        return bool(begin - JITTER < stop and start < begin + HOUR)
+
+    @contextmanager
+    def opened(self) -> Iterator[BinaryIO]:
+        """Its uncompressed bytes, plain or packed; FileNotFoundError when it is neither."""
+        try:
+            file: BinaryIO = self.path.open("rb", buffering=0)
+        except FileNotFoundError:
+            with self.packed.open("rb") as raw:
+                yield zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+            return
+        with file:
+            yield file
+
+
+def named(folder: Path, number: int, time: np.datetime64) -> Segment:
+    """The segment `number`, begun at `time`."""
+    hour = time.astype("datetime64[h]")
+    return Segment(number, hour, folder / f"{number:08d}_{hour}.journal")
+
+
+def find(folder: Path) -> list[Segment]:
+    """Every segment in a folder, in the order of writing; none when there is no folder."""
+    found: dict[int, Segment] = {}
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    for name in names:
+        match = _NAME.fullmatch(name)
+        if match:
+            number, hour = int(match[1]), np.datetime64(match[2], "h")
+            found[number] = Segment(number, hour, folder / name.removesuffix(".zst"))
+    return [found[number] for number in sorted(found)]
+
+
+def pack(segment: Segment) -> bool:
+    """Compress a closed segment; False when somebody still writes it. The plain file goes last."""
+    try:
+        file = segment.path.open("rb")
+    except FileNotFoundError:
+        return True
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        if not segment.packed.exists():
+            _compress(file, segment.packed)
+        sync_folder(segment.path.parent)
+        segment.path.unlink(missing_ok=True)
+    return True
+
+
+def _compress(file: BinaryIO, path: Path) -> None:
+    temp = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temp.open("wb") as out:
+            zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).copy_stream(file, out)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(temp, path)
+    except BaseException:
+        temp.unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Put the names in a folder on disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
