@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from workbench.cli.options import Run
+from workbench.cli.options import Parser, Run
 
 #: Modules of this package, in the order of ``workbench --help``.
 MODULES = ("simulate", "catalog", "seaflow")
@@ -27,9 +27,9 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="store_true", help="print the version and stop")
-    commands = top.add_subparsers(title="commands", metavar="COMMAND")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
 
-    def command(name: str, text: str, example: str, run: Run) -> argparse.ArgumentParser:
+    def command(name: str, text: str, example: str, run: Run) -> Parser:
         sub = commands.add_parser(
             name, help=text, description=text[0].upper() + text[1:] + ".", epilog=f"example: {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -3,11 +3,51 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
 
 Run = Callable[[argparse.Namespace], int]
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose command may have verbs beside its own arguments.
+
+    The first word decides: ``workbench seaflow sfl ...`` is the verb ``sfl``, ``workbench seaflow evt/ ...`` the
+    command itself. A folder that is called like a verb is written ``./sfl``.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._verbs: dict[str, Parser] = {}
+        self._only_verbs = False
+
+    def verb(self, name: str, text: str, example: str, run: Run | None = None) -> Parser:
+        """Add a verb and give its parser; one without `run` only holds verbs of its own."""
+        sub = Parser(
+            prog=f"{self.prog} {name}", description=text[0].upper() + text[1:] + ".", epilog=f"example: {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        sub._only_verbs = run is None
+        if run is not None:
+            sub.set_defaults(run=run)
+        self._verbs[name] = sub
+        self.epilog = f"{self.epilog}\n{sub.prog}: {text}"
+        return sub
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        words = sys.argv[1:] if args is None else list(args)
+        if words and words[0] in self._verbs:
+            return self._verbs[words[0]].parse_known_args(words[1:], namespace)
+        if self._only_verbs and words[:1] not in (["-h"], ["--help"]):
+            self.error(f"{words[0] if words else 'nothing'}: not one of {', '.join(self._verbs)}")
+        return super().parse_known_args(words, namespace)
+
+
 #: ``command(name, text, example, run)`` adds a command and gives its parser.
-Command = Callable[[str, str, str, Run], argparse.ArgumentParser]
+Command = Callable[[str, str, str, Run], Parser]
 
 
 def number(kind: Callable[[str], float], low: float, high: float) -> Callable[[str], float]:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+from importlib import import_module
 
 from workbench.cli.options import Command, number
+
+#: Modules ``workbench.cli.seaflow_NAME``, each with ``declare(verb)``: what stands beside ``workbench seaflow EVT_DIR``.
+VERBS = ("sfl",)
 
 
 def _seaflow(args: argparse.Namespace) -> int:
@@ -41,3 +45,5 @@ def declare(command: Command) -> None:
     add("--workers", type=number(int, 1, 256), default=os.cpu_count() or 1, help="threads (default: cores)")
     add("--scheduler", metavar="tcp://...", help="work on this Dask cluster instead")
     add("--json", action="store_true", help="print the summary as JSON")
+    for name in VERBS:
+        import_module(f"workbench.cli.seaflow_{name}").declare(seaflow.verb)

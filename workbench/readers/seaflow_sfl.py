@@ -23,6 +23,7 @@ from workbench.readers.reader import Reader, window_of
 
 _NAT = np.datetime64("NaT", "ns")
 
+PATTERNS = ("*.sfl", "*.SFL", "*.sds", "*.SDS")
 #: The curated columns, in the order they are written, and their canonical names.
 CURATED = {
     "FILE": "file_id", "DATE": "time", "FILE DURATION": "file_duration", "LAT": "latitude", "LON": "longitude",
@@ -45,7 +46,7 @@ class SeaflowSfl(Reader):
     provides: ClassVar[tuple[VariableSpec, ...]] = tuple(
         VARIABLES[name] for name in ("time", "file_id", *(n for n in text.NUMBERS.values() if n in VARIABLES))
     )
-    patterns: ClassVar[tuple[str, ...]] = ("*.sfl", "*.SFL", "*.sds", "*.SDS")
+    patterns: ClassVar[tuple[str, ...]] = PATTERNS
     appends: ClassVar[bool] = True
 
     def open_dataset(
@@ -87,7 +88,7 @@ class SeaflowSfl(Reader):
     def complete(self, path: str | PathLike[str]) -> int:
         """Bytes up to the end of the last whole line."""
         try:
-            raw = _bytes(fspath(path))
+            raw = read_bytes(fspath(path))
             return text.whole(raw, text.header(path, raw))
         except ReaderError:
             return 0
@@ -99,14 +100,21 @@ class SeaflowSfl(Reader):
 
     def rows_from(self, path: str | PathLike[str], offset: int) -> tuple[xr.Dataset, int]:
         """Rows of the whole lines from byte `offset` on, and the byte after the last of them."""
-        raw = _bytes(fspath(path))
+        raw = read_bytes(fspath(path))
         names = text.header(path, raw)
         end = text.whole(raw, names)
         begin = max(offset, raw.find(b"\n") + 1)
         return _dataset([text.parse(names, raw[begin:end])], []), end
 
 
-def _bytes(path: str) -> bytes:
+def read_bytes(path: str) -> bytes:
+    """The bytes of an SFL, whose lines end in LF or CR LF.
+
+    Raises
+    ------
+    ReaderError
+        When it cannot be read.
+    """
     try:
         with open(path, "rb") as file:
             raw = file.read()
@@ -153,7 +161,7 @@ def _table(path: str) -> text.Table:
 
 
 def _parsed(path: str) -> _File:
-    raw = _bytes(path)
+    raw = read_bytes(path)
     names = text.header(path, raw)
     end = text.whole(raw, names)
     table = text.parse(names, raw[raw.find(b"\n") + 1 : end])

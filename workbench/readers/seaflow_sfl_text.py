@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from os import PathLike
@@ -33,10 +33,10 @@ NUMBERS = {
     "FLOW METER": "flow_meter", "XACCEL": "xaccel", "YACCEL": "yaccel", "ZACCEL": "zaccel",
 }  # fmt: skip
 _NAMING = ("FILE", "DAY", "DATE", "TIME", "COMPUTERUTC", "DMY", "HMS")
-_ABSENT = frozenset({"", "NA", "na", "NaN", "nan", "NAN", "N/A", "null", "NULL"})
+ABSENT = frozenset({"", "NA", "na", "NaN", "nan", "NAN", "N/A", "null", "NULL"})
 #: What SDS files write for an unknown position.
-_NOWHERE = -999999.0
-_GGA = {
+NOWHERE = -999999.0
+GGA = {
     "latitude": (re.compile(r"-?\d{4}(\.\d*)?", re.ASCII), 100.0),
     "longitude": (re.compile(r"-?\d{5}(\.\d*)?", re.ASCII), 1000.0),
 }
@@ -44,7 +44,7 @@ _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 _UTC = frozenset({"", "Z", "+00:00", "-00:00"})
 _BLANKS = ' "\r'
 _NAT = np.datetime64("NaT", "ns")
-_SDS_DURATION = 180.0
+SDS_DURATION = 180.0
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def parse(names: Sequence[str], raw: bytes) -> Table:
     for i, name in enumerate(names):
         here = cells[i :: len(names)]
         columns.setdefault(name, [cell.strip(_BLANKS) for cell in here] if padded else here)
-    time = _times(columns)
+    time = times_of(columns)
     keep = ~np.isnat(time)
     if not keep.all():
         bad["line has no time"] += int((~keep).sum())
@@ -141,23 +141,23 @@ def parse(names: Sequence[str], raw: bytes) -> Table:
         if column in columns:
             values[name], flags[name] = _numbers(name, columns[column], keep, bad)
     if "file_duration" not in values and "COMPUTERUTC" in columns:  # as the makers' own converter assumes
-        values["file_duration"] = np.full(int(keep.sum()), _SDS_DURATION)
+        values["file_duration"] = np.full(int(keep.sum()), SDS_DURATION)
         flags["file_duration"] = np.full(int(keep.sum()), UNKNOWN, dtype=np.int8)
     others = [c for c in columns if c not in NUMBERS and c not in _NAMING and c and not c.startswith("UNNAMED")]
     text = {c.lower().replace(" ", "_"): np.array(columns[c], dtype=np.str_)[keep] for c in others}
-    return Table(time[keep], _file_ids(columns)[keep], values, flags, text, bad)
+    return Table(time[keep], file_ids_of(columns)[keep], values, flags, text, bad)
 
 
 def _numbers(
     name: str, cells: Sequence[str], keep: npt.NDArray[np.bool_], bad: Counter[str]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]:
     """Values and QARTOD flags of one column: 4 no number or impossible, 9 missing."""
-    absent = np.array([cell in _ABSENT for cell in cells], dtype=np.bool_)
+    absent = np.array([cell in ABSENT for cell in cells], dtype=np.bool_)
     values = _values(cells, absent)
-    if name in _GGA:
-        _to_degrees(values, cells, *_GGA[name])
+    if name in GGA:
+        _to_degrees(values, cells, *GGA[name])
     values, absent = values[keep], absent[keep]
-    absent |= values == _NOWHERE
+    absent |= values == NOWHERE
     flags = np.full(values.shape, GOOD, dtype=np.int8)
     wrong = ~np.isfinite(values) & ~absent
     values[absent | wrong] = np.nan
@@ -182,10 +182,11 @@ def _values(cells: Sequence[str], absent: npt.NDArray[np.bool_]) -> npt.NDArray[
             return np.array(list(map(float, filled)), dtype=np.float64)
     except ValueError:
         pass
-    return np.array([_number(cell) for cell in cells], dtype=np.float64)
+    return np.array([parse_number(cell) for cell in cells], dtype=np.float64)
 
 
-def _number(cell: str) -> float:
+def parse_number(cell: str) -> float:
+    """The number in a cell; NaN where there is none."""
     try:
         return float(cell) if "_" not in cell else float("nan")
     except ValueError:
@@ -206,7 +207,7 @@ def _to_degrees(values: npt.NDArray[np.float64], cells: Sequence[str], gga: re.P
         values[i] = -degrees if cells[i].startswith("-") else degrees
 
 
-def _times(columns: dict[str, Sequence[str]]) -> npt.NDArray[np.datetime64]:
+def times_of(columns: Mapping[str, Sequence[str]]) -> npt.NDArray[np.datetime64]:
     """UTC of each row: DATE, else the file's name, else ``time`` or ``computerUTC``."""
     if "DATE" in columns:
         return _dates(columns["DATE"])
@@ -224,10 +225,11 @@ def _dates(cells: Sequence[str]) -> npt.NDArray[np.datetime64]:
             return np.array([cell[:19] for cell in cells], dtype="datetime64[ns]")
     except ValueError:
         pass
-    return np.array([_date(cell) for cell in cells], dtype="datetime64[ns]")
+    return np.array([parse_date(cell) for cell in cells], dtype="datetime64[ns]")
 
 
-def _date(cell: str) -> np.datetime64:
+def parse_date(cell: str) -> np.datetime64:
+    """UTC of an RFC 3339 time; NaT where it is none."""
     try:
         moment = datetime.fromisoformat(cell)
     except ValueError:
@@ -243,7 +245,7 @@ def _computer(cell: str) -> np.datetime64:
         return _NAT
 
 
-def _file_ids(columns: dict[str, Sequence[str]]) -> npt.NDArray[np.str_]:
+def file_ids_of(columns: Mapping[str, Sequence[str]]) -> npt.NDArray[np.str_]:
     """``YYYY_DDD/name`` of each row, as the EVT reader calls the file."""
     days = columns.get("DAY")
     ids = []
