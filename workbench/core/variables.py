@@ -93,7 +93,7 @@ _TABLE = [
     _row("sea_water_temperature", "degree_Celsius", "sea_water_temperature", "sea water temperature", -2.5, 40),
     _row("salinity", "1", "sea_water_practical_salinity", "practical salinity", 2, 42),
     _row("conductivity", "S m-1", "sea_water_electrical_conductivity", "conductivity", 0, 9),
-    _row("par", "umol m-2 s-1", "downwelling_photosynthetic_photon_flux_in_air", "PAR", -10, 6000),
+    _row("par", "umol m-2 s-1", "surface_downwelling_photosynthetic_photon_flux_in_air", "PAR", -10, 6000),
     # the instrument
     _row("bulk_red", "1", None, "bulk red fluorescence", 0, 1e6),
     _row("stream_pressure", "psi", None, "stream pressure", 0, 60),

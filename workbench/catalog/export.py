@@ -1,0 +1,190 @@
+"""A Source as one file for other programs: NetCDF (CF-1.11, ACDD-1.3) or CSV.
+
+    export(cruise, "sfl", "sfl.nc")                      # the format by the name
+    export(cruise, "sfl", "sfl.csv", "2014-07-04..2014-07-05")
+    open_netcdf("sfl.nc")                                # equal to cruise["sfl"].open()
+
+Rows are read and written block by block, so that memory does not grow with the cruise. The file has its name only once
+it is whole: until then it is written beside it, under a hidden name that an interruption takes away.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import xarray as xr
+
+from workbench.catalog.export_csv import CsvFile
+from workbench.catalog.export_netcdf import NetcdfFile, open_netcdf
+from workbench.catalog.metadata import Told, tell
+from workbench.core.errors import WorkbenchError, suggest
+from workbench.core.window import ALWAYS, Window
+
+if TYPE_CHECKING:
+    from workbench.catalog.cruise import Cruise
+
+__all__ = ["FORMATS", "Exported", "export", "format_of", "open_netcdf"]
+
+#: Rows (or particles) in memory at once, unless a single file of the source holds more.
+BLOCK = 1 << 19
+
+
+class _File(Protocol):
+    def __init__(self, path: Path, ds: xr.Dataset, told: Told) -> None: ...
+    def write(self, block: xr.Dataset, start: int) -> None: ...
+    def close(self) -> None: ...
+
+
+FORMATS: dict[str, type[_File]] = {"netcdf": NetcdfFile, "csv": CsvFile}
+_ENDINGS = {".nc": "netcdf", ".nc4": "netcdf", ".netcdf": "netcdf", ".csv": "csv"}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes
+    ----------
+    path : Path
+    rows : int
+        Rows, or particles.
+    size : int
+        Bytes.
+    refused : tuple of str
+        Files of the source that could not be read, ``path: reason``; their rows are not in there.
+    """
+
+    path: Path
+    rows: int
+    size: int
+    refused: tuple[str, ...] = ()
+
+
+def format_of(path: str | os.PathLike[str]) -> str:
+    """The format that a file's name asks for; WorkbenchError when it asks for none."""
+    ending = Path(path).suffix.lower()
+    if ending not in _ENDINGS:
+        raise WorkbenchError(
+            f"{os.fspath(path)}: its name tells no format. Give --to netcdf or --to csv, or a name ending in .nc or .csv"
+        )
+    return _ENDINGS[ending]
+
+
+def export(
+    cruise: Cruise, source: str, path: str | os.PathLike[str], window: Window | str = ALWAYS, *, to: str | None = None,
+    attributes: dict[str, str] | None = None, progress: Callable[[int, int], object] = lambda done, total: None,
+    block: int = BLOCK,
+) -> Exported:  # fmt: skip
+    """Write the rows of a source into one file.
+
+    Parameters
+    ----------
+    cruise : Cruise
+    source : str
+        Name of a source.
+    path : path-like
+        The file to write; one that is there gives way once the new one is whole.
+    window : Window or str
+        As `Source.open` takes it.
+    to : {"netcdf", "csv"}, optional
+        By the file's name unless told.
+    attributes : dict of str, optional
+        Global attributes of a NetCDF file that only people know (``creator_name``, ``license``, ...).
+    progress : callable of int, int
+        Told rows done and rows in all after each block.
+    block : int
+        Rows in memory at once, about.
+
+    Returns
+    -------
+    Exported
+
+    Raises
+    ------
+    WorkbenchError
+        When there is no such source or format, the source holds more than one table (CSV), or the folder is missing.
+    """
+    target = Path(path)
+    kind = to or format_of(target)
+    if kind not in FORMATS:
+        raise WorkbenchError(f"'{kind}' is not a format. {suggest(kind, FORMATS)}")
+    if source not in cruise:
+        raise WorkbenchError(f"cruise {cruise.id} has no source '{source}'. {suggest(source, cruise)}")
+    if target.is_dir() or not target.absolute().parent.is_dir():
+        raise WorkbenchError(
+            f"{target}: is a folder" if target.is_dir() else f"{target.parent}: there is no such folder"
+        )
+    ds = cruise[source].open(window)
+    told = tell(cruise, source, ds, attributes or {})
+    dim = row_dim(ds)
+    total = ds.sizes.get(dim, 1)
+    with _whole_or_nothing(target) as temp:
+        file = FORMATS[kind](temp, ds, told)
+        try:
+            for start, stop in blocks(ds, dim, block):
+                file.write(ds.isel({dim: slice(start, stop)}) if dim else ds, start)
+                progress(stop, total)
+        finally:
+            file.close()
+    refused = tuple(line for line in str(ds.attrs.get("refused") or "").splitlines() if line)
+    return Exported(target, total, target.stat().st_size, refused)
+
+
+def row_dim(ds: xr.Dataset) -> str:
+    """The dimension that grows: particle, else time, else the longest one; empty for numbers alone."""
+    for name in ("particle", "time"):
+        if name in ds.dims:
+            return name
+    return str(max(ds.sizes, key=lambda name: ds.sizes[name], default=""))
+
+
+def blocks(ds: xr.Dataset, dim: str, size: int) -> Iterator[tuple[int, int]]:
+    """Ranges of rows along `dim`: whole chunks of the dataset, as many as come to about `size`; always at least one."""
+    total = ds.sizes.get(dim, 1)
+    chunks = ds.chunksizes.get(dim) or [size] * (total // size) + ([total % size] if total % size else [])
+    start = stop = 0
+    for chunk in chunks:
+        if stop > start and stop + chunk - start > size:
+            yield start, stop
+            start = stop
+        stop += chunk
+    if stop > start or total == 0:
+        yield start, stop
+
+
+@contextmanager
+def _whole_or_nothing(target: Path) -> Iterator[Path]:
+    """A hidden file beside `target` that takes its place at the end, or goes."""
+    temp = target.absolute().with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        yield temp
+        with temp.open("rb+") as file:
+            os.fsync(file.fileno())
+        with _undisturbed():
+            os.replace(temp, target)
+    finally:
+        with suppress(FileNotFoundError):
+            temp.unlink()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C waits until the end of this block (in the main thread, where it arrives)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[Any] = []
+    before = signal.signal(signal.SIGINT, lambda *_: came.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        raise KeyboardInterrupt

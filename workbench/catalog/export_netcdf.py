@@ -1,0 +1,226 @@
+"""NetCDF-4 by CF-1.11, written block by block, and read back as it was."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from workbench.catalog.metadata import Told
+
+#: Where times repeat or are missing, `time` cannot be CF's coordinate of its own dimension; rows are numbered instead.
+ROW = "row"
+#: Coarsest first: the steps in which a column of times may be counted, as long as nothing is lost.
+_STEPS = {"seconds": 1_000_000_000, "milliseconds": 1_000_000, "microseconds": 1000, "nanoseconds": 1}
+_SINCE = "since 1970-01-01T00:00:00Z"
+_NAT = np.iinfo(np.int64).min
+#: Units that people at sea write and UDUNITS does not know.
+_UDUNITS = {"kn": "knot"}
+_HERE = {known: ours for ours, known in _UDUNITS.items()}
+_COORDINATES = "coordinate_variables"
+#: Attributes that only the file needs.
+_OURS = ("units_metadata", "coverage_content_type", "positive", "axis", "coordinates")
+_AXES = {"latitude": "Y", "longitude": "X", "time": "T"}
+_UP = {"altitude": "up", "height": "up", "depth": "down"}
+#: Rows in a compressed piece of a variable.
+_PIECE = 65_536
+
+
+class NetcdfFile:
+    """A NetCDF-4 file being written.
+
+    Parameters
+    ----------
+    path : Path
+    ds : xarray.Dataset
+        All of what is going to be written, lazily.
+    told : Told
+    """
+
+    def __init__(self, path: Path, ds: xr.Dataset, told: Told) -> None:
+        import netCDF4
+
+        self._dims = {str(name): str(name) for name in ds.dims}
+        if "time" in ds.dims and not _grows(ds):
+            self._dims["time"] = ROW
+        self._steps = {str(name): _step(array) for name, array in ds.variables.items() if array.dtype.kind == "M"}
+        self._growing = "particle" if "particle" in ds.dims else "time"
+        self._nc = netCDF4.Dataset(path, "w", format="NETCDF4")
+        for name, size in ds.sizes.items():
+            self._nc.createDimension(self._dims[str(name)], size)
+        attributes = dict(told.attributes)
+        beside = [str(name) for name in ds.coords if name not in (*ds.dims, "time")]
+        if beside:
+            attributes[_COORDINATES] = " ".join(beside)
+        if _is_trajectory(ds):
+            attributes["featureType"] = "trajectory"
+            one = self._nc.createVariable("trajectory", str, ())
+            one[...] = np.array(told.platform, object)
+            one.setncatts({"cf_role": "trajectory_id", "long_name": "cruise"})
+        self._nc.setncatts({name: _attribute(value) for name, value in attributes.items() if value is not None})
+        for name, array in ds.variables.items():
+            self._declare(str(name), array, ds)
+
+    def write(self, block: xr.Dataset, start: int) -> None:
+        """Rows from number `start` on; variables that do not grow are written with the first of them."""
+        stop = start + block.sizes.get(self._growing, 0)
+        loaded = block.load()
+        for name, array in loaded.variables.items():
+            if self._growing in array.dims:
+                index: Any = tuple(slice(start, stop) if dim == self._growing else slice(None) for dim in array.dims)
+            elif start == 0:
+                index = ...
+            else:
+                continue
+            if array.size:
+                self._nc[str(name)][index] = _encoded(array, _STEPS[self._steps.get(str(name), "nanoseconds")])
+
+    def close(self) -> None:
+        """End the file."""
+        self._nc.close()
+
+    def _declare(self, name: str, array: xr.Variable, ds: xr.Dataset) -> None:
+        dims = tuple(self._dims[str(dim)] for dim in array.dims)
+        kind = _stored(array.dtype)
+        attrs = _attributes(name, array, ds, self._steps.get(name, ""))
+        options: dict[str, Any] = {}
+        if kind is not str and dims:
+            options = {"zlib": True, "complevel": 1, "shuffle": True}
+            sizes = [max(1, size) for size in array.shape]
+            options["chunksizes"] = [min(sizes[0], _PIECE), *sizes[1:]]
+        fill = attrs.pop("_FillValue", None)
+        variable = self._nc.createVariable(name, kind, dims, fill_value=fill, **options)
+        variable.set_auto_maskandscale(False)
+        variable.setncatts(attrs)
+
+
+def open_netcdf(path: str | os.PathLike[str]) -> xr.Dataset:
+    """A file that `export` wrote, as the Source gave it: dimensions, values, units.
+
+    ``xarray.open_dataset`` opens it, too; where times repeat, the dimension is called ``row`` there.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dask arrays. Global attributes that tell about the file are kept.
+    """
+    ds = xr.open_dataset(path, engine="netcdf4", chunks={}, drop_variables="trajectory", decode_coords=False)
+    told = str(ds.attrs.pop(_COORDINATES, "")).split()
+    ds = ds.set_coords([name for name in ("time", *told) if name in ds.variables])
+    if ROW in ds.dims and "time" in ds.variables and ds["time"].dims == (ROW,):
+        ds = ds.swap_dims({ROW: "time"})
+    for array in ds.variables.values():
+        array.attrs = {key: value for key, value in array.attrs.items() if key not in _OURS}
+        if array.attrs.get("units") in _HERE:
+            array.attrs["units"] = _HERE[array.attrs["units"]]
+    return ds
+
+
+def _grows(ds: xr.Dataset) -> bool:
+    """Whether times are all there and strictly increasing, as CF wants it of a coordinate variable."""
+    if "time" not in ds.variables or ds["time"].dims != ("time",):
+        return True
+    time = ds["time"].values
+    return time.dtype.kind != "M" or not (np.isnat(time).any() or (time[1:] <= time[:-1]).any())
+
+
+def _is_trajectory(ds: xr.Dataset) -> bool:
+    have = {"latitude", "longitude", "time"} <= set(map(str, ds.variables)) and set(ds.dims) == {"time"}
+    return have and "trajectory" not in ds.variables
+
+
+def _stored(dtype: np.dtype[Any]) -> Any:
+    if dtype.kind in "OUSTV":
+        return str
+    if dtype.kind == "b":
+        return np.dtype("int8")
+    return np.dtype("int64") if dtype.kind in "mM" else dtype
+
+
+def _step(array: xr.Variable) -> str:
+    """The coarsest step that tells these times exactly; nanoseconds where they are not in memory."""
+    if array.chunks is not None:
+        return "nanoseconds"
+    values = array.values.astype("datetime64[ns]")
+    whole = values[~np.isnat(values)].astype(np.int64)
+    return next(name for name, step in _STEPS.items() if step == 1 or not (whole % step).any())
+
+
+def _encoded(array: xr.Variable, step: int) -> npt.NDArray[Any]:
+    values = np.asarray(array.values)
+    if values.dtype.kind in "OUSTV":
+        return np.array(["" if _missing(v) else str(v) for v in values.ravel().tolist()], object).reshape(values.shape)
+    if values.dtype.kind in "mM":
+        whole = values.astype(f"{values.dtype.kind}8[ns]").astype(np.int64)
+        return np.where(whole == _NAT, _NAT, whole // step)
+    return values.astype(np.int8) if values.dtype.kind == "b" else values
+
+
+def _missing(value: object) -> bool:
+    return value is None or value != value
+
+
+def _attributes(name: str, array: xr.Variable, ds: xr.Dataset, step: str) -> dict[str, Any]:
+    """Attributes as CF wants them: limits of the variable's own type, units that UDUNITS knows, coordinates named."""
+    out = {str(key): _attribute(value) for key, value in array.attrs.items() if value is not None}
+    out |= _kind(name, array, ds, step)
+    for key in ("valid_min", "valid_max", "flag_values"):
+        if key in out and array.dtype.kind in "fiu":
+            out[key] = np.asarray(out[key]).astype(array.dtype)
+    if out.get("units") in _UDUNITS:
+        out["units"] = _UDUNITS[out["units"]]
+    standard = str(out.get("standard_name", ""))
+    if "temperature" in standard:
+        out["units_metadata"] = "temperature: on_scale"
+    if standard in _UP:
+        out["positive"] = _UP[standard]
+    out["coverage_content_type"] = _content(name, array)
+    if name in _AXES:
+        out["axis"] = _AXES[name]
+    elif _is_trajectory(ds) and array.dims == ("time",):
+        out["coordinates"] = "time latitude longitude"
+    return out
+
+
+def _kind(name: str, array: xr.Variable, ds: xr.Dataset, step: str) -> dict[str, Any]:
+    """What tells the type of a variable that NetCDF does not have, and what stands for missing."""
+    missing: dict[str, Any] = {"_FillValue": np.int64(_NAT)}
+    if array.dtype.kind == "M":
+        told = {"units": f"{step} {_SINCE}", "calendar": "standard", "units_metadata": "leap_seconds: none"}
+        return told if name == "time" and _grows(ds) else told | missing
+    if array.dtype.kind == "m":
+        return missing | {"units": "nanoseconds", "dtype": "timedelta64[ns]"}
+    if array.dtype.kind == "f":
+        return {"_FillValue": array.dtype.type(np.nan)}
+    return {"dtype": "bool"} if array.dtype.kind == "b" else {}
+
+
+def _content(name: str, array: xr.Variable) -> str:
+    """What ACDD calls the kind of a variable (ISO 19115-1)."""
+    if name in _AXES:
+        return "coordinate"
+    if name.endswith("_qc"):
+        return "qualityInformation"
+    return "physicalMeasurement" if array.dtype.kind in "fu" else "referenceInformation"
+
+
+def _attribute(value: Any) -> Any:
+    """A value that NetCDF can hold."""
+    if isinstance(value, bool | np.bool_):
+        return np.int8(value)
+    if isinstance(value, Mapping):
+        import json
+
+        return json.dumps(value, default=str)
+    if isinstance(value, str | int | float | np.number | np.ndarray):
+        return value
+    if isinstance(value, list | tuple) and all(isinstance(v, int | float | np.number) for v in value):
+        return np.asarray(value)
+    if isinstance(value, list | tuple):
+        return "\n".join(map(str, value))
+    return str(value)
