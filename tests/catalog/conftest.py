@@ -1,4 +1,4 @@
-"""Two small readers, for what a catalog does with any reader, and a place to write catalogs."""
+"""Small readers and products, for what a catalog does with any of them, and a place to write catalogs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from workbench.core import plugins
 
 
 @pytest.fixture(autouse=True)
-def small_readers() -> Iterator[None]:
-    """``small_lines`` (files that grow) and ``small_boxes`` (whole files) are registered like any reader."""
-    known = plugins._registered("xarray.backends")
-    added = {"small_lines": small.Point(small.Lines), "small_boxes": small.Point(small.Boxes)}
-    known.update(added)  # type: ignore[arg-type]
+def small_parts() -> Iterator[None]:
+    """``small_lines`` (files that grow), ``small_boxes`` (whole files) and three products are registered like any."""
+    added: dict[str, dict[str, object]] = {
+        "xarray.backends": {"small_lines": small.Lines, "small_boxes": small.Boxes},
+        "workbench.products": {"small_sum": small.total, "small_twice": small.twice, "small_slope": small.slope},
+    }
+    for group, parts in added.items():
+        plugins._registered(group).update({name: small.Point(part) for name, part in parts.items()})  # type: ignore[misc]
     yield
-    for name in added:
-        del known[name]
+    for group, parts in added.items():
+        for name in parts:
+            del plugins._registered(group)[name]
 
 
 @pytest.fixture

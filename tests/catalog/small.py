@@ -149,3 +149,27 @@ def box(path: Path, lines: list[str], *, claimed: int | None = None) -> None:
     raw = text.encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress(raw) if path.name.endswith(".gz") else raw)
+
+
+def total(rows: xr.Dataset, *, factor: float = 1.0) -> xr.Dataset:
+    """The running sum of the numbers: any row depends on all before it."""
+    ordered = rows.sortby("time")
+    return xr.Dataset({"total": ("time", factor * np.cumsum(ordered["number"].to_numpy()))}, {"time": ordered["time"]})
+
+
+def twice(rows: xr.Dataset) -> xr.Dataset:
+    """Each number twice: a row depends on itself alone."""
+    return xr.Dataset({"double": ("time", 2 * rows["number"].to_numpy())}, {"time": rows["time"]})
+
+
+def slope(rows: xr.Dataset, *, over: float = 10.0) -> xr.Dataset:
+    """The mean of the numbers within `over` seconds, before and after."""
+    time, numbers = rows["time"].to_numpy(), rows["number"].to_numpy()
+    near = np.abs(time[:, None] - time[None, :]) <= np.timedelta64(round(over * 1e9), "ns")
+    mean = (near * numbers).sum(axis=1) / near.sum(axis=1) if len(time) else numbers
+    return xr.Dataset({"mean": ("time", mean)}, {"time": rows["time"]})
+
+
+twice.reach = np.timedelta64(0, "ns")  # type: ignore[attr-defined]
+twice.provides = (VARIABLES["time"], VariableSpec("double", (), "float64", "psi", None, "twice"))  # type: ignore[attr-defined]
+slope.reach = np.timedelta64(10, "s")  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ import xarray as xr
 from tests.catalog import small
 from workbench.catalog.cruise import open_cruise
 from workbench.catalog.source import Source
-from workbench.core.errors import CatalogError, WorkbenchError
+from workbench.core.errors import WorkbenchError
 
 TEXT = """\
 metadata:
@@ -63,7 +63,7 @@ def test_mistakes_are_errors_there_too(catalog):
 
     with pytest.raises(WorkbenchError, match="Did you mean 'small_lines'"):
         source("reader: small_line, url: /x")
-    with pytest.raises(CatalogError, match="not in this version"):
-        source("product: seaflow, inputs: {evt: a}")
+    with pytest.raises(WorkbenchError, match="made of itself: a -> a"):
+        source("product: small_sum, inputs: {rows: a}").read()
     with pytest.raises(WorkbenchError, match="which is not set"):
         source("reader: small_lines, url: $WORKBENCH_DATA/x").read()

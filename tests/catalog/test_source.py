@@ -164,9 +164,9 @@ def test_options_go_to_the_reader(tmp_path):
 
 
 def test_what_is_not_in_this_version_is_said():
-    with pytest.raises(CatalogError, match="'listen' is not in this version"):
-        Source("nmea_log", listen="udp://0.0.0.0:1")
-    with pytest.raises(CatalogError, match="'product' is not in this version"):
+    with pytest.raises(CatalogError, match="'bucket' is not in this version"):
+        Source("nmea_log", "/x", bucket="b")
+    with pytest.raises(CatalogError, match="'inputs' is missing"):
         Source(product="seaflow", inputs={})
     with pytest.raises(CatalogError, match="'reader' is missing"):
         Source(url="/x")
@@ -226,7 +226,7 @@ def test_it_is_shown_in_a_notebook_without_reading(tmp_path, monkeypatch):
 def test_a_new_folder_listing_costs_nothing_when_nothing_changed(boxes, monkeypatch):
     boxes.files()
     cursor = boxes.changed()[1]
-    tree = boxes._looked[1]
+    tree = boxes.origin._looked[1]
     for listed in tree._listed.values():  # as if the folders had been quiet for a while
         listed.mtime = os.stat(next(p for p, k in tree._listed.items() if k is listed)).st_mtime_ns
     monkeypatch.setattr(os, "scandir", lambda path: pytest.fail(f"{path} listed again"))

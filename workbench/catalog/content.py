@@ -1,43 +1,35 @@
-"""Mistakes in what a catalog means: readers, options, sources, variables and views that must exist."""
+"""Mistakes in what a catalog means: sources, variables, KPIs and views that must exist."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
-from typing import Any, get_type_hints
+from typing import Any
 
-from pydantic import PydanticUserError, TypeAdapter, ValidationError
-
-from workbench.catalog import location
+from workbench.catalog import arguments
+from workbench.catalog.arguments import Variables, mapping
 from workbench.catalog.declared import PARTICLE_VIEWS, SOURCE_VIEWS, VIEW_OPTIONS
 from workbench.catalog.document import Document, Place
-from workbench.catalog.later import LATER, LATER_READERS
-from workbench.catalog.model import Args, BoardModel, KpiModel
-from workbench.catalog.registered import options_of, reader_class
+from workbench.catalog.model import BoardModel, KpiModel
 from workbench.catalog.shape import validate
-from workbench.catalog.source import Source
 from workbench.core import units
-from workbench.core.errors import PluginError, Problem, WorkbenchError
+from workbench.core.errors import Problem, WorkbenchError
 from workbench.core.plugins import find, names
 from workbench.core.variables import PARTICLE, VariableSpec
-from workbench.readers.reader import Reader
-
-Variables = Mapping[str, VariableSpec]
 
 
 def mistakes(doc: Document, data: str | None) -> Iterator[Problem]:
     """Every mistake in the meaning of a document whose parts have a shape."""
     values = doc.values if isinstance(doc.values, dict) else {}
-    sources, metadata = _mapping(values.get("sources")), _mapping(values.get("metadata"))
+    sources, metadata = mapping(values.get("sources")), mapping(values.get("metadata"))
     known: dict[str, Variables | None] = {}
     for name, entry in sources.items():
-        args = _mapping(entry).get("args")
+        args = mapping(entry).get("args")
         place: Place = ("sources", name, "args")
-        yield from _source(doc, place, _mapping(args), data)
-        known[name] = _variables(doc, args, data)
+        yield from arguments.mistakes(doc, place, args, data)
+        known[name] = arguments.variables(doc, args, data)
+    yield from arguments.circles(doc, sources)
     yield from _record(doc, metadata.get("record"), data)
-    kpis = _mapping(metadata.get("kpis"))
+    kpis = mapping(metadata.get("kpis"))
     for name, kpi in kpis.items():
         yield from _kpi(doc, ("metadata", "kpis", name), kpi, known)
     board = metadata.get("board")
@@ -45,113 +37,9 @@ def mistakes(doc: Document, data: str | None) -> Iterator[Problem]:
         yield from _item(doc, ("metadata", "board", i), item, known, tuple(kpis))
 
 
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-# sources
-
-
-def _source(doc: Document, place: Place, args: dict[str, Any], data: str | None) -> Iterator[Problem]:
-    later = [key for key in args if key in LATER["args"]]
-    yield from (doc.problem((*place, key), f"'{key}' is not in this version") for key in later)
-    urls = args.get("url")
-    for i, url in enumerate(urls if isinstance(urls, list) else [urls]):
-        if isinstance(url, str):
-            here = (*place, "url", i) if isinstance(urls, list) else (*place, "url")
-            yield from _url(doc, here, url, data)
-    name = args.get("reader")
-    if not isinstance(name, str):
-        return
-    reader = _reader(name)
-    if isinstance(reader, str):
-        known = _readers() if "no reader" in reader else ()
-        yield doc.problem((*place, "reader"), reader, known)
-        return
-    fields = tuple(Args.model_fields)
-    options = {key: value for key, value in args.items() if key not in (*fields, *later)}
-    yield from _options(doc, place, name, reader, options)
-
-
-def _url(doc: Document, place: Place, url: str, data: str | None) -> Iterator[Problem]:
-    wrong = location.url_mistake(url)
-    if wrong is None and location.needs_root(url) and not location.root(data):
-        wrong = location.unset(url)
-    if wrong is not None:
-        yield doc.problem(place, wrong)
-
-
-def _reader(name: str) -> type[Reader] | str:
-    """The reader called `name`, or why there is none."""
-    if name not in names("xarray.backends"):
-        return (
-            f"'{name}' is not in this version"
-            if name in LATER_READERS
-            else f"'{name}': there is no reader of that name"
-        )
-    try:
-        return reader_class(name)
-    except PluginError as error:
-        return str(error)
-    except Exception as error:  # somebody's package: its own faults are told like ours
-        return f"'{name}' is installed, but cannot be imported ({type(error).__name__}: {error})"
-
-
-def _readers() -> tuple[str, ...]:
-    return tuple(name for name in names("xarray.backends") if not isinstance(_reader(name), str))
-
-
-def _options(
-    doc: Document, place: Place, name: str, reader: type[Reader], options: dict[str, Any]
-) -> Iterator[Problem]:
-    known, hints = options_of(reader), _hints(name)
-    for key, value in options.items():
-        if key not in known:
-            fields = (*Args.model_fields, *known)
-            yield doc.problem((*place, key), f"'{key}' is not an option of {name}", fields)
-        elif key in hints and (wrong := _unfit(hints[key], value)):
-            yield doc.problem((*place, key), wrong)
-
-
-@lru_cache
-def _hints(reader: str) -> dict[str, Any]:
-    """The kinds of a reader's options, as its author wrote them."""
-    try:
-        return get_type_hints(reader_class(reader).open_dataset)
-    except Exception:  # names that only a type checker sees
-        return {}
-
-
-def _unfit(hint: Any, value: Any) -> str | None:
-    """Why `value` is not of the kind an option asks for; None when it is, or cannot be told."""
-    try:
-        TypeAdapter(hint).validate_python(value)
-    except ValidationError as error:
-        return f"does not fit ({error.errors(include_url=False)[0]['msg'].lower()})"
-    except (PydanticUserError, TypeError):
-        return None
-    return None
-
-
-def _variables(doc: Document, raw: Any, data: str | None) -> Variables | None:
-    """What a source provides; None when that cannot be told, as of files that name their own before they exist."""
-    args = validate(Args, raw)
-    reader = _reader(args.reader) if args is not None else ""
-    if args is None or isinstance(reader, str):
-        return None
-    if reader.fixed:
-        return {spec.name: spec for spec in reader.provides}
-    here = os.path.dirname(os.path.abspath(doc.file))
-    try:
-        source = Source(args.reader, location.filled(args.url, here, data), **(args.model_extra or {}))
-        return source.variables() if source.files() else None
-    except (WorkbenchError, OSError, TypeError):  # of which there is word elsewhere
-        return None
-
-
 def _record(doc: Document, record: Any, data: str | None) -> Iterator[Problem]:
     if isinstance(record, str):
-        yield from _url(doc, ("metadata", "record"), record, data)
+        yield from arguments.url_mistakes(doc, ("metadata", "record"), record, data)
 
 
 # numbers to watch
@@ -159,7 +47,7 @@ def _record(doc: Document, record: Any, data: str | None) -> Iterator[Problem]:
 
 def _kpi(doc: Document, place: Place, raw: Any, known: Mapping[str, Variables | None]) -> Iterator[Problem]:
     kpi = validate(KpiModel, raw)
-    given = _mapping(raw)
+    given = mapping(raw)
     source, name = given.get("source"), given.get("variable")
     if not isinstance(source, str):
         return

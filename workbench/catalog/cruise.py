@@ -79,12 +79,15 @@ class Cruise(Mapping[str, Source]):
 
     def __repr__(self) -> str:
         width = max((len(name) for name in self), default=0)
-        lines = [f"  {name:<{width}}  {source.reader}  {source.description}".rstrip() for name, source in self.items()]
+        lines = [
+            f"  {name:<{width}}  {source.reader or source.product}  {source.description}".rstrip()
+            for name, source in self.items()
+        ]
         ship = f" on {self.ship}" if self.ship else ""
         return "\n".join([f"<Cruise {self.id}{ship}: {len(self)} source{'s' * (len(self) != 1)}>", *lines])
 
     def _repr_html_(self) -> str:
-        table = [(name, source.reader, source.description) for name, source in self.items()]
+        table = [(name, source.reader or str(source.product), source.description) for name, source in self.items()]
         cell = "<td style='text-align:left'>{}</td>".format
         rows = "".join(f"<tr>{''.join(cell(html.escape(text)) for text in line)}</tr>" for line in table)
         head = " · ".join(html.escape(text) for text in (self.id, self.ship, self.title) if text)
@@ -132,21 +135,26 @@ def open_cruise(
         about.id, about.ship, about.title, clock.start_of(about.start), clock.end_of(about.end), file, folder,
         tuple(_item(item) for item in metadata.board),
         {name: _kpi(name, kpi) for name, kpi in metadata.kpis.items()},
-        build(examined, data=data),
+        build(examined, data=data, folder=folder),
     )  # fmt: skip
 
 
-def build(examined: Examined, *, data: str | os.PathLike[str] | None = None) -> dict[str, Source]:
+def build(
+    examined: Examined, *, data: str | os.PathLike[str] | None = None, folder: Path | None = None
+) -> dict[str, Source]:
     """The Sources of a catalog without mistakes, built with no parser of intake's."""
     catalog: Catalog | None = examined.catalog
     if catalog is None:
         raise CatalogError(examined.problems)
     here = os.path.dirname(os.path.abspath(examined.document.file))
     end = clock.end_of(catalog.metadata.cruise.end)
-    sources = {}
+    sources: dict[str, Source] = {}
+    home = None if folder is None else os.fspath(folder)
     for name, entry in catalog.sources.items():
         args = {key: location.filled(value, here, data) for key, value in entry.args if value is not None}
-        sources[name] = Source(**args, metadata={"catalog_dir": here}).named(name, entry.description, end)
+        source = Source(**args, metadata={"catalog_dir": here}).named(name, entry.description, end, folder=home)
+        source.catalog_object = sources
+        sources[name] = source
     return sources
 
 

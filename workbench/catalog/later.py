@@ -8,7 +8,7 @@ LATER: dict[str, tuple[str, ...]] = {
     "metadata": ("tasks", "alarms", "rules", "shore", "mirrors", "notices", "actions", "gates", "products"),
     "cruise": ("instruments", "people", "plan"),
     "entry": ("parameters", "cache", "tasks", "alarms"),
-    "args": ("listen", "product", "inputs", "table", "password_env", "password_file", "bucket", "query", "password"),
+    "args": ("table", "password_env", "password_file", "bucket", "query"),
     "kpi": ("alarm", "notify", "product"),
 }
 #: Readers of later versions.

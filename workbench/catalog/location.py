@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from workbench.core.errors import WorkbenchError
@@ -14,6 +15,7 @@ DATA = "WORKBENCH_DATA"
 _FOLDER = re.compile(r"\{\{\s*CATALOG_DIR\s*\}\}")
 _TEMPLATE = re.compile(r"\{\{|\{%|\{#|\}\}|%\}|#\}")
 _ROOT = re.compile(rf"\$(?:{DATA}\b|\{{{DATA}\}})")
+_SCHEME = re.compile(r"([a-z][a-z0-9+]*)://")
 _BEGIN = re.compile(rf"(?:{_FOLDER.pattern}|{_ROOT.pattern}|/)")
 
 
@@ -51,6 +53,24 @@ def url_mistake(text: str) -> str | None:
     return None
 
 
+def server_mistake(url: str, schemes: tuple[str, ...]) -> str | None:
+    """Why `url` names no server that a store of these schemes asks; None when it does."""
+    from urllib.parse import urlsplit
+
+    if any(ord(letter) <= 32 or ord(letter) == 127 for letter in url) or _TEMPLATE.search(url):
+        return f"'{_short(url)}' has blanks, control characters or a template in it"
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - a port that is no number raises
+    except ValueError as error:
+        return f"'{_short(url)}' is not an address ({error})"
+    if parts.scheme not in schemes or not parts.hostname:
+        return f"'{_short(url)}' is not an address; write {schemes[0]}://HOST:PORT/..."
+    if parts.password is not None:
+        return "a password does not stand in a catalog; write password_env or password_file"
+    return None
+
+
 def path_mistake(text: str) -> str | None:
     """Why `text` is not a path on this machine; None when it is."""
     if "://" in text or "::" in text:
@@ -61,6 +81,21 @@ def path_mistake(text: str) -> str | None:
     if variable and not _ROOT.match(text):
         return f"'${variable[1]}' is not expanded; ${DATA} is the only variable"
     return None
+
+
+def scheme(url: str) -> str | None:
+    """What stands before ``://``; None of a path."""
+    found = _SCHEME.match(url)
+    return found[1] if found else None
+
+
+def folder_beside(source: Any) -> str | None:
+    """The cruise folder that a Source opened by plain intake belongs to: ``<cruise id>.cruise`` beside the catalog."""
+    about = dict(getattr(source.catalog_object, "metadata", None) or {}).get("cruise")
+    here = (source.metadata or {}).get("catalog_dir")
+    return (
+        os.path.join(str(here), f"{about['id']}.cruise") if here and isinstance(about, dict) and "id" in about else None
+    )
 
 
 def needs_root(text: str) -> bool:
@@ -90,6 +125,14 @@ def expand(text: str, data: str | os.PathLike[str] | None = None) -> str:
             raise WorkbenchError(unset(text))
         text = _ROOT.sub(lambda _: os.path.abspath(place), text, count=1)
     return os.path.abspath(text)
+
+
+def expanded(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options, with ``$WORKBENCH_DATA`` at the beginning of a path expanded."""
+    return {
+        name: expand(value) if isinstance(value, str) and needs_root(value) else value
+        for name, value in options.items()
+    }
 
 
 def unset(text: str) -> str:

@@ -133,14 +133,21 @@ class Metadata(_Strict):
 
 
 class Args(BaseModel):
-    """Where the data are and who reads them; other keys are options of the reader."""
+    """Where the data are and who reads them, or what makes them; other keys are options of the reader or product."""
 
     model_config = ConfigDict(extra="allow", strict=True, use_attribute_docstrings=True)
 
-    reader: Annotated[str, Field(examples=["seaflow_evt", "seaflow_sfl", "nmea_log", "tsdata"])]
+    reader: Annotated[str, Field(examples=["seaflow_evt", "seaflow_sfl", "nmea_log", "hdf5", "influxdb"])] | None = None
     """Name of a reader."""
-    url: Urls
-    """A folder, a file, a pattern or a list; begins with ``{{ CATALOG_DIR }}/``, ``$WORKBENCH_DATA/`` or ``/``."""
+    url: Urls | None = None
+    """A folder, a file, a pattern or a list; begins with ``{{ CATALOG_DIR }}/``, ``$WORKBENCH_DATA/`` or ``/``. Of a
+    server, such as ``influxdb://host:8086/database/measurement``."""
+    listen: str | None = None
+    """In place of url: where it is received, such as ``udp://0.0.0.0:55501``."""
+    product: Annotated[str, Field(examples=["seaflow", "track"])] | None = None
+    """In place of reader: name of a product."""
+    inputs: dict[str, str] | None = None
+    """The product's inputs: name of each, and the source that it is."""
     every: Duration | None = None
     """How often a row (or a file) is due."""
     stale_after: Duration | None = None

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from workbench.catalog.pieces import blank
+from workbench.catalog.registered import reader_class
 from workbench.catalog.source import Source
 from workbench.catalog.survey import Group, rows
 from workbench.core.window import Window
@@ -51,7 +52,7 @@ def preferred(groups: list[Group]) -> list[Group]:
 def look(group: Group, folder: str) -> Proposed:
     """What the files of a group say: their times, how often they come, which variables have values."""
     source = Source(group.reader, os.path.join(folder, group.url) if group.url else folder)
-    reader = source._reader()
+    reader = reader_class(group.reader)()
     proposed = Proposed(group, source, span=source.span())
     if source.is_particles:
         ds = source.open()

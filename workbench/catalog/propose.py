@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from workbench.catalog.proposal import Proposed, give_names, look, once, preferred, word
+from workbench.catalog.registered import reader_class
 from workbench.catalog.survey import Survey, readers, survey
 from workbench.core import clock
 from workbench.core.errors import WorkbenchError
@@ -193,7 +194,7 @@ def _sources(sources: list[Proposed]) -> list[str]:
 
 
 def _describe(p: Proposed) -> str:
-    kind = str(p.source._reader().description or p.group.reader).split(":")[0]
+    kind = str(reader_class(p.group.reader).description or p.group.reader).split(":")[0]
     if p.source.is_particles:
         return f"{kind}: particles."
     labels = [VARIABLES[name].long_name if name in VARIABLES else name for name in p.has[:6]]

@@ -1,11 +1,10 @@
-"""A reader pointed somewhere: the Source, which plain intake opens too."""
+"""A reader pointed somewhere, or a product of other Sources: the Source, which plain intake opens too."""
 
 from __future__ import annotations
 
 import html
 import os
-from collections.abc import Sequence
-from inspect import signature
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +15,25 @@ import yaml
 from intake.source.base import DataSource, Schema
 
 from workbench.catalog import location
-from workbench.catalog.growth import Cursor, Growth
-from workbench.catalog.marks import Look
-from workbench.catalog.pieces import blank
-from workbench.catalog.registered import named_in, reader_class, refuse_unknown
-from workbench.catalog.spans import Spans
-from workbench.catalog.tree import Tree, for_glob
+from workbench.catalog.derived import Derived
+from workbench.catalog.files import Files
+from workbench.catalog.origin import Cursor, Origin
+from workbench.catalog.registered import reader_class, refuse_unknown
+from workbench.catalog.stored import Stored
 from workbench.core import clock
 from workbench.core.errors import WorkbenchError
 from workbench.core.variables import VariableSpec
-from workbench.core.window import ALWAYS, MAX, MIN, Window, duration
-from workbench.readers.paths import matcher
-from workbench.readers.reader import Reader
+from workbench.core.window import ALWAYS, Window, duration
+from workbench.readers.store import Store
 
 __all__ = ["Cursor", "Source"]
 
+#: Arguments of a Source that are not options of its reader or product.
+FIELDS = ("reader", "url", "every", "stale_after", "metadata", "listen", "product", "inputs")
+
 
 class Source(DataSource):
-    """A reader pointed at files.
+    """A reader pointed at files, at a server or at what is received; or a product of other Sources.
 
     Parameters
     ----------
@@ -41,51 +41,64 @@ class Source(DataSource):
         Name of a reader (entry point of ``xarray.backends``).
     url : str or list of str
         Files, folders (searched recursively) or glob patterns; ``$WORKBENCH_DATA`` at the beginning is the root of the
-        data (``--data DIR``).
+        data (``--data DIR``). Of a reader that asks a server, where that is.
     every : str, optional
         How often a row (or a file) is due, such as ``"1s"``.
     stale_after : str, optional
         Age from which the source counts as stale.
     metadata : dict, optional
         Given by intake.
+    listen : str, optional
+        In place of `url`: where the engine receives it; the Source reads what was recorded under its name.
+    product : str, optional
+        In place of `reader`: name of a product (entry point of ``workbench.products``).
+    inputs : mapping of str to str, optional
+        The product's inputs: name of each -> name of a Source.
     **options
-        The reader's own options, as in its ``open_dataset``; anything else is a CatalogError.
+        The reader's or product's own options; anything else is a CatalogError.
 
     Attributes
     ----------
     name, description : str
     end : numpy.datetime64[ns] or None
         The end of its cruise.
+    folder : str or None
+        The cruise folder, where the record is.
     every, stale_after : numpy.timedelta64[ns] or None
     options : dict
     """
 
     name, version, container, partition_access = "workbench", "1", "xarray", False
+    catalog_object: Any = None  # the Sources beside it, by name; intake sets it, too
 
     def __init__(
         self, reader: str = "", url: str | Sequence[str] = "", every: str | None = None, stale_after: str | None = None,
-        metadata: dict[str, Any] | None = None, **options: Any,
+        metadata: dict[str, Any] | None = None, listen: str | None = None, product: str | None = None,
+        inputs: Mapping[str, str] | None = None, **options: Any,
     ) -> None:  # fmt: skip
         super().__init__(metadata=metadata)
-        refuse_unknown(reader, url, options)
+        refuse_unknown(reader, url, options, listen=listen, product=product, inputs=inputs)
         self.reader = reader
         self.url = url if isinstance(url, str) else tuple(url)
+        self.listen, self.product, self.inputs = listen, product, dict(inputs or {})
         self.options = options
         self.every = None if every is None else duration(every)
         self.stale_after = None if stale_after is None else duration(stale_after)
         self.description = ""
         self.end: np.datetime64 | None = None
-        self._looked: tuple[tuple[str, ...], Tree, Spans] | None = None
-        self._next = Look()
+        self.folder: str | None = None
+        self._origin: Origin | None = None
 
-    def named(self, name: str, description: str = "", end: np.datetime64 | None = None) -> Source:
-        """This Source, with the name and description that a catalog gives it, and the end of its cruise."""
-        self.name, self.description, self.end = name, description, end
+    def named(
+        self, name: str, description: str = "", end: np.datetime64 | None = None, *, folder: str | None = None
+    ) -> Source:
+        """This Source, with the name and description that a catalog gives it, the end and the folder of its cruise."""
+        self.name, self.description, self.end, self.folder = name, description, end, folder
         return self
 
     # what it reads
 
-    def open(self, window: Window | str | slice | None = ALWAYS) -> xr.Dataset:
+    def open(self, window: Window | str | slice | None = ALWAYS, *, max_points: int | None = None) -> xr.Dataset:
         """Rows with ``start <= time < stop``, lazily.
 
         Parameters
@@ -93,30 +106,22 @@ class Source(DataSource):
         window : Window or str
             Text as `Window.parse` reads it: ``"last 2 days"``, ``"2023-01-12..2023-01-14"``, ``"now-1h..now"``. Of a
             cruise that is over, "last" and "now" count from its end.
+        max_points : int, optional
+            As many rows as a picture needs: a server or the record then gives bins (``<name>_min``, ``<name>_max``
+            beside the mean) where there are more rows; files give all of theirs.
 
         Returns
         -------
         xarray.Dataset
-            Dask arrays; broken files are listed in attr ``refused``. No rows when nothing was written yet.
+            Dask arrays; broken files are listed in attr ``refused``. No rows when nothing was written yet. What a
+            product makes is computed.
 
         Raises
         ------
         ReaderError
-            When the url leads nowhere, or its only file is broken.
+            When the url leads nowhere, its only file is broken, or a server does not answer.
         """
-        asked = self._window(window)
-        bounds: dict[str, Any] = {} if asked.start == MIN else {"start": asked.start}
-        if asked.stop != MAX:
-            bounds["stop"] = asked.stop
-        places, tree, _ = self._look()
-        if next(tree.paths(), None) is None:
-            return blank(self._reader())
-        named = [for_glob(place) for place in places]
-        ds = xr.open_dataset(
-            named[0] if len(named) == 1 else named,  # type: ignore[arg-type]
-            engine=reader_class(self.reader), chunks={}, **bounds, **self._expanded(),
-        )  # fmt: skip
-        return ds.assign({name: array.load() for name, array in ds.variables.items() if array.dims == ("file",)})
+        return self.origin.open(self._window(window), max_points)
 
     def to_dask(self) -> xr.Dataset:
         """Everything, lazily: `open` under intake's name."""
@@ -127,20 +132,18 @@ class Source(DataSource):
         return self.open().load()
 
     def files(self, window: Window | str | slice | None = ALWAYS) -> list[Path]:
-        """Files whose rows may lie in `window`, in the order of time; no payload is read.
+        """Files whose rows may lie in `window`, in the order of time; no payload is read. None of a server or product.
 
         Raises
         ------
         ReaderError
             When the url leads nowhere.
         """
-        return self._look()[2].paths(self._window(window))
+        return self.origin.files(self._window(window))
 
     def columns(self, path: str | os.PathLike[str], names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
         """Row variables of one file as plain arrays (see `Reader.columns`)."""
-        reader = self._reader()
-        taken = signature(reader.columns).parameters
-        return reader.columns(path, names, **{key: value for key, value in self._expanded().items() if key in taken})
+        return self.origin.columns(path, names)
 
     def changed(self, cursor: Cursor | None = None) -> tuple[xr.Dataset, Cursor]:
         """What is new since `cursor`, and the cursor after it.
@@ -164,54 +167,80 @@ class Source(DataSource):
         ReaderError
             When the url leads nowhere.
         """
-        _, tree, _ = self._look()
-        return Growth(self._reader(), self._expanded(), self._next).since(tree.look(), cursor)
+        return self.origin.changed(cursor)
 
     def span(self) -> Window | None:
         """From the first time to just after the last; None without rows."""
-        return self._look()[2].whole()
+        return self.origin.span()
+
+    def count(self) -> int:
+        """How many rows (or particles) there are; text is counted once, headers and servers are asked."""
+        return self.origin.count()
+
+    def age(self) -> np.timedelta64 | None:
+        """How long ago the newest row was, by the cruise's clock; None without rows."""
+        span = self.span()
+        return None if span is None else clock.as_of(self.end) - (span.stop - np.timedelta64(1, "ns"))
 
     def variables(self) -> dict[str, VariableSpec]:
-        """What the reader can provide, by name; with what the newest file names itself, where files do so."""
-        reader = self._reader()
-        known = {spec.name: spec for spec in reader.provides}
-        if reader.fixed:
-            return known
-        try:
-            return {**known, **named_in(reader.open_dataset(self.files()[-1], **self._expanded()), known)}
-        except (WorkbenchError, OSError, IndexError):  # no file that can be read, yet
-            return known
+        """What it provides, by name; with what the newest file or the server names itself, where they do so."""
+        return self.origin.variables()
 
     @property
     def is_particles(self) -> bool:
         """True when rows are particles (dim ``particle``), not moments."""
-        return any(spec.dims == ("particle",) for spec in reader_class(self.reader).provides)
+        return self.origin.particles
+
+    @property
+    def origin(self) -> Origin:
+        """What stands behind it."""
+        if self._origin is None:
+            self._origin = self._make_origin()
+        return self._origin
+
+    def _make_origin(self) -> Origin:
+        if self.product is not None:
+            return Derived(str(self.name), self.product, self.inputs, self.options, self._sibling)
+        if self.listen is not None:
+            return Stored("record", self._recorded, {"table": str(self.name)})
+        if issubclass(reader_class(self.reader), Store):
+            return Stored(self.reader, self._place, self.options)
+        return Files(self.reader, self._places, self.options)
+
+    def _sibling(self, name: str) -> Source:
+        """A Source of the same catalog."""
+        siblings = self.catalog_object
+        if siblings is None:
+            raise WorkbenchError(f"source '{self.name}' is made of others; open it from its catalog")
+        found = siblings[name]
+        if not isinstance(found, Source):
+            raise WorkbenchError(f"source '{self.name}': its input '{name}' is no source of the workbench")
+        return found
+
+    def _places(self) -> tuple[str, ...]:
+        """Where its files are."""
+        urls = (self.url,) if isinstance(self.url, str) else self.url
+        try:
+            return tuple(location.expand(url) for url in urls)
+        except WorkbenchError as error:
+            raise WorkbenchError(f"source {self.name}: {error}") from None
+
+    def _place(self) -> str:
+        """The url of a store."""
+        if isinstance(self.url, str) and location.scheme(self.url):
+            return self.url
+        (place,) = self._places()
+        return place
+
+    def _recorded(self) -> str:
+        """The cruise folder."""
+        folder = self.folder or os.environ.get("WORKBENCH_RECORD") or location.folder_beside(self)
+        if folder is None:
+            raise WorkbenchError(f"source {self.name} reads the record; set $WORKBENCH_RECORD to the cruise folder")
+        return folder
 
     def _window(self, window: Window | str | slice | None) -> Window:
         return Window.parse(window, now=clock.as_of(self.end))
-
-    def _reader(self) -> Reader:
-        return reader_class(self.reader)()
-
-    def _expanded(self) -> dict[str, Any]:
-        """Options, with ``$WORKBENCH_DATA`` at the beginning of a path expanded."""
-        return {
-            name: location.expand(value) if isinstance(value, str) and location.needs_root(value) else value
-            for name, value in self.options.items()
-        }
-
-    def _look(self) -> tuple[tuple[str, ...], Tree, Spans]:
-        """Where the url leads now, and what was seen there so far."""
-        urls = (self.url,) if isinstance(self.url, str) else self.url
-        try:
-            places = tuple(location.expand(url) for url in urls)
-        except WorkbenchError as error:
-            raise WorkbenchError(f"source {self.name}: {error}") from None
-        looked = self._looked
-        if looked is None or looked[0] != places:
-            tree = Tree(places, matcher(reader_class(self.reader).patterns))
-            self._looked = looked = places, tree, Spans(tree, self._reader())
-        return looked
 
     # what intake asks for
 
@@ -219,7 +248,7 @@ class Source(DataSource):
         return Schema(dtype=None, shape=None, npartitions=1, extra_metadata={})
 
     def _close(self) -> None:
-        self._looked = None
+        self._origin = None
 
     def describe(self) -> dict[str, Any]:
         """Name, description, driver and arguments."""
@@ -228,18 +257,19 @@ class Source(DataSource):
 
     def configure_new(self, **kwargs: Any) -> Source:
         """The same Source with some arguments altered."""
-        return type(self)(**{**self._args(), **kwargs}).named(self.name, self.description, self.end)
+        made = type(self)(**{**self._args(), **kwargs})
+        made.catalog_object = self.catalog_object
+        return made.named(str(self.name), self.description, self.end, folder=self.folder)
 
     __call__ = get = configure_new
 
     def _args(self) -> dict[str, Any]:
         given = dict(self._captured_init_kwargs)
-        given |= dict(
-            zip(("reader", "url", "every", "stale_after", "metadata"), self._captured_init_args, strict=False)
-        )
+        given |= dict(zip(FIELDS, self._captured_init_args, strict=False))
         given.pop("metadata", None)
-        url = given["url"]
-        return {**given, "url": url if isinstance(url, str) else list(url)}
+        if "url" in given and not isinstance(given["url"], str):
+            given["url"] = list(given["url"])
+        return {key: dict(value) if isinstance(value, Mapping) else value for key, value in given.items()}
 
     def _yaml(self) -> dict[str, Any]:
         entry = {"driver": "workbench", "description": self.description or "", "args": self._args()}
@@ -251,20 +281,27 @@ class Source(DataSource):
 
     # what people see
 
+    @property
+    def about(self) -> str:
+        """Who reads what, in a few words."""
+        if self.product is not None:
+            return f"{self.product} of {', '.join(self.inputs.values())}"
+        if self.listen is not None:
+            return f"{self.reader} from {self.listen}"
+        return f"{self.reader} at {self.url if isinstance(self.url, str) else f'{len(self.url)} places'}"
+
     def __repr__(self) -> str:
-        url = self.url if isinstance(self.url, str) else f"{len(self.url)} places"
-        return f"<Source {self.name}: {self.reader} at {url}>"
+        return f"<Source {self.name}: {self.about}>"
 
     def _repr_html_(self) -> str:
-        urls = [self.url] if isinstance(self.url, str) else self.url
-        lines = {"reader": self.reader, "url": "\n".join(urls), "every": self._args().get("every"), **self.options}
+        args = {k: "\n".join(v) if isinstance(v, list) else v for k, v in self._args().items() if v is not None}
         rows = "".join(
             f"<tr><th style='text-align:left'>{html.escape(str(key))}</th>"
             f"<td style='text-align:left;white-space:pre-line'>{html.escape(str(value))}</td></tr>"
-            for key, value in lines.items() if value is not None
-        )  # fmt: skip
+            for key, value in args.items()
+        )
         about = f" {html.escape(self.description)}" if self.description else ""
-        return f"<b>{html.escape(self.name)}</b>{about}<table>{rows}</table>"
+        return f"<b>{html.escape(str(self.name))}</b>{about}<table>{rows}</table>"
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
@@ -274,22 +311,21 @@ class Source(DataSource):
     # across processes
 
     def __getstate__(self) -> dict[str, Any]:
+        siblings = None if self.catalog_object is None else {n: self._sibling(n) for n in self.inputs.values()}
         return {
-            "args": self._args(),
-            "metadata": self.metadata,
-            "name": self.name,
-            "description": self.description,
-            "end": self.end,
-        }
+            "args": self._args(), "metadata": self.metadata, "name": self.name, "description": self.description,
+            "end": self.end, "folder": self.folder, "siblings": siblings,
+        }  # fmt: skip
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._captured_init_args = ()
         self._captured_init_kwargs = {**state["args"], "metadata": state["metadata"]}
         self.__init__(**self._captured_init_kwargs)  # type: ignore[misc]
-        self.named(state["name"], state["description"], state["end"])
+        self.catalog_object = state["siblings"]
+        self.named(state["name"], state["description"], state["end"], folder=state["folder"])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Source) and (self.name, self._args()) == (other.name, other._args())
 
     def __hash__(self) -> int:
-        return hash((self.name, self.reader, self.url))
+        return hash((self.name, self.reader, self.url, self.product))
