@@ -1,20 +1,31 @@
-"""Filter and gating parameters from a popcycle database, TSV exports, or the reference CSV."""
+"""Filter and gating parameters from and to a popcycle database, TSV exports, or the reference CSV."""
 
 from __future__ import annotations
 
 import csv
-import sqlite3
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
 from workbench.core.errors import ReaderError, WorkbenchError
-from workbench.core.filters import FilterParameters
+from workbench.core.filters import FIELDS
 from workbench.core.gates import Plan
 from workbench.core.parameters import Parameters
-from workbench.readers.parameter_tables import Row, filters_of, gatings_of, plan_of
+from workbench.readers.parameter_tables import AUTO, CHANNELS, filter_rows, filters_of, parameters_of, tables_of
+from workbench.readers.sqlite_file import TableRow, read_table, read_tables
 
-TABLES = ("filter", "filter_plan", "gating", "gating_plan", "poly")
+__all__ = ["TABLES", "is_database", "read_parameters", "read_table", "write_csv", "write_tsv"]
+
+#: Tables of parameters, and the columns of their TSV files.
+TABLES = {
+    "filter": ("instrument", "cruise", "id", "date", "quantile", *FIELDS),
+    "filter_plan": ("start_date", "filter_id"),
+    "gating": ("id", "date", "pop_order", "pop", "method", "channel1", "channel2", *AUTO),
+    "gating_plan": ("start_date", "gating_id"),
+    "poly": ("pop", *CHANNELS, "point_order", "gating_id"),
+}
 LARGEST = 64 * 2**20
 
 
@@ -25,79 +36,69 @@ def read_parameters(path: str | PathLike[str]) -> Parameters:
     ----------
     path : path-like
         A popcycle SQLite database; a folder with one set of ``*.filter.tsv``, ``*.filter_plan.tsv``, ``*.gating.tsv``,
-        ``*.gating_plan.tsv``, ``*.poly.tsv``; the prefix of such files; or a reference CSV (filters only).
+        ``*.gating_plan.tsv``, ``*.poly.tsv``; the prefix of such files, or one of them; or a reference CSV (filters
+        only).
 
     Raises
     ------
     ReaderError
-        When it is none of these, or its tables contradict each other.
+        When it is none of these, a cell is wrong (row and column are named), or its tables contradict each other.
     """
     place = Path(path)
     try:
         if place.is_file() and place.suffix.lower() == ".csv":
             return Parameters(Plan((), filters_of(_delimited(place, ","))))
         if place.is_file() and not place.name.endswith(".tsv"):
-            return _assemble(_database(place))
-        return _assemble({name: _delimited(file, "\t") for name, file in _find(place).items()})
+            return parameters_of(_database(place))
+        return parameters_of({name: _delimited(file, "\t") for name, file in _find(place).items()})
     except ReaderError:
         raise
     except (WorkbenchError, KeyError, ValueError, TypeError) as error:
         raise ReaderError(path, f"not usable as parameters: {error}") from error
 
 
-def _assemble(tables: dict[str, list[Row]]) -> Parameters:
-    filters: dict[str, FilterParameters] = filters_of(tables["filter"])
-    if not filters:
-        raise WorkbenchError("the filter table is empty")
-    gatings = gatings_of(tables.get("gating", []), tables.get("poly", []))
-    about: Row = next(iter(tables.get("metadata", [])), next(iter(tables["filter"]), {}))
-    return Parameters(
-        plan_of(tables.get("filter_plan", []), "filter_id", filters),
-        plan_of(tables.get("gating_plan", []), "gating_id", gatings) if gatings else None,
-        str(about.get("cruise") or ""),
-        str(about.get("inst") or about.get("instrument") or ""),
-    )
-
-
-def _database(path: Path) -> dict[str, list[Row]]:
-    with path.open("rb") as file:
-        start = file.read(16)
-    if start != b"SQLite format 3\0":
+def _database(path: Path) -> dict[str, list[TableRow]]:
+    if not is_database(path):
+        with path.open("rb") as file:
+            start = file.read(8)
         raise ReaderError(
-            path, "not a parameter file", expected="a popcycle database, TSVs or a CSV", found=repr(start[:8])
+            path, "not a parameter file", expected="a popcycle database, TSVs or a CSV", found=repr(start)
         )
-    try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        try:
-            return {name: list(read_table(connection, name)) for name in (*TABLES, "metadata")}
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise ReaderError(path, f"not a readable popcycle database ({error})") from error
+    return read_tables(path, (*TABLES, "metadata"))
 
 
-def read_table(connection: sqlite3.Connection, name: str) -> list[dict[str, Any]]:
-    """All rows of a table as dictionaries; none when the database lacks the table."""
-    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone():
-        return []
-    cursor = connection.execute(f'SELECT * FROM "{name}"')
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor]
-
-
-def _delimited(path: Path, delimiter: str) -> list[Row]:
+def _delimited(path: Path, delimiter: str) -> list[TableRow]:
     if path.stat().st_size > LARGEST:
         raise ReaderError(
             path, "too large for a parameter file", expected=f"at most {LARGEST}", found=path.stat().st_size
         )
+    rows = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            return list(csv.DictReader(file, delimiter=delimiter))
+            lines = csv.reader(file, delimiter=delimiter)
+            names = next(lines, [])
+            for cells in lines:
+                if not cells:
+                    continue
+                where = f"{path.name}, line {lines.line_num}"
+                if len(cells) != len(names):
+                    raise ReaderError(
+                        path, f"{where} is no row", expected=f"{len(names)} cells", found=f"{len(cells)} cells"
+                    )
+                row = TableRow(zip(names, cells, strict=True))
+                row.where = where
+                rows.append(row)
     except (UnicodeDecodeError, csv.Error) as error:
         raise ReaderError(path, f"not a table of text ({error})") from error
+    except OSError as error:
+        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+    return rows
 
 
 def _find(place: Path) -> dict[str, Path]:
+    for name in TABLES:  # one file of a set stands for the set
+        if place.is_file() and place.name.endswith(f".{name}.tsv"):
+            place = place.with_name(place.name.removesuffix(f".{name}.tsv"))
     found = {}
     for name in TABLES:
         if place.is_dir():
@@ -125,3 +126,80 @@ def is_database(path: str | PathLike[str]) -> bool:
             return file.read(16) == b"SQLite format 3\0"
     except OSError:
         return False
+
+
+# writing
+
+
+def write_tsv(prefix: str | PathLike[str], parameters: Parameters) -> list[Path]:
+    """Write ``PREFIX.filter.tsv``, ``.filter_plan.tsv`` and, with gatings, ``.gating``, ``.gating_plan``, ``.poly``.
+
+    Parameters
+    ----------
+    prefix : path-like
+        Its folder is made. Each file appears whole or not at all.
+    parameters : Parameters
+
+    Returns
+    -------
+    list of Path
+    """
+    place = Path(prefix)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    tables = tables_of(parameters)
+    about = {"instrument": parameters.instrument, "cruise": parameters.cruise}
+    tables["filter"] = [{**about, **row} for row in tables["filter"]]
+    written = []
+    for name, columns in TABLES.items():
+        if parameters.gatings is None and name in ("gating", "gating_plan", "poly"):
+            continue
+        path = place.with_name(f"{place.name}.{name}.tsv")
+        _write(path, columns, tables[name], "\t")
+        written.append(path)
+    return written
+
+
+def write_csv(path: str | PathLike[str], parameters: Parameters, *, separator: str = "_") -> None:
+    """Write the reference CSV: one filter, no id, no gates.
+
+    Parameters
+    ----------
+    path : path-like
+    parameters : Parameters
+        With one filter.
+    separator : str
+        ``"_"`` or ``"."`` in the names of the columns (``notch_small_D1``, ``notch.small.D1``).
+
+    Raises
+    ------
+    WorkbenchError
+        When there are several filters.
+    """
+    sets = list(parameters.filters.sets.values())
+    if len(sets) != 1:
+        raise WorkbenchError(f"a reference CSV holds one filter, not {len(sets)}; write a database or TSVs")
+    rows = [{name: row[name] for name in ("quantile", *FIELDS)} for row in filter_rows(sets[0])]
+    _write(Path(path), ("quantile", *FIELDS), rows, ",", separator)
+
+
+def _write(
+    path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]], delimiter: str, separator: str = "_"
+) -> None:
+    temp = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temp.open("w", newline="", encoding="utf-8") as file:
+            lines = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+            lines.writerow([name.replace("_", separator) for name in columns])
+            lines.writerows([[_cell(name, row[name]) for name in columns] for row in rows])
+        os.replace(temp, path)
+    finally:
+        temp.unlink(missing_ok=True)
+
+
+def _cell(column: str, value: Any) -> str:
+    """As popcycle writes it: every digit; whole numbers of a filter without a point."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer() and column in FIELDS and abs(value) < 2**53:
+        return str(int(value))
+    return str(value)

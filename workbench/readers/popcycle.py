@@ -1,6 +1,7 @@
 """The popcycle SQLite database, written: what R and Python tools of the SeaFlow project read.
 
-Layout: popcycle.sql of popcycle 7.1.8. One addition: table ``abundance``, which popcycle computes anew each time.
+Layout: popcycle.sql of popcycle 7.1.8, but diameters and quotas in ``vct`` may be NULL, which they are without a size
+table. One addition: table ``abundance``, which popcycle computes anew each time.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from workbench.core.filters import FIELDS, QUANTILES, FilterParameters
-from workbench.core.gates import Gating, Plan
-from workbench.core.parameters import Parameters, format_time
+from workbench.core.filters import FIELDS
+from workbench.core.parameters import Parameters
 from workbench.core.sizes import INDICES
+from workbench.readers.parameter_tables import CHANNELS, tables_of
 
 STATISTICS = (
     *(f"{short}_{part}" for short in ("chl", "pe", "fsc") for part in ("1q", "med", "3q")),
@@ -26,7 +27,6 @@ SFL = (
     "file", "date", "file_duration", "lat", "lon", "conductivity", "salinity", "ocean_tmp", "par", "bulk_red",
     "stream_pressure", "event_rate",
 )  # fmt: skip
-_CHANNELS = ("fsc_small", "fsc_perp", "fsc_big", "pe", "chl_small", "chl_big")
 _STAT = ("lat", "lon", "temp", "salinity", "par")
 
 
@@ -46,7 +46,7 @@ CREATE TABLE IF NOT EXISTS opp2 (
   opp_evt_ratio REAL NOT NULL, noise_count INTEGER NOT NULL, saturated_count INTEGER NOT NULL, filter_id TEXT NOT NULL,
   message TEXT, file_flag INTEGER NOT NULL, PRIMARY KEY (file, filter_id));
 CREATE TABLE IF NOT EXISTS vct (
-  file TEXT NOT NULL, pop TEXT NOT NULL, count INTEGER NOT NULL, {_real(STATISTICS)},
+  file TEXT NOT NULL, pop TEXT NOT NULL, count INTEGER NOT NULL, {_real(STATISTICS[:9], " NOT NULL")}, {_real(STATISTICS[9:])},
   gating_id TEXT NOT NULL, filter_id TEXT NOT NULL, quantile REAL NOT NULL, PRIMARY KEY (file, pop, gating_id, quantile));
 CREATE TABLE IF NOT EXISTS filter (
   id TEXT NOT NULL, date TEXT NOT NULL, quantile REAL NOT NULL, {_real(FIELDS, " NOT NULL")}, PRIMARY KEY (id, quantile));
@@ -55,7 +55,7 @@ CREATE TABLE IF NOT EXISTS gating (
   channel1 TEXT, channel2 TEXT, gate1 REAL, gate2 REAL, position1 INTEGER, position2 INTEGER, scale REAL, minpe REAL,
   PRIMARY KEY (id, pop));
 CREATE TABLE IF NOT EXISTS poly (
-  pop TEXT NOT NULL, {_real(_CHANNELS)}, point_order INTEGER NOT NULL, gating_id TEXT NOT NULL);
+  pop TEXT NOT NULL, {_real(CHANNELS)}, point_order INTEGER NOT NULL, gating_id TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS filter_plan (start_date TEXT NOT NULL, filter_id TEXT NOT NULL, PRIMARY KEY (start_date, filter_id));
 CREATE TABLE IF NOT EXISTS gating_plan (start_date TEXT NOT NULL, gating_id TEXT NOT NULL, PRIMARY KEY (start_date, gating_id));
 CREATE TABLE IF NOT EXISTS outlier (file TEXT NOT NULL, flag INTEGER, PRIMARY KEY (file));
@@ -100,51 +100,9 @@ def _plain(value: Any) -> Any:
 
 def put_parameters(connection: sqlite3.Connection, parameters: Parameters) -> None:
     """Replace the filter, gating, poly and plan tables by what `parameters` says."""
-    for table in ("metadata", "filter", "gating", "poly", "filter_plan", "gating_plan"):
+    for table, rows in tables_of(parameters).items():
         connection.execute(f"DELETE FROM {table}")
-    put(connection, "metadata", [{"cruise": parameters.cruise, "inst": parameters.instrument}])
-    put(connection, "filter", [row for _, p in sorted(parameters.filters.sets.items()) for row in filter_rows(p)])
-    put(connection, "filter_plan", plan_rows(parameters.filters, "filter_id"))
-    if parameters.gatings is not None:
-        gatings = [gating for _, gating in sorted(parameters.gatings.sets.items())]
-        put(connection, "gating", [row for gating in gatings for row in gating_rows(gating)])
-        put(connection, "poly", [row for gating in gatings for row in corner_rows(gating)])
-        put(connection, "gating_plan", plan_rows(parameters.gatings, "gating_id"))
-
-
-def filter_rows(parameters: FilterParameters) -> list[dict[str, Any]]:
-    """The three rows of the filter table."""
-    return [
-        {"id": parameters.id, "date": parameters.date, "quantile": q, **dict(zip(FIELDS, row, strict=True))}
-        for q, row in zip(QUANTILES, parameters.table, strict=True)
-    ]
-
-
-def gating_rows(gating: Gating) -> list[dict[str, Any]]:
-    """Rows of the gating table, in gate order."""
-    auto = ("gate1", "gate2", "position1", "position2", "scale", "minpe")
-    return [
-        {
-            "id": gating.id, "date": gating.date, "pop_order": order, "pop": gate.population, "method": gate.method,
-            "channel1": gate.x, "channel2": gate.y, **{name: gate.extra.get(name) for name in auto},
-        }
-        for order, gate in enumerate(gating.gates, start=1)
-    ]  # fmt: skip
-
-
-def corner_rows(gating: Gating) -> list[dict[str, Any]]:
-    """Rows of the poly table: two of the six channels hold the corner."""
-    empty: dict[str, Any] = dict.fromkeys(_CHANNELS)
-    return [
-        {"pop": gate.population, **empty, gate.x: x, gate.y: y, "point_order": order, "gating_id": gating.id}
-        for gate in gating.gates
-        for order, (x, y) in enumerate(gate.vertices, start=1)
-    ]
-
-
-def plan_rows(plan: Plan[Any], key: str) -> list[dict[str, Any]]:
-    """Rows of a plan table."""
-    return [{"start_date": format_time(start), key: name} for start, name in plan]
+        put(connection, table, rows)
 
 
 def drop_file(connection: sqlite3.Connection, files: Sequence[str]) -> None:
