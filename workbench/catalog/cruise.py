@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from workbench.catalog import location
 from workbench.catalog.check import Examined, examine
@@ -17,8 +18,9 @@ from workbench.catalog.declared import BoardItem, Kpi
 from workbench.catalog.model import BoardModel, Catalog, KpiModel
 from workbench.catalog.source import Source
 from workbench.core import clock
-from workbench.core.errors import CatalogError, suggest
-from workbench.core.window import duration
+from workbench.core.errors import CatalogError, WorkbenchError, suggest
+from workbench.core.window import ALWAYS, Window, duration
+from workbench.products.align import Method, align
 
 __all__ = ["BoardItem", "Cruise", "Kpi", "open_cruise"]
 
@@ -76,6 +78,37 @@ class Cruise(Mapping[str, Source]):
     def finished(self) -> bool:
         """True when the cruise's end is past."""
         return clock.finished(self.end)
+
+    def align(
+        self, names: Sequence[str], window: Window | str | slice | None = ALWAYS, *,
+        tolerance: np.timedelta64 | str | None = None, method: Method = "nearest",
+    ) -> xr.Dataset:  # fmt: skip
+        """Several sources on the times of the first one, loaded: see `workbench.products.align.align`.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Sources; of particles, the files count as rows.
+        window : Window or str
+            As for `Source.open`; of the others, rows within `tolerance` around it count too.
+        tolerance : numpy.timedelta64 or str, optional
+        method : {"nearest", "linear", "mean"}
+
+        Returns
+        -------
+        xarray.Dataset
+            dim time; no row of the first is left out, and attrs count what found a match and what did not.
+        """
+        if isinstance(names, str):
+            raise WorkbenchError(f"write a list of sources: [{names!r}, ...]")
+        first, *others = (self[name] for name in names)
+        asked = Window.parse(window, now=self.now())
+        wide = asked
+        if asked != ALWAYS:
+            reach = duration(tolerance) if isinstance(tolerance, str) else tolerance
+            wide = asked.widened(np.timedelta64(1, "D") if reach is None else reach)
+        opened = {str(first.name): first.open(asked), **{str(s.name): s.open(wide) for s in others}}
+        return align(opened, tolerance=tolerance, method=method)
 
     def __repr__(self) -> str:
         width = max((len(name) for name in self), default=0)

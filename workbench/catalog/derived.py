@@ -28,7 +28,7 @@ from workbench.catalog.origin import Cursor, row_dimension
 from workbench.catalog.registered import named_in, product_named, provided_by
 from workbench.core.errors import ReaderError, WorkbenchError
 from workbench.core.variables import VariableSpec
-from workbench.core.window import ALWAYS, MAX, MIN, Window
+from workbench.core.window import ALWAYS, MAX, Window
 
 if TYPE_CHECKING:
     from workbench.catalog.source import Source
@@ -77,7 +77,7 @@ class Derived:
     def open(self, window: Window, max_points: int | None = None) -> xr.Dataset:
         if self.reach is None:
             return _cut(self._whole(), window)
-        wide = Window(_moved(window.start, -self.reach, MIN), _moved(window.stop, self.reach, MAX))
+        wide = window.widened(self.reach)
         with self._entered():
             inputs = {given: source.open(wide) for given, source in self.sources.items()}
         return _cut(self._make(inputs), window)
@@ -170,10 +170,6 @@ class Derived:
         made = self._make({given: new})
         made.attrs |= kept
         return made, after
-
-
-def _moved(edge: np.datetime64, by: np.timedelta64, limit: np.datetime64) -> np.datetime64:
-    return edge if edge in (MIN, MAX) else edge + by if (edge + by > MIN) else limit
 
 
 def _cut(ds: xr.Dataset, window: Window) -> xr.Dataset:

@@ -112,6 +112,15 @@ class Window:
         b = "" if self.stop == MAX else _text(self.stop)
         return f"{a}..{b}"
 
+    def widened(self, by: np.timedelta64) -> Window:
+        """This window, and `by` more before and after it."""
+        step = int(np.timedelta64(by, "ns").astype(np.int64))
+        start, stop = (int(edge.astype(np.int64)) for edge in self)
+        return Window(
+            self.start if self.start == MIN else np.datetime64(max(start - step, int(MIN.astype(np.int64))), "ns"),
+            self.stop if self.stop == MAX else np.datetime64(min(stop + step, int(MAX.astype(np.int64))), "ns"),
+        )
+
     def contains(self, time: npt.NDArray[np.datetime64]) -> npt.NDArray[np.bool_]:
         """Which of `time` lie inside; NaT lies in no window but the one of all time."""
         values = np.asarray(time)
