@@ -86,8 +86,13 @@ def _variable(
         yield doc.problem(source_place, f"'{source}': there is no source of that name", tuple(known))
         return
     variables = known[source]
-    if isinstance(name, str) and variables is not None and name not in variables:
+    if isinstance(name, str) and variables is not None and name not in variables and not _labelled(name, variables):
         yield doc.problem(place, f"'{name}' is not a variable of {source}", tuple(variables))
+
+
+def _labelled(name: str, variables: Variables) -> bool:
+    """True for ``abundance_prochloro`` where ``abundance`` has one value for each population."""
+    return any(name.startswith(f"{spec.name}_") and len(spec.dims) > 1 for spec in variables.values())
 
 
 # pictures

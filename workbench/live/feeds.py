@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two polls of a source that answers fast, of one that does not, and of one that fails.
 FAST, SLOW, FAILING = 0.5, 1.5, 5.0
+#: The same at most, of a product, which may be made anew as a whole.
+MADE = 60.0
 #: Seconds between two calls of the subscribers, at least and at most.
 BEAT, REST = 0.2, 1.0
 
@@ -183,8 +185,9 @@ class Feeds(Mapping[str, Feed]):
             if feed.poll():
                 self._changed.set()
             took = time.monotonic() - start
+            most = MADE if getattr(feed.source, "product", None) else SLOW
             if not feed.more:
-                self._stopped.wait(FAILING if feed.fault else min(max(FAST, 5 * took), SLOW))
+                self._stopped.wait(FAILING if feed.fault else min(max(FAST, 5 * took), most))
 
     def _beat(self) -> None:
         while not self._stopped.is_set():

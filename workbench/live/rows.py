@@ -11,6 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from workbench.core import clock
+from workbench.core.spread import spread
 from workbench.core.window import ALWAYS, Window
 from workbench.live.tail import Tail
 from workbench.raster.overview import Overview
@@ -67,8 +68,8 @@ class Rows:
         return self._overviews[name]
 
     def take(self, new: xr.Dataset) -> None:
-        """Add the rows of `new` (dim time), loaded block by block."""
-        for block in _blocks(new):
+        """Add the rows of `new` (dim time; other dims become columns), loaded block by block."""
+        for block in _blocks(spread(new)):
             if block.sizes["time"]:
                 self._add(block.load())
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from workbench.core.errors import WorkbenchError, suggest
+from workbench.core.spread import spread
 from workbench.core.variables import MISSING
 from workbench.core.window import duration
 from workbench.products.match import Match, match
@@ -215,6 +216,7 @@ def _rows(name: str, ds: xr.Dataset) -> xr.Dataset:
     if "time" not in ds.variables or len(ds["time"].dims) != 1:
         raise WorkbenchError(f"'{name}' has no time to align by. {suggest('time', map(str, ds.variables))}")
     (dim,) = ds["time"].dims
+    ds = spread(ds) if "particle" not in ds.dims else ds
     rows = ds[[n for n, v in ds.variables.items() if v.dims == (dim,) and n not in ("time", dim)]]
     if dim != "time":
         rows = rows.swap_dims({dim: "time"}) if "time" in rows.coords else rows.rename({dim: "time"})
