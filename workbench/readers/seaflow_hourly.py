@@ -7,6 +7,7 @@ diameters, quotas and population (null where the particle is not OPP in that qua
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -127,8 +128,10 @@ def merge_hour(path: str | PathLike[str], new: pa.Table, replaced: set[str]) -> 
         place.unlink(missing_ok=True)
         return
     # A stable order by file: rows of one file stay as the file has them.
-    ids = table["file_id"].cast(pa.string()).to_numpy(zero_copy_only=False)
-    write_hour(place, table.take(pa.array(np.argsort(ids, kind="stable"))))
+    ids = _sorted_dictionary(table["file_id"]).indices.to_numpy()
+    if (ids[1:] < ids[:-1]).any():
+        table = table.take(pa.array(np.argsort(ids, kind="stable")))
+    write_hour(place, table)
 
 
 def write_hour(path: str | PathLike[str], table: pa.Table) -> None:
@@ -183,7 +186,14 @@ def _constant(text: str, n: int) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int32)), pa.array([text]))
 
 
-def _sorted_dictionary(column: pa.ChunkedArray) -> pa.Array:
+def _sorted_dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """The column with the words it uses, sorted, as its dictionary."""
+    if column.num_chunks == 1:
+        only = column.chunk(0)
+        words = only.dictionary.to_pylist()
+        used = len(pc.unique(only.indices.drop_null()))
+        if used == len(words) and all(a < b for a, b in pairwise(words)):
+            return only
     text = column.cast(pa.string()).combine_chunks()
     words = sorted(word for word in pc.unique(text).to_pylist() if word is not None)
     return pa.DictionaryArray.from_arrays(

@@ -169,17 +169,7 @@ def rows(path: str, header: Header) -> npt.NDArray[np.uint16]:
         raise ReaderError(
             path, "changed while it was read", offset=0, expected=header.start.hex(), found=raw[:8].tobytes().hex()
         )
-    if header.layout == "v2":
-        return raw[8:].view("<u2").reshape(header.rows, 7)
-    whole = raw[4:].view("<u2").reshape(header.rows, 12)
-    counts = raw[4:].view("<u4").reshape(header.rows, 6)[:, 0]
-    if (counts != 10).any():
-        at = int(np.argmax(counts != 10))
-        raise ReaderError(
-            path, f"row {at} does not begin with its number of columns", offset=4 + 24 * at, expected=10,
-            found=int(counts[at]),
-        )  # fmt: skip
-    return whole[:, 2:]
+    return rows_of(path, header, raw[4 if header.layout == "v1" else 8 :], 0)
 
 
 def _plain(path: str, size: int) -> npt.NDArray[np.uint8]:
@@ -207,14 +197,33 @@ def columns(path: str, header: Header, names: Sequence[str]) -> dict[str, npt.ND
     ReaderError
         When the file is broken or has no such channel.
     """
+    refuse_unknown(path, header, names)
+    if header.layout == "parquet":
+        return _parquet_columns(path, header, names)
+    table = rows(path, header)
+    known = CHANNELS[header.layout]
+    return {name: np.ascontiguousarray(table[:, known.index(name)]) for name in names}
+
+
+def rows_of(path: str, header: Header, part: npt.NDArray[np.uint8], at: int) -> npt.NDArray[np.uint16]:
+    """Whole rows out of their bytes; `at` is the first of them."""
+    if header.layout == "v2":
+        return part.view("<u2").reshape(-1, 7)
+    counts = part.view("<u4").reshape(-1, 6)[:, 0]
+    if (counts != 10).any():
+        row = int(np.argmax(counts != 10))
+        raise ReaderError(
+            path, f"row {at + row} does not begin with its number of columns", offset=4 + 24 * (at + row), expected=10,
+            found=int(counts[row]),
+        )  # fmt: skip
+    return part.view("<u2").reshape(-1, 12)[:, 2:]
+
+
+def refuse_unknown(path: str, header: Header, names: Sequence[str]) -> None:
     known = CHANNELS[header.layout]
     for name in names:
         if name not in known:
             raise ReaderError(path, f"a {header.layout} file has no channel '{name}'", hint=suggest(name, known))
-    if header.layout == "parquet":
-        return _parquet_columns(path, header, names)
-    table = rows(path, header)
-    return {name: np.ascontiguousarray(table[:, known.index(name)]) for name in names}
 
 
 def _probe_parquet(path: str) -> Header:
@@ -227,7 +236,7 @@ def _probe_parquet(path: str) -> Header:
         held = {footer.schema.column(i).path for i in range(footer.num_columns)}
         count = footer.num_rows
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise ReaderError(path, f"not a Parquet file ({_first_line(error)})") from error
+        raise ReaderError(path, f"not a Parquet file ({first_line(error)})") from error
     lacking = [name for name in PARQUET if name not in held]
     if lacking:
         raise ReaderError(
@@ -248,11 +257,11 @@ def _parquet_columns(path: str, header: Header, names: Sequence[str]) -> dict[st
         table = pq.ParquetFile(path).read(columns=list(names), use_threads=False)
         out = {name: np.asarray(table.column(name).to_numpy(), dtype=np.float32) for name in names}
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
-        raise ReaderError(path, f"broken Parquet file ({_first_line(error)})") from error
+        raise ReaderError(path, f"broken Parquet file ({first_line(error)})") from error
     if table.num_rows != header.rows:
         raise ReaderError(path, "changed while it was read", expected=f"{header.rows} rows", found=table.num_rows)
     return out
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     return str(error).split("\n", 1)[0].rstrip(".")

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from workbench.core.sizes import COLUMNS
+from workbench.core.sizes import COLUMNS, SizeTable
 from workbench.products.seaflow.summary import STATISTICS, summarize
 
 
-def test_equals_pandas_by_population():
+@pytest.mark.parametrize("rising", [True, False])
+def test_equals_pandas_by_population(rising):
     rng = np.random.default_rng(3)
     n = 500
     channels = {name: rng.lognormal(2, 1, n) for name in ("chl_small", "pe", "fsc_small")}
-    sizes = rng.lognormal(0, 1, (n, 6))
+    values = rng.lognormal(0, 1, (40, 6))
+    table = SizeTable("740", np.arange(40.0), np.sort(values, axis=0) if rising else values)
+    rows = rng.integers(0, 39, n).astype(np.int32)
+    sizes = table.values[rows]
     label = rng.integers(0, 3, n).astype(np.int8)
-    found = summarize(channels, sizes, label, ("beads", "prochloro", "synecho"))
+    found = summarize(channels, rows, table, label, ("beads", "prochloro", "synecho"))
     assert list(found) == ["unknown", "beads", "prochloro"]  # no synecho: no row
     assert sum(count for count, _ in found.values()) == n
     frame = pd.DataFrame({**channels, **dict(zip(COLUMNS, sizes.T, strict=True)), "label": label})
@@ -31,3 +36,10 @@ def test_equals_pandas_by_population():
                 else part[column].quantile({"1q": 0.25, "med": 0.5, "3q": 0.75}[kind])
             )
             np.testing.assert_allclose(value, expected, rtol=1e-12)
+
+
+def test_without_a_size_table_diameters_are_not_a_number():
+    one = {name: np.array([2.0]) for name in ("chl_small", "pe", "fsc_small")}
+    count, numbers = summarize(one, None, None, np.zeros(1, np.int8), ())["unknown"]
+    assert (count, len(numbers)) == (1, len(STATISTICS))
+    np.testing.assert_array_equal(np.isnan(numbers), [False] * 9 + [True] * 21)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -79,14 +80,27 @@ class Focused:
 
 @njit(cache=True, nogil=True)
 def _limits(d1, d2, fsc):  # type: ignore[no-untyped-def]
-    top1 = d1[0]
-    top2 = d2[0]
+    top1, top2 = np.zeros(2, d1.dtype)  # NaN is above nothing
     noise = 0
     for i in range(d1.size):
         top1 = max(top1, d1[i])
         top2 = max(top2, d2[i])
         noise += (fsc[i] <= 1) & (d1[i] <= 1) & (d2[i] <= 1)
     return top1, top2, noise
+
+
+@njit(cache=True, nogil=True)
+def _at_top(d1, d2, top1, top2):  # type: ignore[no-untyped-def]
+    first = 0
+    second = 0
+    both = 0
+    for i in range(d1.size):
+        a = d1[i] == top1
+        b = d2[i] == top2
+        first += a
+        second += b
+        both += a & b
+    return first, second, both
 
 
 @njit(cache=True, nogil=True)
@@ -113,60 +127,100 @@ def _in_focus(a, b, f, p):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _focus(d1, d2, fsc, top1, top2, p, high, index, mask, count):  # type: ignore[no-untyped-def]
+def _focus(d1, d2, fsc, p, high, index, mask):  # type: ignore[no-untyped-def]
+    """Events in focus, noise left out; saturation is asked when the whole file is known."""
     kept = 0
-    saturated = 0
     possible = np.empty(_BLOCK, np.uint8)
     for start in range(0, d1.size, _BLOCK):
         u, v, w = d1[start : start + _BLOCK], d2[start : start + _BLOCK], fsc[start : start + _BLOCK]
-        for i in range(u.size):
-            saturated += (u[i] == top1) | (v[i] == top2)
         _possible(u, v, w, high[3], high, possible)
         for i in range(u.size):
-            if not possible[i] or u[i] == top1 or v[i] == top2 or (w[i] <= 1 and u[i] <= 1 and v[i] <= 1):
+            if not possible[i] or (w[i] <= 1 and u[i] <= 1 and v[i] <= 1):
                 continue
             bits = _in_focus(np.float64(u[i]), np.float64(v[i]), np.float64(w[i]), p)
             if bits:
-                if kept == index.size:
-                    return -1, saturated
-                for q in range(3):
-                    count[q] += bits >> q & 1
                 index[kept] = start + i
                 mask[kept] = bits
                 kept += 1
-    return kept, saturated
+    return kept
 
 
-def focus(
-    d1: npt.NDArray[np.generic], d2: npt.NDArray[np.generic], fsc: npt.NDArray[np.generic], parameters: FilterParameters
-) -> Focused:
-    """Find the optimally positioned particles of one file.
+class Focusing:
+    """Finds the optimally positioned particles of one file whose events come in pieces.
 
     Parameters
     ----------
-    d1, d2, fsc : ndarray (n,)
-        D1, D2 and fsc_small of every event, on the log scale (uint16 codes, float32 or float64); strided views do.
     parameters : FilterParameters
-
-    Returns
-    -------
-    Focused
 
     Notes
     -----
     noise: fsc <= 1, D1 <= 1 and D2 <= 1. saturated: D1 or D2 at the file's maximum. aligned: neither, and
     |D1 - D2| < width. focused: aligned, and both detectors on or under the small-particle line, or both on or under
     the large-particle line (notch * fsc + offset).
+
+    An event in focus is a candidate until the last piece has told the file's maxima.
     """
-    n = int(d1.size)
-    if n == 0:
-        return Focused(np.empty(0, np.int64), np.empty(0, np.uint8), 0, 0, 0, (0, 0, 0))
-    top1, top2, noise = _limits(d1, d2, fsc)
-    table = parameters.array
-    size, kept = min(n, 65_536), -1
-    while kept < 0:
-        index, mask, count = np.empty(size, np.int64), np.empty(size, np.uint8), np.zeros(3, np.int64)
-        kept, saturated = _focus(d1, d2, fsc, top1, top2, table, table.max(axis=0), index, mask, count)
-        size = n
-    a, b, c = (int(v) for v in count)
-    return Focused(index[:kept].copy(), mask[:kept].copy(), n, int(noise), int(saturated), (a, b, c))
+
+    def __init__(self, parameters: FilterParameters) -> None:
+        self._table = parameters.array
+        self._high = self._table.max(axis=0)
+        self.events = 0
+        self._noise = 0
+        self._top: tuple[float, float] = (-np.inf, -np.inf)
+        self._at_top = (0, 0, 0)
+        self._found: list[tuple[npt.NDArray[Any], ...]] = []
+
+    def add(
+        self, d1: npt.NDArray[np.generic], d2: npt.NDArray[np.generic], fsc: npt.NDArray[np.generic]
+    ) -> npt.NDArray[np.int64]:
+        """Take the next events; the rows among them, ascending, that may turn out to be OPP.
+
+        Parameters
+        ----------
+        d1, d2, fsc : ndarray (n,)
+            D1, D2 and fsc_small on the log scale (uint16 codes, float32 or float64); strided views do.
+        """
+        if not d1.size:
+            return np.empty(0, np.int64)
+        u, v, w = (np.ascontiguousarray(a) for a in (d1, d2, fsc))
+        top1, top2, noise = _limits(u, v, w)
+        self._noise += noise
+        self._raise_top(u, v, float(top1), float(top2))
+        index, mask = np.empty(u.size, np.int64), np.empty(u.size, np.uint8)
+        kept = _focus(u, v, w, self._table, self._high, index, mask)
+        rows = index[:kept].copy()
+        self._found.append((rows + self.events, mask[:kept].copy(), u[rows], v[rows]))
+        self.events += u.size
+        return rows
+
+    def _raise_top(self, d1: npt.NDArray[Any], d2: npt.NDArray[Any], top1: float, top2: float) -> None:
+        first, second, both = self._at_top
+        old1, old2 = self._top
+        self._top = max(old1, top1), max(old2, top2)
+        if top1 > old1:
+            first = both = 0
+        if top2 > old2:
+            second = both = 0
+        if top1 >= old1 or top2 >= old2:
+            new = _at_top(d1, d2, *self._top)
+            first, second, both = first + new[0], second + new[1], both + new[2]
+        self._at_top = first, second, both
+
+    def result(self) -> tuple[Focused, npt.NDArray[np.bool_]]:
+        """What was found, and which of all rows that `add` gave, one after the other, it is."""
+        empty = (np.empty(0, np.int64), np.empty(0, np.uint8), np.empty(0), np.empty(0))
+        index, mask, d1, d2 = (np.concatenate(parts) for parts in zip(*(self._found or [empty]), strict=True))
+        kept = (d1 != self._top[0]) & (d2 != self._top[1])
+        index, mask = index[kept], mask[kept]
+        first, second, both = self._at_top
+        a, b, c = (int(np.count_nonzero(mask & bit)) for bit in (1, 2, 4))
+        return Focused(index, mask, self.events, int(self._noise), first + second - both, (a, b, c)), kept
+
+
+def focus(
+    d1: npt.NDArray[np.generic], d2: npt.NDArray[np.generic], fsc: npt.NDArray[np.generic], parameters: FilterParameters
+) -> Focused:
+    """Find the optimally positioned particles of one file (see `Focusing`)."""
+    focusing = Focusing(parameters)
+    focusing.add(d1, d2, fsc)
+    return focusing.result()[0]

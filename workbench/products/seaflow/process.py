@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +14,13 @@ from workbench.core.filters import QUANTILES, FilterParameters
 from workbench.core.gates import Gating
 from workbench.core.sizes import SizeTable
 from workbench.products.seaflow.classify import classify
-from workbench.products.seaflow.filter import MAX_EVENTS, MAX_OPP, Flag, Focused, focus
-from workbench.products.seaflow.size import size
+from workbench.products.seaflow.filter import MAX_EVENTS, MAX_OPP, Flag, Focused, Focusing
+from workbench.products.seaflow.size import rows
 from workbench.products.seaflow.summary import summarize
 
 #: Channels that OPP and VCT files carry, linear.
 CHANNELS = ("D1", "D2", "fsc_small", "pe", "chl_small")
+Codes = Mapping[str, npt.NDArray[np.generic]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,32 +30,36 @@ class FileResult:
     Attributes
     ----------
     found : Focused or None
-        None when the file could not be read or is empty.
+        None when the file could not be read, or has too many events to look at.
     flag : Flag
     message : str
         Why `flag` is not OK; empty otherwise.
+    events : int
+        Events in the file, as far as they are known.
     channels : dict of str to ndarray of float64 (k,)
-        Linear `CHANNELS` of the OPP; empty arrays when the flag is not OK.
+        Linear `CHANNELS` of the OPP; empty when the flag is not OK.
     label : ndarray of int8 (k, 3)
         Population by quantile, as `classify` gives it; -1 where the particle is not OPP in that quantile.
-    sizes : ndarray of float64 (k, 3, 6)
-        Diameter and carbon by quantile; NaN where it is not OPP in that quantile, or without a size table.
+    rows : ndarray of int32 (k, 3)
+        Row of the size table by quantile; -1 where it is not OPP in that quantile, or without a size table.
     populations : tuple of str
     summary : dict of (quantile, population) to (count, ndarray)
+        As `summarize` gives it.
     """
 
     found: Focused | None
     flag: Flag
     message: str = ""
+    events: int = 0
     channels: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
     label: npt.NDArray[np.int8] = field(default_factory=lambda: np.empty((0, 3), np.int8))
-    sizes: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 3, 6)))
+    rows: npt.NDArray[np.int32] = field(default_factory=lambda: np.empty((0, 3), np.int32))
     populations: tuple[str, ...] = ()
     summary: Mapping[tuple[float, str], tuple[int, npt.NDArray[np.float64]]] = field(default_factory=dict)
 
 
 def process(
-    codes: Mapping[str, npt.NDArray[np.generic]],
+    pieces: Iterable[Codes],
     parameters: FilterParameters,
     gating: Gating | None = None,
     table: SizeTable | None = None,
@@ -65,8 +71,9 @@ def process(
 
     Parameters
     ----------
-    codes : mapping of str to ndarray (n,)
-        `CHANNELS` on the log scale (codes or log values).
+    pieces : iterable of mapping of str to ndarray (n,)
+        `CHANNELS` on the log scale (codes or log values), some events after the other. A piece may be overwritten
+        when the next one is asked for.
     parameters : FilterParameters
     gating : Gating, optional
         Without it every particle is unknown.
@@ -79,28 +86,43 @@ def process(
     -------
     FileResult
     """
-    events = int(codes["D1"].size)
-    if events > max_events:
-        return FileResult(None, Flag.TOO_MANY_EVENTS, f"{events} events, more than {max_events}")
-    found = focus(codes["D1"], codes["D2"], codes["fsc_small"], parameters)
+    focusing, parts = Focusing(parameters), []
+    for piece in pieces:
+        at = focusing.add(piece["D1"], piece["D2"], piece["fsc_small"])
+        if focusing.events > max_events:
+            return too_many(focusing.events, max_events)
+        parts.append({name: piece[name][at] for name in CHANNELS})
+    found, kept = focusing.result()
     flag = found.flag(max_events=max_events, max_opp=max_opp)
     if flag is not Flag.OK:
-        return FileResult(found, flag, _why(found, flag, max_opp))
-    channels = {name: to_linear(codes[name][found.index]) for name in CHANNELS}
-    every = gating or Gating("", ())
+        return FileResult(found, flag, _why(found, flag, max_opp), found.all_count)
+    codes = {name: np.concatenate([part[name] for part in parts])[kept] for name in CHANNELS}
+    return _populations(found, codes, parameters, gating or Gating("", ()), table)
+
+
+def too_many(events: int, most: int) -> FileResult:
+    """The result of a file that is left out for its number of events."""
+    return FileResult(None, Flag.TOO_MANY_EVENTS, f"{events} events, more than {most}", events)
+
+
+def _populations(
+    found: Focused, codes: dict[str, npt.NDArray[Any]], parameters: FilterParameters, gating: Gating, table: SizeTable | None
+) -> FileResult:  # fmt: skip
+    channels = {name: to_linear(values) for name, values in codes.items()}
     label = np.full((len(found.index), 3), -1, np.int8)
-    sizes = np.full((len(found.index), 3, 6), np.nan)
+    sized = np.full((len(found.index), 3), -1, np.int32)
     summary: dict[tuple[float, str], tuple[int, npt.NDArray[np.float64]]] = {}
-    classes = classify(channels, every)
+    classes = classify(channels, gating)
     for at, quantile in enumerate(QUANTILES):
-        rows = (found.mask >> at & 1).astype(np.bool_)
-        label[rows, at] = classes[rows]
+        own = np.flatnonzero(found.mask >> at & 1)
+        label[own, at] = classes[own]
         if table is not None:
-            sizes[rows, at] = size(channels["fsc_small"][rows], float(parameters.beads_fsc[at]), table)
-        some = {name: values[rows] for name, values in channels.items()}
-        for population, row in summarize(some, sizes[rows, at], classes[rows], every.populations).items():
+            sized[own, at] = rows(codes["fsc_small"][own], float(parameters.beads_fsc[at]), table)
+        some = {name: values[own] for name, values in channels.items()}
+        of_table = sized[own, at] if table is not None else None
+        for population, row in summarize(some, of_table, table, classes[own], gating.populations).items():
             summary[quantile, population] = row
-    return FileResult(found, flag, "", channels, label, sizes, every.populations, summary)
+    return FileResult(found, Flag.OK, "", found.all_count, channels, label, sized, gating.populations, summary)
 
 
 def _why(found: Focused, flag: Flag, max_opp: int) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from workbench.core.sizes import INDICES
+from workbench.core.sizes import INDICES, SizeTable
 
 _CHANNELS = {"chl": "chl_small", "pe": "pe", "fsc": "fsc_small"}
 #: Columns of a summary, in the order of the ``vct`` table, after file, pop and count.
@@ -23,7 +23,8 @@ STATISTICS = (
 
 def summarize(
     channels: Mapping[str, npt.NDArray[np.float64]],
-    sizes: npt.NDArray[np.float64],
+    rows: npt.NDArray[np.int32] | None,
+    table: SizeTable | None,
     label: npt.NDArray[np.int8],
     populations: Sequence[str],
 ) -> dict[str, tuple[int, npt.NDArray[np.float64]]]:
@@ -33,8 +34,10 @@ def summarize(
     ----------
     channels : mapping of str to ndarray of float64 (n,)
         Linear chl_small, pe and fsc_small.
-    sizes : ndarray of float64 (n, 6)
-        Diameters (um) and quotas (pgC per cell) as `size` gives them.
+    rows : ndarray of int32 (n,) or None
+        Rows of the size table, as `size.rows` gives them.
+    table : SizeTable or None
+        Without it diameters and quotas are NaN.
     label : ndarray of int8 (n,)
         As `classify` gives them.
     populations : sequence of str
@@ -46,15 +49,37 @@ def summarize(
         Particles and statistics of each population that has any.
     """
     out: dict[str, tuple[int, npt.NDArray[np.float64]]] = {}
-    columns = [channels[name] for name in _CHANNELS.values()]
-    order = [2 * i for i in range(3)] + [2 * i + 1 for i in range(3)]
     for number, name in enumerate(("unknown", *populations)):
-        rows = label == number
-        count = int(np.count_nonzero(rows))
-        if not count:
+        own = np.flatnonzero(label == number)
+        if not len(own):
             continue
-        block = np.column_stack([*(c[rows] for c in columns), *(sizes[rows, i] for i in order)])
-        quartiles = np.quantile(block, (0.25, 0.5, 0.75), axis=0)
-        carbon = [np.insert(quartiles[:, i], 2, block[:, i].mean()) for i in range(6, 9)]
-        out[name] = (count, np.concatenate([quartiles[:, :6].T.ravel(), *carbon]))
+        numbers = [_quartiles(np.sort(channels[channel][own])) for channel in _CHANNELS.values()]
+        out[name] = (len(own), np.concatenate([*numbers, *_sizes(rows, table, own)]))
     return out
+
+
+def _sizes(
+    rows: npt.NDArray[np.int32] | None, table: SizeTable | None, own: npt.NDArray[np.intp]
+) -> list[npt.NDArray[np.float64]]:
+    if rows is None or table is None:
+        return [np.full(3 * len(INDICES) + 4 * len(INDICES), np.nan)]
+    ordered = np.sort(rows[own])
+    diameters, quotas = [], []
+    for at, column in enumerate(table.values.T):
+        values = column[ordered]
+        if (values[1:] < values[:-1]).any():  # a table whose values do not rise with scatter
+            values = np.sort(values)
+        three = _quartiles(values)
+        if at % 2 == 0:
+            diameters.append(three)
+        else:
+            quotas.append(np.array([three[0], three[1], values.mean(), three[2]]))
+    return [*diameters, *quotas]
+
+
+def _quartiles(ordered: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """First quartile, median and third quartile of ascending values, interpolated (type 7)."""
+    place = (len(ordered) - 1) * np.array([0.25, 0.5, 0.75])
+    below = place.astype(np.intp)
+    low, high = ordered[below], ordered[np.minimum(below + 1, len(ordered) - 1)]
+    return np.asarray(low + (high - low) * (place - below))

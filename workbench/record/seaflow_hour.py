@@ -1,0 +1,142 @@
+"""The results of one hour's files as the rows of its Parquet files and of ``cruise.db``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from workbench.core.filters import QUANTILES
+from workbench.core.sizes import COLUMNS, SizeTable
+from workbench.products.seaflow.filter import Flag, Focused
+from workbench.products.seaflow.process import CHANNELS, FileResult
+from workbench.products.seaflow.summary import STATISTICS
+from workbench.readers import seaflow_hourly
+from workbench.record.seaflow_work import Task
+
+Row = dict[str, Any]
+Done = tuple[Task, FileResult]
+
+
+def tables(done: Sequence[Done], table: SizeTable | None) -> dict[str, pa.Table]:
+    """OPP and VCT rows of the files that have some, ordered by file id.
+
+    Parameters
+    ----------
+    done : sequence of (Task, FileResult)
+        Files of one hour.
+    table : SizeTable or None
+        The one they were sized with.
+
+    Returns
+    -------
+    dict of str to pyarrow.Table
+        ``opp`` and ``vct``; a file without gating has no VCT rows.
+    """
+    usable = sorted((d for d in done if d[1].flag is Flag.OK), key=lambda d: d[0].file_id)
+    gated = [d for d in usable if d[0].gating is not None]
+    opp = _opp(usable)
+    base = opp if len(gated) == len(usable) else _opp(gated)
+    return {"opp": opp, "vct": _vct(base, gated, table)}
+
+
+def _opp(done: Sequence[Done]) -> pa.Table:
+    if not done:
+        return seaflow_hourly.OPP.empty_table()
+    sizes = [len(result.label) for _, result in done]
+    times = np.array([task.time for task, _ in done]).astype("datetime64[us]")
+    mask = np.concatenate([result.found.mask for _, result in done if result.found is not None])
+    columns = [
+        pa.array(np.repeat(times, sizes)).cast(seaflow_hourly.OPP.field("date").type),
+        _repeated([task.file_id for task, _ in done], sizes),
+        *(pa.array(np.concatenate([result.channels[name] for _, result in done])) for name in CHANNELS),
+        *(pa.array((mask >> bit & 1).astype(np.bool_)) for bit in range(len(QUANTILES))),
+        _repeated([task.filter.id for task, _ in done], sizes),
+    ]
+    return pa.table(columns, schema=seaflow_hourly.OPP)
+
+
+def _vct(opp: pa.Table, done: Sequence[Done], table: SizeTable | None) -> pa.Table:
+    if not done:
+        return seaflow_hourly.VCT.empty_table()
+    words = sorted({"unknown", *(name for _, result in done for name in result.populations)})
+    label = np.concatenate([_by_word(result, words) for _, result in done])
+    rows = np.concatenate([result.rows for _, result in done])
+    columns = list(opp.columns)
+    for at in range(len(QUANTILES)):
+        absent = rows[:, at] < 0
+        if table is None:
+            columns += [pa.nulls(len(rows), pa.float64())] * len(COLUMNS)
+        else:
+            columns += [pa.array(column[rows[:, at]], mask=absent) for column in table.values.T]
+        columns.append(_words(label[:, at], words))
+    columns.append(_repeated([task.gating.id for task, _ in done if task.gating], [len(r.label) for _, r in done]))
+    return pa.table(columns, schema=seaflow_hourly.VCT)
+
+
+def _by_word(result: FileResult, words: Sequence[str]) -> npt.NDArray[np.int32]:
+    """Labels as indices into `words`; -1 stays -1."""
+    of_label = np.array([words.index(name) for name in ("unknown", *result.populations)] + [-1], np.int32)
+    return of_label[result.label]
+
+
+def _words(index: npt.NDArray[np.int32], words: Sequence[str]) -> pa.DictionaryArray:
+    """A dictionary of the words that are used, in order; -1 is null."""
+    used = np.bincount(index + 1, minlength=len(words) + 1)[1:] > 0
+    place = np.concatenate([np.cumsum(used) - 1, [0]]).astype(np.int32)
+    kept = pa.array([word for word, some in zip(words, used, strict=True) if some], pa.string())
+    return pa.DictionaryArray.from_arrays(pa.array(place[index], mask=index < 0), kept)
+
+
+def _repeated(texts: Sequence[str], sizes: Sequence[int]) -> pa.DictionaryArray:
+    """Each text as often as `sizes` says."""
+    words = sorted(set(texts))
+    return _words(np.repeat(np.array([words.index(text) for text in texts], np.int32), sizes), words)
+
+
+def database_rows(done: Iterable[Done]) -> dict[str, list[Row]]:
+    """Rows of the tables opp, opp2, vct and outlier of ``cruise.db``."""
+    out: dict[str, list[Row]] = {"opp": [], "opp2": [], "vct": [], "outlier": []}
+    for task, result in done:
+        out["opp"] += _opp_rows(task, result)
+        out["opp2"].append(_opp2_row(task, result))
+        out["outlier"].append({"file": task.file_id, "flag": 0})
+        if task.gating is not None:
+            out["vct"] += _vct_rows(task, result, task.gating.id)
+    return out
+
+
+def _opp_rows(task: Task, result: FileResult) -> list[Row]:
+    found = result.found or _NOTHING
+    return [
+        {
+            "file": task.file_id, "all_count": result.events, "opp_count": n, "evt_count": found.evt_count, "opp_evt_ratio": r,
+            "filter_id": task.filter.id, "quantile": q,
+        }
+        for q, n, r in zip(QUANTILES, found.opp_count, found.ratio, strict=True)
+    ]  # fmt: skip
+
+
+def _opp2_row(task: Task, result: FileResult) -> Row:
+    found = result.found or _NOTHING
+    return {
+        "file": task.file_id, "all_count": result.events, "evt_count": found.evt_count, "opp_count": found.opp_count[1],
+        "opp_evt_ratio": found.ratio[1], "noise_count": found.noise_count, "saturated_count": found.saturated_count,
+        "filter_id": task.filter.id, "message": result.message, "file_flag": int(result.flag),
+    }  # fmt: skip
+
+
+def _vct_rows(task: Task, result: FileResult, gating: str) -> list[Row]:
+    return [
+        {
+            "file": task.file_id, "pop": population, "count": count, **dict(zip(STATISTICS, numbers, strict=True)),
+            "gating_id": gating, "filter_id": task.filter.id, "quantile": quantile,
+        }
+        for (quantile, population), (count, numbers) in result.summary.items()
+    ]  # fmt: skip
+
+
+_NOTHING = Focused(np.empty(0, np.int64), np.empty(0, np.uint8), 0, 0, 0, (0, 0, 0))
