@@ -1,0 +1,1 @@
+"""An anemometer on SciOps Workbench: its log, gusts, and a wind rose."""
