@@ -25,8 +25,8 @@ from urllib.parse import urlsplit
 from workbench.core.errors import WorkbenchError, suggest
 
 ROLES = ("viewer", "scientist", "feed")
-#: Roles that may write notes.
-WRITERS = ("scientist",)
+#: Roles that may write notes, and those that may hand in what instruments say.
+WRITERS, FEEDERS = ("scientist",), ("feed", "scientist")
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -204,18 +204,25 @@ class Access:
 
     def may_write(self, asker: Asker) -> Verdict:
         """The rules at the top of this file."""
+        return self._may(asker, WRITERS, "write notes")
+
+    def may_feed(self, asker: Asker) -> Verdict:
+        """Hand in what an instrument says: the same rules, for the tokens of feeds too."""
+        return self._may(asker, FEEDERS, "hand in data")
+
+    def _may(self, asker: Asker, roles: tuple[str, ...], what: str) -> Verdict:
         reading = self.may_read(asker)
         if not reading.allowed:
             return reading
         if self.tokens is not None:
-            return self._by_token(asker.token)
+            return self._by_token(asker.token, roles, what)
         if not self.local:
             return Verdict(False, reason="this board is read-only: it is served beyond localhost without --tokens FILE")
         if not is_loopback(asker.peer) or asker.forwarded:
             return Verdict(False, reason="only this machine may write; serve with --tokens FILE to let others in")
         return Verdict(True, who="localhost")
 
-    def _by_token(self, given: str | None) -> Verdict:
+    def _by_token(self, given: str | None, roles: tuple[str, ...], what: str) -> Verdict:
         if not given:
             return Verdict(False, reason="a token is needed to write")
         digest = hashlib.sha256(given.encode("utf-8", "surrogatepass")).hexdigest()
@@ -225,6 +232,6 @@ class Access:
                 match = token
         if match is None:
             return Verdict(False, reason="this token is not known here")
-        if match.role not in WRITERS:
-            return Verdict(False, reason=f"a {match.role} may not write notes")
+        if match.role not in roles:
+            return Verdict(False, reason=f"a {match.role} may not {what}")
         return Verdict(True, who=match.name)

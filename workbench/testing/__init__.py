@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite(f"{__name__}.readers", f"{__name__}.damage", f"{__name__}.suite")
+pytest.register_assert_rewrite(f"{__name__}.readers", f"{__name__}.damage", f"{__name__}.suite", f"{__name__}.listeners")

@@ -1,0 +1,207 @@
+"""Which files of a folder are there, whole, and not taken yet: decided from what is seen at each look."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.core.errors import WorkbenchError
+from workbench.readers.reader import Reader
+
+#: Ends of names that copying programs give to files under way.
+UNDER_WAY = (".partial", ".part", ".tmp", ".filepart", ".crdownload", "~")
+#: Seconds that a file may stay half before it is counted as refused.
+PATIENCE = 60.0
+_BLOCK = 1 << 20
+#: Growing files whose sums are kept, so that only what is new of them is read.
+_SUMS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A whole file, or the whole rows of one that grows.
+
+    Attributes
+    ----------
+    path : str
+        Below the folder.
+    size : int
+        Bytes that are whole.
+    mtime_ns : int
+    sha256 : str
+        Of these bytes.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
+@dataclass(slots=True)
+class _Seen:
+    size: int
+    mtime_ns: int
+    since: float
+    tried: bool = False  # it was not whole as it is
+    counted: bool = False
+
+
+class Arrivals:
+    """Looks at a folder; see `look`.
+
+    Parameters
+    ----------
+    root : str
+    wanted : callable
+        Asked with a file's name (without folder).
+    reader : Reader or None
+        Whose test says whether a file is whole; without one, a file is whole when it stays as it is.
+    settle : float
+        Seconds that size and mtime must stay as they are.
+    """
+
+    def __init__(self, root: str, wanted: Callable[[str], bool], reader: Reader | None, settle: float) -> None:
+        self.root = root
+        self.wanted = wanted
+        self.reader = reader
+        self.settle = settle
+        self.taken: dict[str, Arrival] = {}
+        self.waiting: dict[str, _Seen] = {}
+        self._sums: dict[str, tuple[int, Any]] = {}
+
+    def all(self, below: str = "") -> Iterator[str]:
+        """Paths of files that are wanted, below a folder; hidden ones and those under way are not."""
+        folders = [below]
+        while folders:
+            folder = folders.pop()
+            try:
+                entries = list(os.scandir(os.path.join(self.root, folder)))
+            except (FileNotFoundError, NotADirectoryError, PermissionError):
+                if not folder:
+                    raise
+                continue
+            for entry in entries:
+                path = os.path.join(folder, entry.name)
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(path)
+                elif self.fits(path):
+                    yield path
+
+    def fits(self, path: str) -> bool:
+        """Is a file of this path wanted? No part of it may be hidden."""
+        name = os.path.basename(path)
+        hidden = any(part.startswith(".") for part in path.split(os.sep))
+        return not hidden and not name.endswith(UNDER_WAY) and self.wanted(name)
+
+    def notice(self, path: str, now: float) -> None:
+        """Something happened to a file: look at it from now on, until it is taken or gone."""
+        self.waiting.setdefault(path, _Seen(-1, -1, now))
+
+    def look(self, now: float) -> tuple[list[Arrival], int]:
+        """Look at the files that wait; those that are whole now, and how many turned out to be of no use.
+
+        `now` is any clock that only goes forward. An arrival comes again at each look until `take` is told of it.
+        """
+        found, refused = [], 0
+        for path, seen in list(self.waiting.items()):
+            try:
+                arrival = self._look_at(path, seen, now)
+            except FileNotFoundError:
+                del self.waiting[path]
+                continue
+            except (OSError, WorkbenchError):
+                arrival = None  # cannot be read now; perhaps later
+            if arrival is not None:
+                found.append(arrival)
+            elif seen.tried and not seen.counted and now - seen.since >= PATIENCE:
+                seen.counted = True
+                refused += 1
+        return found, refused
+
+    def take(self, arrival: Arrival) -> None:
+        """It is on record: not to be given again as it is."""
+        self.taken[arrival.path] = arrival
+        if not self._appends():
+            self.waiting.pop(arrival.path, None)
+
+    @property
+    def restless(self) -> bool:
+        """True while a file waits that may be whole at the next look."""
+        return any(not seen.tried for seen in self.waiting.values())
+
+    def _appends(self) -> bool:
+        return self.reader is not None and self.reader.appends
+
+    def _look_at(self, path: str, seen: _Seen, now: float) -> Arrival | None:
+        full = os.path.join(self.root, path)
+        status = os.stat(full)
+        if not stat.S_ISREG(status.st_mode):
+            raise FileNotFoundError(full)
+        if (status.st_size, status.st_mtime_ns) != (seen.size, seen.mtime_ns):
+            seen.size, seen.mtime_ns, seen.since = status.st_size, status.st_mtime_ns, now
+            seen.tried = seen.counted = False
+            if not self._appends():
+                return None
+        before = self.taken.get(path)
+        if seen.tried:
+            return None
+        if before is not None and (before.mtime_ns, before.size) == (seen.mtime_ns, seen.size):
+            seen.tried = True
+            if not self._appends():
+                del self.waiting[path]
+            return None
+        still = now - seen.since >= self.settle
+        if seen.mtime_ns < 1_000_000_000:  # rsync --partial marks what was cut off with 1970-01-01
+            seen.tried = still
+            return None
+        if not still and not self._appends():
+            return None
+        whole = seen.size if self.reader is None else self.reader.complete(full)
+        if whole <= 0 or (whole != seen.size and not self._appends()):
+            seen.tried = still
+            return None
+        seen.tried = still
+        return self._summed(path, full, whole, seen, before)
+
+    def _summed(self, path: str, full: str, whole: int, seen: _Seen, before: Arrival | None) -> Arrival | None:
+        """The arrival, if the file stayed as it is while its sum was made, and is another than before."""
+        if self._appends() and before is not None and whole == before.size:
+            if not seen.tried:
+                return None  # half a row more
+            self._sums.pop(path, None)  # or written anew
+        digest = self._sum(path, full, whole)
+        status = os.stat(full)
+        if not self._appends() and (status.st_size, status.st_mtime_ns) != (seen.size, seen.mtime_ns):
+            seen.tried = False
+            return None
+        arrival = Arrival(path, whole, seen.mtime_ns, digest)
+        if before is not None and (before.size, before.sha256) == (whole, digest):
+            if not self._appends():
+                self.take(arrival)  # touched, not changed
+            return None
+        seen.tried = False  # until it is taken
+        return arrival
+
+    def _sum(self, path: str, full: str, whole: int) -> str:
+        """SHA-256 of the first bytes of a file; of one that grew, only what is new is read."""
+        done, digest = self._sums.get(path, (0, None))
+        if digest is None or done > whole or not self._appends():
+            done, digest = 0, hashlib.sha256()
+        with open(full, "rb", buffering=0) as file:
+            file.seek(done)
+            while done < whole and (block := file.read(min(_BLOCK, whole - done))):
+                digest.update(block)
+                done += len(block)
+        if self._appends():
+            self._sums.pop(path, None)
+            self._sums[path] = (done, digest)
+            if len(self._sums) > _SUMS:
+                del self._sums[next(iter(self._sums))]
+        return str(digest.hexdigest())
