@@ -8,9 +8,9 @@ LATER: dict[str, tuple[str, ...]] = {
     "metadata": ("tasks", "alarms", "rules", "shore", "mirrors", "notices", "actions", "gates", "products"),
     "cruise": ("instruments", "people", "plan"),
     "entry": ("parameters", "cache", "tasks", "alarms"),
-    "args": ("table", "password_env", "password_file", "bucket", "query"),
+    "args": ("password_env", "password_file", "bucket", "query"),
     "kpi": ("alarm", "notify", "product"),
 }
 #: Readers of later versions.
-LATER_READERS = ("record", "influxdb", "hdf5", "netcdf", "seaflow_opp", "seaflow_vct", "seaflow_plan", "seaflow_db",
+LATER_READERS = ("influxdb", "hdf5", "netcdf", "seaflow_opp", "seaflow_vct", "seaflow_plan", "seaflow_db",
                  "seaflow_log", "fcs", "underway", "sbe_cnv")  # fmt: skip

@@ -7,35 +7,21 @@ Any number of processes write to it; each call opens the file for itself, so not
 from __future__ import annotations
 
 import os
-import sqlite3
-import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
+from sqlite3 import Connection
 
 import numpy as np
 
 from workbench.core import clock
 from workbench.core.errors import WorkbenchError
 from workbench.core.window import ALWAYS, Window
+from workbench.record.state_file import FILE, VERSION, StateFile
 
-FILE = "state.db"
-VERSION = 1
+__all__ = ["FILE", "LONGEST", "VERSION", "Event", "State"]
+
 #: Characters of one event's text.
 LONGEST = 10_000
-_PATIENCE = 30.0  # seconds to wait for another writer
-_SCHEMA = """
-create table if not exists events (
-    id integer primary key autoincrement,
-    time integer not null,
-    kind text not null,
-    source text not null,
-    text text not null,
-    who text not null
-);
-create index if not exists events_time on events (time, id);
-"""
 
 
 @dataclass(frozen=True)
@@ -75,7 +61,8 @@ class State:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.path = Path(folder) / FILE
+        self._file = StateFile(folder)
+        self.path = self._file.path
 
     def note(
         self, text: str, *, who: str, time: np.datetime64 | None = None, kind: str = "note", source: str = ""
@@ -108,62 +95,13 @@ class State:
         WorkbenchError
             When the file was written by a newer version or cannot be read.
         """
-        if not self.path.exists():
-            return []
         span = int(window.start.astype(np.int64)), int(window.stop.astype(np.int64))
-        query = "select * from events where time >= ? and time < ? order by time desc, id desc limit ?"
-        with self._explained(), closing(self._connect()) as connection:
-            if self._version(connection) == 0:
-                return []  # another process is making it
-            rows = connection.execute(query, (*span, -1 if newest is None else newest)).fetchall()
+        query = (
+            "select id, time, kind, source, text, who from events where time >= ? and time < ? "
+            "order by time desc, id desc limit ?"
+        )
+        rows = self._file.rows(query, (*span, -1 if newest is None else newest))
         return [Event(i, np.datetime64(t, "ns"), *rest) for i, t, *rest in reversed(rows)]
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
-        connection.execute("pragma synchronous=full")
-        return connection
-
-    def _version(self, connection: sqlite3.Connection) -> int:
-        found = int(connection.execute("pragma user_version").fetchone()[0])
-        if found > VERSION:
-            raise WorkbenchError(
-                f"{self.path}: written by a newer version (schema {found}, known here: {VERSION}). Update the workbench."
-            )
-        return found
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: committed (and on disk) at the end, or not at all."""
-        with self._explained():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(self._connect()) as connection:
-                if self._version(connection) < VERSION:
-                    _turn_to_wal(connection)
-                    connection.executescript(f"begin immediate;{_SCHEMA}pragma user_version={VERSION};commit;")
-                connection.execute("begin immediate")
-                try:
-                    yield connection
-                except BaseException:
-                    connection.execute("rollback")
-                    raise
-                connection.execute("commit")
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise WorkbenchError(f"{self.path}: {error}. Is the disk full, or the folder writable?") from error
-
-
-def _turn_to_wal(connection: sqlite3.Connection) -> None:
-    """Switch to WAL; SQLite does not wait by itself when several processes try this at once."""
-    until = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            connection.execute("pragma journal_mode=wal")
-            return
-        except sqlite3.OperationalError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.01)
+    def _writing(self) -> AbstractContextManager[Connection]:
+        return self._file.writing()

@@ -1,0 +1,109 @@
+"""One engine per cruise folder: ``engine.lock``, held for as long as the process lives."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from pathlib import Path
+from types import TracebackType
+
+from workbench.core import clock
+from workbench.core.errors import WorkbenchError
+
+FILE = "engine.lock"
+
+
+class EngineLock:
+    """Held by the one process that writes rows into a cruise folder.
+
+    The system lets go of it when the process ends, however it ends; a file that stands there says nothing by itself.
+
+    Parameters
+    ----------
+    folder : path-like
+        The cruise folder; made when it is not there.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.path = Path(folder) / FILE
+        self._handle: int | None = None
+
+    def take(self) -> EngineLock:
+        """Take the lock.
+
+        Raises
+        ------
+        WorkbenchError
+            When another process holds it (it is named), or the folder cannot be written.
+        """
+        if self._handle is not None:
+            return self
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise WorkbenchError(f"{self.path}: {error}. Is the folder writable?") from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(handle)
+            raise WorkbenchError(
+                f"{self.path.parent}: {self._held()}. One engine writes to a cruise folder; stop that one first."
+            ) from error
+        about = {"pid": os.getpid(), "host": socket.gethostname(), "since": str(clock.now())}
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps(about).encode(), 0)
+        self._handle = handle
+        return self
+
+    def release(self) -> None:
+        """Let go of it; also when it is not held."""
+        if self._handle is not None:
+            os.ftruncate(self._handle, 0)
+            os.close(self._handle)
+            self._handle = None
+
+    def _held(self) -> str:
+        about = self.holder()
+        if about is None:
+            return "another engine holds it"
+        return f"the engine with pid {about['pid']} on {about['host']} holds it since {about['since']} (UTC)"
+
+    def holder(self) -> dict[str, object] | None:
+        """``pid``, ``host`` and ``since`` of who holds it now; None when nobody does."""
+        try:
+            handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return None
+        except OSError:
+            try:
+                found: dict[str, object] = json.loads(os.pread(handle, 4096, 0))
+                return found if {"pid", "host", "since"} <= set(found) else None
+            except ValueError:
+                return None
+        finally:
+            os.close(handle)
+
+    def __enter__(self) -> EngineLock:
+        return self.take()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def alive(pid: int) -> bool:
+    """Is there a process of this number on this machine?"""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,181 @@
+"""What was computed, when, and how it ended: the table ``runs`` of ``state.db``.
+
+A run is a task on one set of inputs, once: asking for it again changes nothing, so that a file announced twice is worked
+on once. ``queued -> running -> ok | failed | interrupted``; `again` puts the last two back into the queue.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from traceback import format_exc
+from typing import Any
+
+import numpy as np
+
+from workbench.core import clock
+from workbench.record.lock import alive
+from workbench.record.state_file import StateFile
+
+QUEUED, RUNNING, OK, FAILED, INTERRUPTED = STATES = ("queued", "running", "ok", "failed", "interrupted")
+#: Seconds after which a run on another machine that gives no sign of life counts as interrupted.
+SILENT = 600.0
+_FIELDS = "id, task, inputs, state, attempt, queued, started, ended, heartbeat, rows, error, traceback, host, pid"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One task on one set of inputs.
+
+    Attributes
+    ----------
+    id : int
+    task, inputs : str
+        Their pair is unique.
+    state : {"queued", "running", "ok", "failed", "interrupted"}
+    attempt : int
+        How often it was started.
+    queued, started, ended : numpy.datetime64[ns]
+        Cruise time; NaT while it has not come to that.
+    heartbeat : float or None
+        Its last sign of life (machine time, seconds since 1970).
+    rows : int or None
+        What it made.
+    error, traceback : str
+        Why it failed.
+    host : str
+    pid : int or None
+        Who works, or worked, on it.
+    """
+
+    id: int
+    task: str
+    inputs: str
+    state: str
+    attempt: int
+    queued: np.datetime64
+    started: np.datetime64
+    ended: np.datetime64
+    heartbeat: float | None
+    rows: int | None
+    error: str
+    traceback: str
+    host: str
+    pid: int | None
+
+
+class Runs:
+    """The runs of one cruise.
+
+    Parameters
+    ----------
+    folder : path-like
+        The cruise folder.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self._file = StateFile(folder)
+
+    def queue(self, task: str, inputs: str) -> int:
+        """Ask for a task on inputs; its id. It is left as it is when it was asked for before."""
+        with self._file.writing() as connection:
+            connection.execute(
+                "insert into runs (task, inputs, state, queued) values (?, ?, ?, ?) on conflict do nothing",
+                (task, inputs, QUEUED, _now()),
+            )
+            found = connection.execute("select id from runs where task = ? and inputs = ?", (task, inputs)).fetchone()
+            return int(found[0])
+
+    def start(self, task: str | None = None) -> Run | None:
+        """Take the oldest run that is queued (of one task) and begin with it; None when there is none.
+
+        However many processes ask at once, each run is given to one.
+        """
+        which = "state = ? and task = ?" if task is not None else "state = ?"
+        with self._file.writing() as connection:
+            found = connection.execute(
+                f"select id from runs where {which} order by id limit 1",
+                (QUEUED, task) if task is not None else (QUEUED,),
+            ).fetchone()
+            if found is None:
+                return None
+            connection.execute(
+                "update runs set state = ?, attempt = attempt + 1, started = ?, ended = null, heartbeat = ?, rows = null, "
+                "error = '', traceback = '', host = ?, pid = ? where id = ?",
+                (RUNNING, _now(), clock.wall(), socket.gethostname(), os.getpid(), found[0]),
+            )
+            return _run(connection.execute(f"select {_FIELDS} from runs where id = ?", found).fetchone())
+
+    def beat(self, run: Run | int) -> None:
+        """Say that it is still being worked on."""
+        with self._file.writing() as connection:
+            connection.execute(
+                "update runs set heartbeat = ? where id = ? and state = ?", (clock.wall(), _id(run), RUNNING)
+            )
+
+    def end(self, run: Run | int, *, rows: int | None = None, error: str = "", traceback: str = "") -> None:
+        """Say how it ended: failed when there is an `error`."""
+        with self._file.writing() as connection:
+            connection.execute(
+                "update runs set state = ?, ended = ?, rows = ?, error = ?, traceback = ? where id = ?",
+                (FAILED if error else OK, _now(), rows, error, traceback, _id(run)),
+            )
+
+    @contextmanager
+    def working(self, run: Run | int) -> Iterator[dict[str, Any]]:
+        """Work on it: `ok` at the end, `failed` with an exception, which goes on. Put ``rows`` into what is given."""
+        said: dict[str, Any] = {"rows": None}
+        try:
+            yield said
+        except Exception as error:
+            self.end(run, rows=said["rows"], error=f"{type(error).__name__}: {error}", traceback=format_exc())
+            raise
+        self.end(run, rows=said["rows"])
+
+    def sweep(self) -> int:
+        """Call what nobody works on any more interrupted; how many there were. To be called at the start."""
+        here = socket.gethostname()
+        with self._file.writing() as connection:
+            rows = connection.execute(
+                "select id, host, pid, heartbeat from runs where state = ?", (RUNNING,)
+            ).fetchall()
+            dead = [i for i, host, pid, beat in rows
+                    if (not alive(pid) if host == here else clock.wall() - (beat or 0) > SILENT)]  # fmt: skip
+            connection.executemany(
+                "update runs set state = ?, ended = ?, error = ? where id = ?",
+                [(INTERRUPTED, _now(), "the process that worked on it ended", i) for i in dead],
+            )
+        return len(dead)
+
+    def again(self, task: str | None = None) -> int:
+        """Put what failed or was interrupted (of one task) back into the queue; how many there were."""
+        with self._file.writing() as connection:
+            return connection.execute(
+                "update runs set state = ? where state in (?, ?) and task = coalesce(?, task)",
+                (QUEUED, FAILED, INTERRUPTED, task),
+            ).rowcount
+
+    def find(self, state: str | None = None, *, newest: int | None = None) -> list[Run]:
+        """All runs (of one state) in the order they were asked for; with `newest`, only that many of the latest."""
+        query = f"select {_FIELDS} from runs where state = coalesce(?, state) order by id desc limit ?"
+        return [_run(row) for row in reversed(self._file.rows(query, (state, -1 if newest is None else newest)))]
+
+    def counts(self) -> dict[str, int]:
+        """How many runs there are in each state."""
+        return dict.fromkeys(STATES, 0) | dict(self._file.rows("select state, count(*) from runs group by state"))
+
+
+def _id(run: Run | int) -> int:
+    return run.id if isinstance(run, Run) else run
+
+
+def _now() -> int:
+    return int(clock.now().astype("datetime64[ns]").astype(np.int64))
+
+
+def _run(row: tuple[Any, ...]) -> Run:
+    times = [np.datetime64("NaT" if value is None else value, "ns") for value in row[5:8]]
+    return Run(*row[:5], *times, *row[8:])
