@@ -26,6 +26,8 @@ CHANNELS = ("D1", "D2", "fsc_small", "pe", "chl_small")
 POPULATIONS = ("beads", "croco", "picoeuk", "prochloro", "synecho", "unknown")
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 _DATE = pa.timestamp("us", tz="UTC")
+#: Columns whose least and greatest value a file tells; of the others nobody asks.
+_TOLD = ["date", "file_id", "filter_id"]
 
 OPP = pa.schema(
     [("date", _DATE), ("file_id", _TEXT), *((name, pa.float64()) for name in CHANNELS)]
@@ -139,12 +141,13 @@ def write_hour(path: str | PathLike[str], table: pa.Table) -> None:
     place = Path(path)
     place.parent.mkdir(parents=True, exist_ok=True)
     temp = place.with_name(f".{place.name}.{os.getpid()}")
-    columns = [
-        _sorted_dictionary(column) if column.type == _TEXT else column.combine_chunks() for column in table.columns
-    ]
+    columns = [_whole(column) for column in table.columns]
     try:
         with temp.open("wb") as file:
-            pq.write_table(pa.table(columns, schema=table.schema), file, compression="snappy", row_group_size=2**30)
+            pq.write_table(
+                pa.table(columns, schema=table.schema), file, compression="snappy", row_group_size=2**30,
+                write_statistics=_TOLD,
+            )  # fmt: skip
             file.flush()
             os.fsync(file.fileno())
         os.replace(temp, place)
@@ -184,6 +187,13 @@ def _as(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
 
 def _constant(text: str, n: int) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int32)), pa.array([text]))
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    """The column in one piece: how it was cut must not show in the bytes."""
+    if column.type == _TEXT:
+        return _sorted_dictionary(column)
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _sorted_dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:

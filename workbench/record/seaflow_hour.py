@@ -66,12 +66,13 @@ def _vct(opp: pa.Table, done: Sequence[Done], table: SizeTable | None) -> pa.Tab
     label = np.concatenate([_by_word(result, words) for _, result in done])
     rows = np.concatenate([result.rows for _, result in done])
     columns = list(opp.columns)
+    sizes = np.ascontiguousarray(table.values.T) if table is not None else ()
     for at in range(len(QUANTILES)):
-        absent = rows[:, at] < 0
+        row = np.ascontiguousarray(rows[:, at])
         if table is None:
             columns += [pa.nulls(len(rows), pa.float64())] * len(COLUMNS)
         else:
-            columns += [pa.array(column[rows[:, at]], mask=absent) for column in table.values.T]
+            columns += [pa.array(column[row], mask=row < 0) for column in sizes]
         columns.append(_words(label[:, at], words))
     columns.append(_repeated([task.gating.id for task, _ in done if task.gating], [len(r.label) for _, r in done]))
     return pa.table(columns, schema=seaflow_hourly.VCT)

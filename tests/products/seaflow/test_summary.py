@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from workbench.core.codes import to_linear
 from workbench.core.sizes import COLUMNS, SizeTable
 from workbench.products.seaflow.summary import STATISTICS, summarize
 
@@ -14,13 +15,14 @@ from workbench.products.seaflow.summary import STATISTICS, summarize
 def test_equals_pandas_by_population(rising):
     rng = np.random.default_rng(3)
     n = 500
-    channels = {name: rng.lognormal(2, 1, n) for name in ("chl_small", "pe", "fsc_small")}
+    codes = {name: rng.integers(0, 65536, n).astype(np.uint16) for name in ("chl_small", "pe", "fsc_small")}
+    channels = {name: to_linear(values) for name, values in codes.items()}
     values = rng.lognormal(0, 1, (40, 6))
     table = SizeTable("740", np.arange(40.0), np.sort(values, axis=0) if rising else values)
     rows = rng.integers(0, 39, n).astype(np.int32)
     sizes = table.values[rows]
     label = rng.integers(0, 3, n).astype(np.int8)
-    found = summarize(channels, rows, table, label, ("beads", "prochloro", "synecho"))
+    found = summarize(codes, rows, table, label, ("beads", "prochloro", "synecho"))
     assert list(found) == ["unknown", "beads", "prochloro"]  # no synecho: no row
     assert sum(count for count, _ in found.values()) == n
     frame = pd.DataFrame({**channels, **dict(zip(COLUMNS, sizes.T, strict=True)), "label": label})

@@ -118,7 +118,7 @@ def _populations(
         label[own, at] = classes[own]
         if table is not None:
             sized[own, at] = rows(codes["fsc_small"][own], float(parameters.beads_fsc[at]), table)
-        some = {name: values[own] for name, values in channels.items()}
+        some = {name: values[own] for name, values in codes.items()}
         of_table = sized[own, at] if table is not None else None
         for population, row in summarize(some, of_table, table, classes[own], gating.populations).items():
             summary[quantile, population] = row

@@ -5,11 +5,13 @@ Source: popcycle 7 ``classify.opp.files`` (quantile type 7, the default of R and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from workbench.core.codes import to_linear
 from workbench.core.sizes import INDICES, SizeTable
 
 _CHANNELS = {"chl": "chl_small", "pe": "pe", "fsc": "fsc_small"}
@@ -22,7 +24,7 @@ STATISTICS = (
 
 
 def summarize(
-    channels: Mapping[str, npt.NDArray[np.float64]],
+    codes: Mapping[str, npt.NDArray[Any]],
     rows: npt.NDArray[np.int32] | None,
     table: SizeTable | None,
     label: npt.NDArray[np.int8],
@@ -32,8 +34,8 @@ def summarize(
 
     Parameters
     ----------
-    channels : mapping of str to ndarray of float64 (n,)
-        Linear chl_small, pe and fsc_small.
+    codes : mapping of str to ndarray (n,)
+        chl_small, pe and fsc_small on the log scale: uint16 codes, or log values.
     rows : ndarray of int32 (n,) or None
         Rows of the size table, as `size.rows` gives them.
     table : SizeTable or None
@@ -53,7 +55,7 @@ def summarize(
         own = np.flatnonzero(label == number)
         if not len(own):
             continue
-        numbers = [_quartiles(np.sort(channels[channel][own])) for channel in _CHANNELS.values()]
+        numbers = [_quartiles(_sorted(codes[channel][own]), to_linear) for channel in _CHANNELS.values()]
         out[name] = (len(own), np.concatenate([*numbers, *_sizes(rows, table, own)]))
     return out
 
@@ -63,7 +65,7 @@ def _sizes(
 ) -> list[npt.NDArray[np.float64]]:
     if rows is None or table is None:
         return [np.full(3 * len(INDICES) + 4 * len(INDICES), np.nan)]
-    ordered = np.sort(rows[own])
+    ordered = _sorted(rows[own].astype(np.uint16) if len(table.scatter) < 65536 else rows[own])
     diameters, quotas = [], []
     for at, column in enumerate(table.values.T):
         values = column[ordered]
@@ -77,9 +79,16 @@ def _sizes(
     return [*diameters, *quotas]
 
 
-def _quartiles(ordered: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """First quartile, median and third quartile of ascending values, interpolated (type 7)."""
+def _sorted(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Ascending; of uint16 in linear time."""
+    return np.sort(values, kind="stable" if values.dtype == np.uint16 else None)
+
+
+def _quartiles(
+    ordered: npt.NDArray[Any], value: Callable[[npt.NDArray[Any]], npt.NDArray[np.float64]] = np.asarray
+) -> npt.NDArray[np.float64]:
+    """First quartile, median and third quartile of ascending values, interpolated (type 7) between their `value`."""
     place = (len(ordered) - 1) * np.array([0.25, 0.5, 0.75])
     below = place.astype(np.intp)
-    low, high = ordered[below], ordered[np.minimum(below + 1, len(ordered) - 1)]
+    low, high = value(ordered[below]), value(ordered[np.minimum(below + 1, len(ordered) - 1)])
     return np.asarray(low + (high - low) * (place - below))
