@@ -90,7 +90,7 @@ MISTAKES = [
     ("description: Positions.", "descripton: Positions.", 12, "sources.underway.descripton", "did you mean 'description'?"),
     ("description: Positions.", "cls: os.system", 12, "sources.underway.cls", "'cls' is not known here"),
     ("description: Positions.", "parameters: {}", 12, "sources.underway.parameters", "not in this version"),
-    ("reader: nmea_log", "reader: nmea_lgo", 12, "sources.underway.args.reader", "did you mean 'nmea_log'? (known: nmea_log, seaflow_evt"),
+    ("reader: nmea_log", "reader: nmea_lgo", 12, "sources.underway.args.reader", "did you mean 'nmea_log'? (known: "),
     ("reader: nmea_log", "reader: fcs", 12, "sources.underway.args.reader", "'fcs' is not in this version"),
     ("reader: nmea_log, ", "", 12, "sources.underway.args.reader", "is missing"),
     ('url: "{{ CATALOG_DIR }}/underway/*"', 'listen: "smoke://0.0.0.0:55501"', 12, "sources.underway.args.listen", "'"),

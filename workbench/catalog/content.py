@@ -7,7 +7,7 @@ from typing import Any
 
 from workbench.catalog import arguments
 from workbench.catalog.arguments import Variables, mapping
-from workbench.catalog.declared import PARTICLE_VIEWS, SOURCE_VIEWS, VIEW_OPTIONS
+from workbench.catalog.declared import LISTS, PARTICLE_VIEWS, SOURCE_VIEWS, VIEW_OPTIONS
 from workbench.catalog.document import Document, Place
 from workbench.catalog.model import BoardModel, KpiModel
 from workbench.catalog.shape import validate
@@ -147,9 +147,9 @@ def _first_party(
     for key, value in (item.model_extra or {}).items():
         if key not in VIEW_OPTIONS[item.view]:
             continue
-        if key in ("variables", "kpis") and not (isinstance(value, list) and value):
+        if key in LISTS and not (isinstance(value, list) and value):
             yield doc.problem((*place, key), "must be a list of names")
-        elif isinstance(value, list) and key in ("variables", "kpis"):
+        elif isinstance(value, list) and key in LISTS:
             for i, name in enumerate(value):
                 yield from _named(doc, (*place, key, i), key, name, item, known, kpis)
         else:
@@ -165,7 +165,7 @@ def _named(
         yield doc.problem(place, f"must be text, not {value}")
     elif key == "kpis" and value not in kpis:
         yield doc.problem(place, f"'{value}': there is no KPI of that name", kpis)
-    elif key in ("variables", "colour", "x", "y"):
+    elif key in ("variables", "colour", "night", "x", "y"):
         yield from _qualified(doc, place, key, value, item, known)
 
 

@@ -19,12 +19,15 @@ VIEW_OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "cytogram": ("x", "y", "title"),
         "series": ("variables", "title"),
         "tiles": ("kpis", "title"),
+        "populations": ("quantities", "night", "title"),
         "files": ("title",),
     }
 )
 #: Views that show one source, and of these the ones that show particles.
-SOURCE_VIEWS = ("cruise_map", "cytogram", "files")
+SOURCE_VIEWS = ("cruise_map", "cytogram", "populations", "files")
 PARTICLE_VIEWS = ("cytogram",)
+#: Options that are lists of names.
+LISTS = ("variables", "kpis", "quantities")
 
 
 @dataclass(frozen=True)

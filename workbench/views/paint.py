@@ -42,12 +42,27 @@ LINES: dict[Theme, tuple[str, ...]] = {
     "dark": ("#5cb8e4", "#f0a35a", "#3cc9a0", "#e08fc0", "#d8c84a", "#9ccff0"),
 }
 
+#: One colour per population: beads red, what is unknown grey, the others told apart by the colour-blind.
+POPULATIONS: dict[str, dict[Theme, str]] = {
+    "prochloro": {"light": "#0b6391", "dark": "#5cb8e4"}, "synecho": {"light": "#b3500a", "dark": "#f0a35a"},
+    "picoeuk": {"light": "#00795a", "dark": "#3cc9a0"}, "croco": {"light": "#96487a", "dark": "#e08fc0"},
+    "beads": {"light": "#c5221f", "dark": "#ff7a70"}, "unknown": {"light": "#7d8a94", "dark": "#8494a0"},
+}  # fmt: skip
+
 #: Few particles to many. On white the picture fades towards the paper, on black towards the night.
 DENSITY: dict[Theme, tuple[str, ...]] = {"light": tuple(Viridis256[::-1][14:]), "dark": tuple(Viridis256[14:])}
 #: A variable along the track.
 TRACK: dict[Theme, tuple[str, ...]] = {"light": tuple(Viridis256[8:236]), "dark": tuple(Viridis256[36:])}
 #: Where one hue is wanted.
 CALM: dict[Theme, tuple[str, ...]] = {"light": tuple(Cividis256), "dark": tuple(Cividis256)}
+
+
+def population_colour(name: str) -> dict[Theme, str]:
+    """The colour of a population in both themes; of one that nobody has heard of, one of the lines'."""
+    if name in POPULATIONS:
+        return POPULATIONS[name]
+    place = sum(name.encode()) % len(LINES["light"])
+    return {theme: colours[place] for theme, colours in LINES.items()}
 
 
 def paint(model: Model, theme: Theme = "light", **roles: str | Mapping[Theme, Any]) -> None:

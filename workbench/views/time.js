@@ -1,3 +1,30 @@
+// The lines of a panel that has several: a button each with its colour and value, which hides and shows the line.
+function legendOf(figure, head) {
+  return figure.renderers.filter((r) => r.name?.startsWith("line:")).map((r) => {
+    const item = make("button", "key-line"), dot = make("i"), name = make("span", "name"), value = make("b")
+    item.append(dot, name, value)
+    item.setAttribute("aria-pressed", "true")
+    item.addEventListener("click", () => {
+      r.setv({visible: !r.visible}, {sync: false})
+      item.setAttribute("aria-pressed", String(r.visible))
+    })
+    head.append(item)
+    const population = r.name.slice(5)
+    const say = (x, info, nearest, number) => {
+      const time = entry(r.data_source.data, "time"), mean = entry(r.data_source.data, "mean")
+      let i = -1
+      if (time?.length && mean) {
+        if (x != null) i = nearest(time, x)
+        else for (let k = time.length - 1; k >= 0; k--) if (Number.isFinite(mean[k])) { i = k; break }
+      }
+      dot.style.background = r.glyph.line_color?.value ?? r.glyph.line_color
+      name.textContent = plain(entry(info.lines ?? {}, population)) ?? population
+      value.textContent = i >= 0 && Number.isFinite(mean[i]) ? number(mean[i]) : "–"
+    }
+    return {say, source: r.data_source}
+  })
+}
+
 // Panels over one time axis: their range is the page's time range. A legend line over each panel tells the newest value,
 // or the one under the mouse, in every panel at once.
 export function render({model, view}) {
@@ -8,7 +35,7 @@ export function render({model, view}) {
     const name = make("span", "name"), value = make("span", "readout"), when = make("span", "when")
     head.append(name, value, when)
     cell.append(head, child)
-    return {cell, name, value, when, figure: figures[i], child}
+    return {cell, head, name, value, when, figure: figures[i], child, legend: legendOf(figures[i], head)}
   })
   const cursor = make("div", "cursor")
   el.append(cursor, ...cells.map((c) => c.cell))
@@ -47,8 +74,14 @@ export function render({model, view}) {
         if (x != null) i = nearest(time, x)
         else for (let k = time.length - 1; k >= 0; k--) if (Number.isFinite(mean[k])) { i = k; break }
       }
+      if (c.legend.length) {
+        for (const item of c.legend) item.say(x, info, nearest, number)
+        c.value.textContent = info.unit ?? ""
+        c.when.textContent = ""
+      }
       const hair = c.figure.center.concat(c.figure.renderers).find((m) => m.name === "hair")
       if (hair) hair.setv({visible: x != null, location: x ?? 0}, {sync: false})
+      if (c.legend.length) continue
       c.when.textContent = ""
       if (i < 0 || !Number.isFinite(mean[i])) { c.value.textContent = mean ? "no data" : ""; continue }
       c.value.textContent = `${number(mean[i])}${info.unit ? " " + info.unit : ""}`
@@ -71,7 +104,7 @@ export function render({model, view}) {
       read(frame.bbox.left <= x && x <= frame.bbox.right ? frame.x_scale.invert(x) : null)
     })
     c.child.addEventListener("mouseleave", () => read(null))
-    const source = sourceOf(c.figure)
+    for (const source of [sourceOf(c.figure), ...c.legend.map((item) => item.source)])
     if (source) { watch(source.properties.data.change, () => read(null)); watch(source.streaming, () => read(null)) }
   }
   model.on("names", () => read(null))

@@ -1,0 +1,217 @@
+"""Populations against time: one panel a quantity, one line a population, nights as bands behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import panel as pn
+import xarray as xr
+from bokeh.models import ColumnDataSource, CustomJSTickFormatter, LogTicker, PanTool, Range1d, Span, WheelZoomTool
+from bokeh.plotting import figure
+
+from workbench.core.window import Window
+from workbench.live.feed import Feed
+from workbench.products.night import nights
+from workbench.views import axes, say
+from workbench.views.paint import POPULATIONS, Theme, dress, paint, population_colour
+from workbench.views.renew import renew
+from workbench.views.series import POINTS, Columns, look, shown, time_range
+from workbench.views.stages import TimeStage, tell
+from workbench.views.view import View, once, split
+
+#: What is drawn unless told, as far as the source has it.
+QUANTITIES = ("abundance", "diameter")
+#: Quantities whose values span decades.
+LOGARITHMIC = ("abundance", "biomass", "n_count", "count")
+#: What populations are called on a screen.
+NAMES = {
+    "prochloro": "Prochlorococcus", "synecho": "Synechococcus", "picoeuk": "Picoeukaryotes", "croco": "Crocosphaera",
+    "beads": "Beads", "unknown": "Unknown",
+}  # fmt: skip
+
+
+def populations_of(variables: Sequence[str], quantity: str) -> tuple[str, ...]:
+    """The populations for which there is a ``<quantity>_<population>``, the known ones first."""
+    found = {name.removeprefix(f"{quantity}_") for name in variables if name.startswith(f"{quantity}_")}
+    known = [name for name in POPULATIONS if name in found]
+    others = sorted(name for name in found - set(known) if "_" not in name)
+    return (*known, *others)
+
+
+def night_columns(ds: xr.Dataset, variable: str) -> Columns:
+    """Columns left, right (Unix ms) of the nights in one PAR series."""
+    if variable not in ds or not ds.sizes.get("time"):
+        return {"left": np.empty(0), "right": np.empty(0)}
+    edges = nights(ds["time"].values, ds[variable].values).astype(np.int64) / 1e6
+    return {"left": edges[:, 0], "right": edges[:, 1]}
+
+
+def draw(
+    lines: Mapping[str, xr.Dataset], quantity: str, window: Window, *, night: Columns | None = None,
+    x_range: Range1d | None = None, last: bool = True, theme: Theme = "light",
+) -> figure:  # fmt: skip
+    """One quantity of several populations against time as a Bokeh figure. Pure.
+
+    Parameters
+    ----------
+    lines : mapping of str to xarray.Dataset
+        Population -> dim time, ``<quantity>_<population>`` (and its ``_min``, ``_max`` where rows were binned).
+    quantity : str
+    window : Window
+        What the axis shows.
+    night : columns, optional
+        As from `night_columns`.
+    x_range : bokeh.models.Range1d, optional
+        Shared with the other panels.
+    last : bool
+        True for the lowest panel: it carries the time labels.
+    theme : {"light", "dark"}
+
+    Returns
+    -------
+    bokeh.plotting.figure
+        A renderer named ``line:<population>`` for each, and ``night``.
+    """
+    log = quantity in LOGARITHMIC
+    plot = figure(
+        x_axis_type="datetime", y_axis_type="log" if log else "linear", x_range=x_range or time_range(window), tools=[],
+        sizing_mode="stretch_both", name=f"populations:{quantity}",
+    )  # fmt: skip
+    wheel = WheelZoomTool(dimensions="width")
+    plot.add_tools(PanTool(dimensions="width"), wheel)
+    plot.toolbar.active_scroll = wheel
+    dress(plot, theme)
+    axes.utc(plot.xaxis[0], plot)
+    plot.xaxis[0].visible = last
+    plot.min_border_left, plot.min_border_right = 56, 8
+    if log:
+        plot.yaxis[0].ticker = LogTicker(desired_num_ticks=4, num_minor_ticks=0)
+        plot.yaxis[0].formatter = CustomJSTickFormatter(code=axes.NUMBER)
+    else:
+        axes.few(plot.yaxis[0], plot)
+    bands = plot.vstrip(x0="left", x1="right", source=ColumnDataSource(night or night_columns(xr.Dataset(), "")),
+                        line_color=None, fill_alpha=0.5, level="underlay", name="night")  # fmt: skip
+    paint(bands.glyph, theme, fill_color="grid")
+    curves = []
+    for population, ds in lines.items():
+        source = ColumnDataSource(shown(positive(ds, log), f"{quantity}_{population}", window), name=population)
+        line = plot.line("time", "mean", source=source, line_width=1.6, line_join="round", name=f"line:{population}")
+        paint(line.glyph, theme, line_color=population_colour(population))
+        curves.append(line)
+    plot.y_range.update(range_padding=0.12, only_visible=True, renderers=curves, name="value")  # type: ignore[attr-defined]
+    hair = Span(dimension="height", line_width=1, visible=False, name="hair")
+    paint(hair, theme, line_color="muted")
+    plot.add_layout(hair)
+    return plot
+
+
+def positive(ds: xr.Dataset, log: bool) -> xr.Dataset:
+    """On a log axis nothing stands at 0."""
+    return ds.where(ds > 0) if log and ds.data_vars else ds
+
+
+class Populations(View):
+    """Abundance and diameter of each population, one panel each."""
+
+    options: ClassVar[Mapping[str, str]] = {
+        "quantities": "list such as abundance, diameter", "night": "SOURCE.VARIABLE of PAR, for night bands",
+        "title": "head line of the card",
+    }  # fmt: skip
+    headline = "Populations"
+    kind = "series"
+    follows = ("revision",)
+    tall = 420
+
+    def __init__(
+        self, data: Any, source: str | None = None, *, quantities: Sequence[str] | None = None,
+        night: str | None = None, title: str | None = None,
+    ) -> None:  # fmt: skip
+        """As for `View`; `quantities` and `night` as in `options`."""
+        super().__init__(data, source, title=title)
+        self._wanted, self._night = tuple(quantities or ()), night
+        #: The time axis of all panels.
+        self.range = time_range(self.session.window)
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """What is drawn: what was asked for, as far as the source has it."""
+        variables = self._variables()
+        wanted = self._wanted or QUANTITIES
+        return tuple(name for name in wanted if populations_of(variables, name))
+
+    @property
+    def night(self) -> str:
+        """SOURCE.VARIABLE of the light; empty without one."""
+        return self._night or next((name for name in self.feeds.names() if name.endswith(".par")), "")
+
+    def draw(self, ds: xr.Dataset, quantity: str, window: Window | None = None, *, theme: Theme = "light") -> figure:
+        """One panel from columns ``<quantity>_<population>``. Pure."""
+        found = populations_of([str(name) for name in ds.data_vars], quantity)
+        return draw(dict.fromkeys(found, ds), quantity, window or self.session.window, theme=theme)
+
+    def _fits(self, feed: Feed) -> bool:
+        return any(populations_of(getattr(feed, "variables", ()), name) for name in QUANTITIES)
+
+    def _variables(self) -> tuple[str, ...]:
+        return tuple(getattr(self.feed, "variables", ())) if self.source in self.feeds else ()
+
+    def _data(self, name: str) -> xr.Dataset:
+        source, variable = split(name)
+        feed: Any = self.feeds[source]
+        window = self.session.window
+        return once(feed, ("series", variable, window), lambda: feed.series(variable, window, POINTS, wait=False))
+
+    def _lines(self, quantity: str) -> dict[str, xr.Dataset]:
+        found = populations_of(self._variables(), quantity)
+        return {name: self._data(f"{self.source}.{quantity}_{name}") for name in found}
+
+    def _nights(self) -> Columns:
+        if not self.night or self.night not in self.feeds.names():
+            return night_columns(xr.Dataset(), "")
+        return night_columns(self._data(self.night), split(self.night)[1])
+
+    def _build(self) -> pn.viewable.Viewable:
+        self.stage = TimeStage(sizing_mode="stretch_both")
+        self.stage.param.watch(lambda event: look(self.session, event.new), "asked")
+        self._shown: list[tuple[str, tuple[str, ...]]] = []
+        self._figures: list[figure] = []
+        self._renew()
+        return self.stage
+
+    def _renew(self) -> None:
+        window = self.session.window
+        asked = [(name, populations_of(self._variables(), name)) for name in self.quantities]
+        if asked != self._shown:
+            self._rebuild(asked)
+        else:
+            night = self._nights()
+            for (quantity, _), plot in zip(asked, self._figures, strict=True):
+                renew(_source(plot, "night"), night, key="left")
+                log = quantity in LOGARITHMIC
+                for population, ds in self._lines(quantity).items():
+                    new = shown(positive(ds, log), f"{quantity}_{population}", window)
+                    renew(_source(plot, f"line:{population}"), new)
+        tell(self.range, *(say.milliseconds(t) for t in window))
+
+    def _rebuild(self, asked: list[tuple[str, tuple[str, ...]]]) -> None:
+        self._shown, night = asked, self._nights()
+        self._figures = [
+            draw(self._lines(quantity), quantity, self.session.window, night=night, x_range=self.range,
+                 last=i == len(asked) - 1)
+            for i, (quantity, _) in enumerate(asked)
+        ]  # fmt: skip
+        told = {
+            f"populations:{quantity}": {
+                "label": say.name(quantity), "unit": say.unit(self.unit_of(self.source, f"{quantity}_{found[0]}")),
+                "lines": {name: NAMES.get(name, say.name(name)) for name in found},
+            }
+            for quantity, found in asked
+        }  # fmt: skip
+        panes = [pn.pane.Bokeh(plot, sizing_mode="stretch_both") for plot in self._figures]
+        self.stage.param.update(names=told, figures=panes)
+
+
+def _source(plot: figure, name: str) -> ColumnDataSource:
+    return next(r.data_source for r in plot.renderers if r.name == name)
