@@ -73,6 +73,8 @@ def remarks(path: str | os.PathLike[str], *, data: str | os.PathLike[str] | None
         return []
     found = []
     for name, source in build(examined, data=data).items():
+        if not source.has_files:
+            continue
         place: Place = ("sources", name, "args", "url")
         try:
             if not source.files():

@@ -192,6 +192,11 @@ class Source(DataSource):
         return self.origin.particles
 
     @property
+    def has_files(self) -> bool:
+        """True when it reads files; False of a server, of what is recorded and of a product."""
+        return isinstance(self.origin, Files)
+
+    @property
     def origin(self) -> Origin:
         """What stands behind it."""
         if self._origin is None:

@@ -35,11 +35,14 @@ export function render({model, view}) {
     const name = make("span", "name"), value = make("span", "readout"), when = make("span", "when")
     head.append(name, value, when)
     cell.append(head, child)
-    return {cell, head, name, value, when, figure: figures[i], child, legend: legendOf(figures[i], head)}
+    const legend = legendOf(figures[i], head)
+    cell.classList.toggle("many", legend.length > 0)
+    return {cell, name, value, when, figure: figures[i], child, legend}
   })
   const cursor = make("div", "cursor")
   el.append(cursor, ...cells.map((c) => c.cell))
-  const stops = [watchTheme(view.model.document, (dark) => { for (const f of figures) repaint(f, dark) })]
+  let reread = () => {}
+  const stops = [watchTheme(view.model.document, (dark) => { for (const f of figures) repaint(f, dark); reread() })]
   if (!figures[0]?.toolbar.tools.some((t) => t.type === "RangeTool")) stops.push(...cells.map((c) => guard(c.child)))
   const watch = (signal, call) => { signal.connect(call); stops.push(() => signal.disconnect(call)) }
   // The page's time range: that of the panels, or of the brush where the strip itself stands still. The server tells it
@@ -76,8 +79,8 @@ export function render({model, view}) {
       }
       if (c.legend.length) {
         for (const item of c.legend) item.say(x, info, nearest, number)
-        c.value.textContent = info.unit ?? ""
-        c.when.textContent = ""
+        c.name.textContent = info.unit ? `${info.label} [${info.unit}]` : info.label ?? ""
+        c.value.textContent = c.when.textContent = ""
       }
       const hair = c.figure.center.concat(c.figure.renderers).find((m) => m.name === "hair")
       if (hair) hair.setv({visible: x != null, location: x ?? 0}, {sync: false})
@@ -96,6 +99,7 @@ export function render({model, view}) {
       }
     }
   }
+  reread = () => read(null)
   for (const c of cells) {
     c.child.addEventListener("mousemove", (event) => {
       const plot = Bokeh.index.find_one_by_id?.(c.figure.id), frame = plot?.frame
