@@ -161,7 +161,8 @@ def test_closed_segments_are_zstd_that_everyone_reads(tmp_path: Path) -> None:
         assert b"\n$GPGGA,2*00\n" in (tmp_path / "ship" / "00000002_2023-01-12T04.journal").read_bytes(), "for grep"
 
 
-def test_a_silent_feed_is_closed_when_its_hour_is_over(tmp_path: Path) -> None:
+def test_a_silent_feed_is_closed_when_its_hour_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workbench.live.journal.writer.SILENT", 0.0)
     clock.use(clock.Clock(START, 0, 0))
     with Journal(tmp_path, fsync=1000) as journal:
         journal.append("ship", b"x", "", clock.now())
@@ -170,6 +171,14 @@ def test_a_silent_feed_is_closed_when_its_hour_is_over(tmp_path: Path) -> None:
         clock.use(clock.Clock(START + np.timedelta64(1, "h"), 0, 0))
         journal.tend()
         assert [path.suffix for path in (tmp_path / "ship").iterdir()] == [".zst"]
+
+
+def test_receipts_of_another_time_than_now_share_a_segment(tmp_path: Path) -> None:
+    with Journal(tmp_path, fsync=1000) as journal:
+        for _ in range(3):
+            journal.append("ship", b"x", "", START)
+            journal.tend()
+    assert len(list((tmp_path / "ship").iterdir())) == 1
 
 
 def test_what_another_process_writes_is_not_compressed(tmp_path: Path) -> None:

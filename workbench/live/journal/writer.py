@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Callable
 from errno import ENOENT
 from pathlib import Path
@@ -15,6 +16,9 @@ from workbench.live.journal import segment as segments
 from workbench.live.journal.entry import Position
 from workbench.live.journal.segment import HOUR, JITTER, Segment
 from workbench.live.receipt import NotKept
+
+#: Seconds without an entry after which a Source counts as silent.
+SILENT = 10.0
 
 
 class Writer:
@@ -37,10 +41,11 @@ class Writer:
         self._segment: Segment | None = None
         self._handle = -1
         self._end = 0
+        self._newest = 0.0  # when the last entry was appended, on a clock that only goes forward
         self._dirty = False
         self._named = False  # the segment's name is on disk
 
-    def append(self, frames: bytes, time: np.datetime64, *, synced: bool = False) -> Position:
+    def append(self, frames: bytes, when: np.datetime64, *, synced: bool = False) -> Position:
         """Put whole entries at the end, all or none; the position after them.
 
         Raises
@@ -50,12 +55,13 @@ class Writer:
         """
         with self._lock:
             try:
-                segment = self._fitting(time)
+                segment = self._fitting(when)
                 self._write(frames, synced)
             except OSError as error:
                 raise self._failed(error) from error
             self.fault = None
             self._dirty |= not synced
+            self._newest = time.monotonic()
             return Position(segment.number, self._end)
 
     @property
@@ -91,9 +97,10 @@ class Writer:
         return True
 
     def rotate(self, now: np.datetime64) -> None:
-        """Close the segment when its hour is over."""
+        """Close the segment of a silent Source when its hour is over; others do so with their next entry."""
         with self._lock:
-            if self._segment is not None and not _fits(self._segment, now):
+            silent = time.monotonic() - self._newest >= SILENT
+            if silent and self._segment is not None and not _fits(self._segment, now):
                 self.close()
 
     def close(self) -> None:
@@ -111,21 +118,21 @@ class Writer:
                 self._drop()
             self._closed(segment)
 
-    def _fitting(self, time: np.datetime64) -> Segment:
-        if self._segment is not None and not _fits(self._segment, time):
+    def _fitting(self, when: np.datetime64) -> Segment:
+        if self._segment is not None and not _fits(self._segment, when):
             self.close()
         if self._segment is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             left = segments.find(self.folder)
-            self._segment = self._create(left[-1].number + 1 if left else 1, time)
+            self._segment = self._create(left[-1].number + 1 if left else 1, when)
             self._end, self._named = 0, False
             for each in left:
                 self._closed(each)
         return self._segment
 
-    def _create(self, number: int, time: np.datetime64) -> Segment:
+    def _create(self, number: int, when: np.datetime64) -> Segment:
         while True:
-            segment = segments.named(self.folder, number, time)
+            segment = segments.named(self.folder, number, when)
             try:
                 handle = os.open(segment.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
             except FileExistsError:
@@ -178,6 +185,6 @@ class Writer:
         self._segment, self._handle, self._end, self._dirty = None, -1, 0, False
 
 
-def _fits(segment: Segment, time: np.datetime64) -> bool:
+def _fits(segment: Segment, when: np.datetime64) -> bool:
     begin = segment.hour.astype("datetime64[ns]")
-    return bool(begin - JITTER <= time < begin + HOUR)
+    return bool(begin - JITTER <= when < begin + HOUR)

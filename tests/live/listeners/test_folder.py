@@ -1,0 +1,258 @@
+"""Files that arrive: taken when they are whole by their format's own test, once, whatever wrote them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench.live.journal import Journal
+from workbench.live.listeners import open_listener
+from workbench.live.listeners.arrivals import PATIENCE, Arrival, Arrivals
+from workbench.live.listeners.folder import Folder, arrived, is_remote
+from workbench.readers.nmea_log import NmeaLog
+from workbench.readers.seaflow_evt import V2, SeaflowEvt, write_evt
+from workbench.testing.listeners import Desk, until
+
+NAME = "2023_012/2023-01-12T03-00-00+00-00"
+
+
+def _evt(path: Path, rows: int = 100) -> bytes:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_evt(path, {name: np.arange(rows) % 65536 for name in V2})
+    return path.read_bytes()
+
+
+def _arrivals(root: Path, reader: object) -> Arrivals:
+    return Arrivals(str(root), lambda name: True, reader, settle=1.0)  # type: ignore[arg-type]
+
+
+class _Looks:
+    """Look again and again, a second apart."""
+
+    def __init__(self, arrivals: Arrivals) -> None:
+        self.arrivals = arrivals
+        self.now = 0.0
+        self.refused = 0
+
+    def __call__(self, times: int = 3, step: float = 1.0) -> list[Arrival]:
+        out = []
+        for _ in range(times):
+            self.now += step
+            for path in self.arrivals.all():
+                if path not in self.arrivals.waiting:
+                    self.arrivals.notice(path, self.now)
+            found, refused = self.arrivals.look(self.now)
+            self.refused += refused
+            for arrival in found:
+                self.arrivals.take(arrival)
+            out += found
+        return out
+
+
+def test_a_whole_file_is_taken_once(tmp_path: Path) -> None:
+    data = _evt(tmp_path / NAME)
+    looks = _Looks(_arrivals(tmp_path, SeaflowEvt()))
+    (arrival,) = looks(5)
+    assert arrival == Arrival(NAME, len(data), (tmp_path / NAME).stat().st_mtime_ns, hashlib.sha256(data).hexdigest())
+    assert looks(5) == [] and looks.arrivals.waiting == {}
+
+
+@given(cuts=st.lists(st.floats(0, 0.999), max_size=5))
+def test_a_container_is_never_taken_before_its_last_byte(cuts: list[float]) -> None:
+    """However a file grows, and however long it stands still in between."""
+    with _folder() as folder:
+        data = _evt(folder.parent / "source" / NAME)
+        looks = _Looks(_arrivals(folder, SeaflowEvt()))
+        path = folder / NAME
+        path.parent.mkdir(parents=True)
+        for cut in sorted(cuts):
+            path.write_bytes(data[: int(cut * len(data))])
+            assert looks(4) == []
+        path.write_bytes(data)
+        assert [arrival.size for arrival in looks(4)] == [len(data)]
+
+
+@given(steps=st.lists(st.integers(0, 200), min_size=1, max_size=8))
+def test_of_a_log_whole_lines_are_taken_as_it_grows(steps: list[int]) -> None:
+    """The newest arrival tells all whole lines that stand there, with their sum."""
+    with _folder() as folder:
+        lines = b"".join(b"2023-01-12T03:00:%02dZ $GPGGA,%d\n" % (index, index) for index in range(60))
+        looks, end, found = _Looks(_arrivals(folder, NmeaLog())), 0, []
+        for step in steps:
+            end += step
+            (folder / "ship.log").write_bytes(lines[:end])
+            found += looks(1)
+        found += looks(3)
+        whole = lines[:end].rfind(b"\n") + 1
+        assert [each.size for each in found] == sorted({each.size for each in found})
+        if whole:
+            assert (found[-1].size, found[-1].sha256) == (whole, hashlib.sha256(lines[:whole]).hexdigest())
+        else:
+            assert found == []
+
+
+def test_the_truncated_file_that_rsync_partial_leaves_waits(tmp_path: Path) -> None:
+    """It has the final name, the date 1970, and could be whole by chance; the next run replaces it."""
+    data = _evt(tmp_path / NAME)
+    os.utime(tmp_path / NAME, (0, 0))
+    looks = _Looks(_arrivals(tmp_path, SeaflowEvt()))
+    assert looks(10) == []
+    os.utime(tmp_path / NAME, (1673492400, 1673492400))
+    assert [arrival.size for arrival in looks()] == [len(data)]
+
+
+def test_a_file_that_stays_half_is_counted_once(tmp_path: Path) -> None:
+    data = _evt(tmp_path / NAME)
+    (tmp_path / NAME).write_bytes(data[:-1])
+    looks = _Looks(_arrivals(tmp_path, SeaflowEvt()))
+    assert looks(20, PATIENCE / 4) == [] and looks.refused == 1
+    (tmp_path / NAME).write_bytes(data)
+    assert len(looks()) == 1
+
+
+def test_hidden_files_and_those_under_way_are_left_alone(tmp_path: Path) -> None:
+    for name in (".x.evt.Ab12Cd", "x.evt.partial", "x.tmp", ".~tmp~/x.evt", ".rsync-partial/x.evt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"half")
+    looks = _Looks(_arrivals(tmp_path, None))
+    assert looks(5) == []
+    (tmp_path / ".x.evt.Ab12Cd").rename(tmp_path / "x.evt")
+    assert [arrival.path for arrival in looks()] == ["x.evt"]
+
+
+def test_a_changed_file_comes_again_and_a_touched_one_does_not(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"one")
+    looks = _Looks(_arrivals(tmp_path, None))
+    assert len(looks()) == 1
+    os.utime(tmp_path / "a", (1673492400, 1673492400))
+    assert looks() == []
+    (tmp_path / "a").write_bytes(b"two")
+    assert [arrival.sha256 for arrival in looks()] == [hashlib.sha256(b"two").hexdigest()]
+    (tmp_path / "a").unlink()
+    assert looks() == []
+
+
+def test_a_log_written_anew_comes_again(tmp_path: Path) -> None:
+    path = tmp_path / "ship.log"
+    path.write_bytes(b"2023-01-12T03:00:00Z $GPGGA,1\n" * 2)
+    looks = _Looks(_arrivals(tmp_path, NmeaLog()))
+    assert len(looks()) == 1
+    for text in (b"2023-01-12T03:00:00Z $GPGGA,2\n" * 2, b"2023-01-12T03:00:00Z $GPGGA,3\n"):
+        path.write_bytes(text)
+        os.utime(path, ns=(path.stat().st_mtime_ns + 10**9,) * 2)
+        assert looks()[-1].sha256 == hashlib.sha256(text).hexdigest()
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    with open(os.path.join(os.fsencode(tmp_path), b"\xff.evt"), "wb") as file:
+        file.write(b"x")
+
+    async def run() -> None:
+        desk = Desk()
+        listener = open_listener("evt", f"folder:{tmp_path}?settle=0.02", desk)
+        await listener.start()
+        await until(lambda: len(desk.taken) == 1, 10)
+        await listener.stop()
+        arrival = arrived(desk.bodies[0])
+        assert arrival is not None and os.fsencode(arrival.path) == b"\xff.evt"
+
+    asyncio.run(run())
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "incoming"
+        folder.mkdir()
+        yield folder
+
+
+def _listener(root: Path, door: object, more: str = "", **options: object) -> Folder:
+    made = open_listener("evt", f"folder:{root}?settle=0.05{more}", door, **options)  # type: ignore[arg-type]
+    assert isinstance(made, Folder)
+    return made
+
+
+def _paths(desk: Desk) -> list[str]:
+    return sorted(arrival.path for arrival in map(arrived, desk.bodies) if arrival)
+
+
+def test_after_a_restart_only_what_is_new_comes(tmp_path: Path) -> None:
+    """The journal says what was taken; what came while nobody listened is found at the start."""
+    root = tmp_path / "incoming"
+    _evt(root / NAME)
+
+    async def run(count: int) -> None:
+        with Journal(tmp_path / "raw") as journal:
+            listener = _listener(root, journal, reader="seaflow_evt")
+            await listener.start()
+            await until(lambda: len(list(journal.read("evt"))) >= count, 10)
+            await asyncio.sleep(0.3)
+            await listener.stop()
+            assert len(list(journal.read("evt"))) == count
+
+    asyncio.run(run(1))
+    asyncio.run(run(1))
+    _evt(root / "2023_012/2023-01-12T03-03-00+00-00", 50)
+    asyncio.run(run(2))
+
+
+@pytest.mark.parametrize("more", ["", "&poll=0.05"], ids=["told", "polling"])
+def test_new_folders_moved_folders_and_plain_copies(tmp_path: Path, more: str) -> None:
+    root, source = tmp_path / "incoming", tmp_path / "source"
+    root.mkdir()
+    names = [f"2023_012/2023-01-12T03-{minute:02d}-00+00-00" for minute in range(0, 12, 3)]
+    for name in names:
+        _evt(source / name)
+
+    async def run() -> None:
+        desk = Desk()
+        listener = _listener(root, desk, more, reader="seaflow_evt")
+        await listener.start()
+        await asyncio.sleep(0.2)
+        (root / "2023_012").mkdir()
+        shutil.copy(source / names[0], root / names[0])
+        await until(lambda: _paths(desk) == names[:1], 10)
+        shutil.copytree(source / "2023_012", root / ".2023_013")
+        (root / ".2023_013").rename(root / "2023_013")
+        moved = [name.replace("_012", "_013") for name in names]
+        await until(lambda: _paths(desk) == [names[0], *moved], 10)
+        (root / "notes.txt").write_text("not an EVT file")
+        await asyncio.sleep(0.3)
+        await listener.stop()
+        assert _paths(desk) == [names[0], *moved]
+
+    asyncio.run(run())
+
+
+def test_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
+    async def run() -> None:
+        desk = Desk()
+        listener = _listener(tmp_path / "incoming", desk, "&rescan=0.1")
+        await listener.start()
+        await until(lambda: listener.counters.fault is not None, 5)
+        assert "No such file" in str(listener.counters.fault)
+        (tmp_path / "incoming").mkdir()
+        (tmp_path / "incoming" / "a").write_text("x")
+        await until(lambda: _paths(desk) == ["a"], 10)
+        assert listener.counters.fault is None
+        await listener.stop()
+
+    asyncio.run(run())
+
+
+def test_network_mounts_are_known() -> None:
+    assert not is_remote("/")
+    assert not is_remote("/proc/self")
