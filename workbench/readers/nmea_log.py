@@ -57,6 +57,7 @@ class NmeaLog(Reader):
         "*[-_][12][0-9][0-9][0-9][01][0-9][0-3][0-9]", "*.nmea", "*.NMEA", "*.raw", "*.log",
     )  # fmt: skip
     appends: ClassVar[bool] = True
+    stamped: ClassVar[bool] = True
 
     def open_dataset(
         self,
