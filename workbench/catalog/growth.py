@@ -4,6 +4,9 @@ A cursor is what was seen of each file; it is plain JSON and means nothing to an
 each folder and of the files that may have changed; every file is looked at again within `ROUND` looks.
 
 * A file of whole rows that only grows (``reader.appends``) gives the rows in its new bytes.
+* A container that grows by rows (``reader.grows == "rows"``) gives its new rows, as long as it is the same file, and the
+  first and the last row that were taken still stand as they were. Half a container, or one whose writer has not written
+  everything yet, is waited for.
 * Any other file is taken when ``reader.complete`` says it is whole. One that stays half is told as refused, once.
 * A file that was taken and then rewritten comes again, and is named in attrs ``replaces``.
 * A file that cannot be read is told in attrs ``refused`` once; it is tried again when it changed.
@@ -21,6 +24,7 @@ import xarray as xr
 
 from workbench.catalog.marks import (
     CRC,
+    INODE,
     PATIENCE,
     REFUSED,
     SHADOW,
@@ -36,6 +40,7 @@ from workbench.catalog.marks import (
     checksum_of_ends,
     goes_on,
     marks_of,
+    stat_of,
     waiting_mark,
     was_given,
 )
@@ -103,7 +108,7 @@ class Growth:
     def _consider(self, folder: str, name: str, mark: Mark | None, kin: Kin, *, first: bool) -> None:
         path = os.path.join(folder, name)
         try:
-            stat = os.stat(path)
+            stat = stat_of(path)
         except OSError:  # gone since it was listed
             return
         stamp = [stat.st_size, stat.st_mtime_ns]
@@ -114,9 +119,11 @@ class Growth:
             return
         try:
             if mark is not None and mark[:2] == stamp and mark[TAKEN] == WAITING:
-                after = self._wait(path, stamp, mark)
+                after = self._wait(path, stat, mark)
             elif self._by_lines:
                 after = self._grown(path, stat, mark)
+            elif self.reader.grows == "rows":
+                after = self._longer(path, stat, mark)
             else:
                 after = self._complete(path, stat, mark, first=first)
         except (ReaderError, OSError) as error:
@@ -161,9 +168,12 @@ class Growth:
         self.whole.append(path)
         return [*stamp, max(stat.st_size, 1)]
 
-    def _wait(self, path: str, stamp: Mark, mark: Mark) -> Mark | None:
+    def _wait(self, path: str, stat: os.stat_result, mark: Mark) -> Mark | None:
         if clock.wall() - mark[SINCE] < PATIENCE:
             return None
+        stamp = [stat.st_size, stat.st_mtime_ns]
+        if self.reader.grows == "rows":
+            return self._longer(path, stat, mark, waited=True)
         self.reader.open_dataset(path, **self.options)  # says why not
         return [*stamp, REFUSED]
 
@@ -187,6 +197,40 @@ class Growth:
         if end == 0:
             return waiting_mark(stamp, mark)
         return [*stamp, end, stat.st_ino, checksum(path, begin, end, crc), checksum_of_ends(path, end)]
+
+    # containers that grow
+
+    def _longer(self, path: str, stat: os.stat_result, mark: Mark | None, *, waited: bool = False) -> Mark | None:
+        """Take the new rows of a container that grows."""
+        if self.spent > MOST:
+            self.more += 1
+            return None
+        stamp = [stat.st_size, stat.st_mtime_ns]
+        if not waited and self.reader.complete(path) <= 0:
+            return waiting_mark(stamp, mark)
+        taken = mark[TAKEN] if mark is not None and mark[TAKEN] > 0 else 0
+        if was_given(mark) and not (taken and self._stands(path, stat, mark)):
+            self.replaces.append(path)
+            taken = 0
+        rows: Any = self.reader.rows_from
+        ds, end = rows(path, taken, **self.options)
+        if any(ds.sizes.values()) and end > taken:
+            self.pieces.append(ds)
+            self.spent += int(ds.nbytes)
+        if end == 0:
+            return [*stamp, REFUSED] if waited else waiting_mark(stamp, None)
+        signs: Any = self.reader.signs
+        return [*stamp, end, stat.st_ino, *signs(path, end, **self.options)]
+
+    def _stands(self, path: str, stat: os.stat_result, mark: Mark | None) -> bool:
+        """True when the rows that were taken are still the first ones of the same file."""
+        if mark is None or mark[INODE] != stat.st_ino:
+            return False
+        signs: Any = self.reader.signs
+        try:
+            return list(signs(path, mark[TAKEN], **self.options)) == mark[CRC:]
+        except ReaderError:
+            return False
 
     # what comes of it
 

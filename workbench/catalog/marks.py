@@ -6,6 +6,7 @@ import os
 import threading
 import zlib
 from collections.abc import Mapping
+from stat import S_ISDIR
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ import numpy as np
 from workbench.catalog.tree import Folder
 from workbench.core import clock
 from workbench.core.errors import WorkbenchError
+from workbench.readers import zarr_folder
 
 #: Where one stands in a Source's files: opaque, JSON-able.
 Cursor = dict[str, Any]
 #: A file taken: [size, mtime, bytes taken, inode, crc32 of the bytes taken, crc32 of their ends]; of a whole file only
-#: the first three. A file not taken: [size, mtime, state, since when it waits, whether earlier rows of it were given].
+#: the first three; of one that grows by rows [size, mtime, rows taken, inode, crc32 of the first row, of the last]. A file not taken: [size, mtime, state, since when it waits, whether earlier rows of it were given].
 Mark = list[int]
 #: Marks by folder and name.
 Marks = Mapping[str, Mapping[str, Mark]]
@@ -36,6 +38,17 @@ PATIENCE = 60.0
 
 _PACKED = (".zst", ".gz", ".parquet")
 _END = 64
+
+
+def stat_of(path: str) -> os.stat_result:
+    """The `os.stat` of a file; of a folder that is one dataset (Zarr), with the size and time of its metadata."""
+    stat = os.stat(path)
+    if not S_ISDIR(stat.st_mode):
+        return stat
+    size, newest = zarr_folder.stamp(path)
+    fields = [*stat[:10], stat.st_atime, newest / 1e9, stat.st_ctime, stat.st_atime_ns, newest, stat.st_ctime_ns]
+    fields[6] = size
+    return os.stat_result(fields)
 
 
 class Look:

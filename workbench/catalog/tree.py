@@ -16,6 +16,7 @@ from fnmatch import fnmatchcase
 
 from workbench.core import clock
 from workbench.core.errors import ReaderError
+from workbench.readers.paths import is_box
 
 #: A folder that changed less than this ago (ns) is listed again: its time stamp may not tell the next change apart.
 _UNSURE = 2_000_000_000
@@ -92,11 +93,12 @@ class Tree:
                 yield os.path.join(path, name)
 
     def _place(self, place: str, found: dict[str, Folder]) -> bool:
-        if os.path.isdir(place):
+        box = is_box(place, self._claims)
+        if os.path.isdir(place) and not box:
             self._below(place, None, found)
             return True
         if os.path.lexists(place):
-            if not os.path.isfile(place):
+            if not os.path.isfile(place) and not box:
                 raise ReaderError(place, "neither a file nor a folder", hint="Pipes and devices are not read")
             _join(found, os.path.dirname(place), Folder(0, (os.path.basename(place),), ()))
             return True
@@ -159,7 +161,9 @@ class Tree:
                 if entry.name.startswith("."):
                     continue
                 try:
-                    if entry.is_dir():
+                    if entry.is_dir() and is_box(entry.path, self._claims):
+                        names.append(entry.name)
+                    elif entry.is_dir():
                         below.append(entry.path)
                     elif entry.is_file() and self._claims(entry.path):
                         names.append(entry.name)

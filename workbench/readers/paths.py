@@ -61,7 +61,7 @@ def find(named: Paths, claims: Callable[[str], bool]) -> Found:
     paths: dict[str, None] = {}
     files = 0
     for path in items:
-        if os.path.isdir(path):
+        if os.path.isdir(path) and not is_box(path, claims):
             paths.update(dict.fromkeys(walk(path, claims, refused)))
         elif os.path.lexists(path):
             files += 1
@@ -98,12 +98,17 @@ def walk(folder: str, claims: Callable[[str], bool], refused: list[str] | None =
             continue
         below = []
         for entry in inside:
-            if _is_folder(entry):
+            if _is_folder(entry) and not is_box(entry.path, claims):
                 if not entry.is_symlink() or _new(os.path.realpath(entry.path), seen):
                     below.append(entry.path)
             elif claims(entry.path):
                 yield entry.path
         stack += reversed(below)
+
+
+def is_box(path: str, claims: Callable[[str], bool]) -> bool:
+    """True for the name of a folder that is one dataset (Zarr), where the reader claims it."""
+    return path.rstrip("/").endswith(".zarr") and claims(path.rstrip("/"))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -122,7 +127,7 @@ def _new(path: str, seen: set[str]) -> bool:
 
 def _matches(pattern: str, claims: Callable[[str], bool], refused: list[str]) -> Iterator[str]:
     for path in sorted(glob.iglob(pattern, recursive=True)):
-        if os.path.isdir(path):
+        if os.path.isdir(path) and not is_box(path, claims):
             yield from walk(path, claims, refused)
         elif claims(path):
             yield path

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -36,9 +36,19 @@ class Reader(BackendEntrypoint):
     patterns: ClassVar[tuple[str, ...]] = ()
     #: True when files only ever grow at the end (a prefix of a file is a prefix of its rows).
     appends: ClassVar[bool] = False
+    #: How files grow, and what `rows_from` counts: ``"bytes"`` (as with `appends`), or ``"rows"`` of a container that is
+    #: written while it is read; then `signs` tells whether the rows that were taken still stand.
+    grows: ClassVar[Literal["bytes", "rows"] | None] = None
+    #: True when each line of a file begins with the time at which it was received.
+    stamped: ClassVar[bool] = False
     #: False when files name variables of their own, beyond `provides`.
     fixed: ClassVar[bool] = True
     open_dataset_parameters = None
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if cls.appends and cls.grows is None:
+            cls.grows = "bytes"
 
     @abstractmethod
     def open_dataset(
@@ -91,8 +101,8 @@ class Reader(BackendEntrypoint):
     def rows_from(self, path: str | PathLike[str], offset: int) -> tuple[xr.Dataset, int]:
         """Rows of the whole lines of one file from byte `offset` on, loaded, and the byte after the last of them.
 
-        For readers with ``appends``; one that has options takes them here too, as keywords. What the start of the
-        file says (a header) is read again. A reader without it is read whole, and its new rows are cut off the end.
+        For readers with ``appends``, or with ``grows = "rows"``, where `offset` and what is returned count rows. One
+        that has options takes them here too, as keywords. What the start of the file says (a header) is read again. A reader without it is read whole, and its new rows are cut off the end.
 
         Raises
         ------
@@ -102,6 +112,18 @@ class Reader(BackendEntrypoint):
             When the file's header is broken.
         """
         raise NotImplementedError(f"{type(self).__name__} reads whole files only")
+
+    def signs(self, path: str | PathLike[str], rows: int) -> tuple[int, int]:
+        """Checksums of the first row and of row `rows - 1`: for readers whose files grow by rows.
+
+        Raises
+        ------
+        NotImplementedError
+            When its files do not grow by rows.
+        ReaderError
+            When the file has not so many rows.
+        """
+        raise NotImplementedError(f"files of {type(self).__name__} do not grow by rows")
 
     def files(self, named: Paths) -> list[Path]:
         """The files behind a path, folder, glob or list, in time order; nothing but names and spans is read."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from inspect import signature
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -71,6 +72,11 @@ class ReaderSuite:
 
     def open(self, what: Any, **options: Any) -> xr.Dataset:
         return xr.open_dataset(what, engine=self.engine, **{**self.options, **options})
+
+    def taken(self, verb: Any) -> dict[str, Any]:
+        """Those of `options` that a method of the reader takes, too."""
+        known = signature(verb).parameters
+        return {name: value for name, value in self.options.items() if name in known}
 
     def rows(self, ds: xr.Dataset) -> str:
         """The row dimension."""

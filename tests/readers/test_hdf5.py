@@ -1,0 +1,156 @@
+"""The laws of readers, on every kind of file that `hdf5` opens."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from tests.readers import hdf5_files as make
+from tests.readers.hdf5_child import damaged_in_a_child
+from workbench.core.errors import ReaderError
+from workbench.testing.readers import ReaderTests
+
+CHOSEN = {"sea_water_temperature": "sst", "salinity": "salt", "counts": "counts"}
+
+
+class OfAnyKind(ReaderTests):
+    """What the kinds have in common. Libraries that crash on damaged bytes do it in a process of their own."""
+
+    engine = "hdf5"
+    head = 32 << 10  # the times are read at opening
+    tries = 30
+    written: Callable[..., Path]
+    suffix: ClassVar[str] = ".h5"
+    rows_each: ClassVar[int] = make.ROWS
+
+    def write(self, folder: Path) -> list[Path]:
+        return [type(self).written(folder / f"part{part}{self.suffix}", part, self.rows_each) for part in range(3)]
+
+    def test_mutations(self, files: list[Path], tmp_path: Path) -> None:
+        """Damaged files: a dataset or a ReaderError, in bounded time and memory; nothing else."""
+        told = damaged_in_a_child(files[0], dict(self.options), tries=self.tries, seed=1)
+        print(f"{self.suffix}: {told}")
+        assert told.other == [], "only ReaderError is documented"
+        assert told.tried == self.tries
+        assert told.crashed <= self.tries // 10
+
+    def test_values(self, files: list[Path]) -> None:
+        """The values are those that were written, in canonical units."""
+        ds = self.open(files)
+        want = [make.columns(part, self.rows_each) for part in range(3)]
+        np.testing.assert_array_equal(ds["time"].values, np.concatenate([part["time"] for part in want]))
+        for ours, theirs in CHOSEN.items():
+            values = np.concatenate([part[theirs] for part in want])
+            np.testing.assert_allclose(ds[ours].values, values, rtol=1e-6, err_msg=ours)
+        assert ds["sea_water_temperature"].attrs["units"] == "degree_Celsius"
+        assert ds["sea_water_temperature"].attrs["standard_name"] == "sea_water_temperature"
+        assert ds["salinity"].dtype == np.float64
+        if "spectrum" in ds:
+            inner = np.concatenate([part["spectrum"] for part in want])
+            np.testing.assert_array_equal(ds["spectrum"].values, inner)
+            np.testing.assert_array_equal(ds["spectrum"][5:90:7, 1].values, inner[5:90:7, 1])
+
+
+class TestNetcdf4(OfAnyKind):
+    written = staticmethod(make.netcdf4)
+    suffix = ".nc"
+
+
+class TestNetcdf3(OfAnyKind):
+    written = staticmethod(make.netcdf3)
+    suffix = ".nc"
+
+
+class TestPlain(OfAnyKind):
+    written = staticmethod(make.plain)
+    options: ClassVar[dict[str, Any]] = {"variables": {**CHOSEN, "spectrum": "ctd/spectrum"}}
+
+
+class TestCompound(OfAnyKind):
+    lazy = False  # the times of a table lie among its rows
+    written = staticmethod(make.compound)
+    options: ClassVar[dict[str, Any]] = {
+        "time": "log/rows/t", "variables": {**CHOSEN, "spectrum": "spectrum", "name": "name"},
+        "units": {"sea_water_temperature": "degC", "salinity": "psu"},
+    }  # fmt: skip
+
+
+class TestStore(OfAnyKind):
+    lazy = False  # likewise
+    written = staticmethod(make.store)
+    options: ClassVar[dict[str, Any]] = {"variables": CHOSEN}
+
+
+class TestMatlab(OfAnyKind):
+    written = staticmethod(make.matlab)
+    suffix = ".mat"
+    options: ClassVar[dict[str, Any]] = {"variables": {**CHOSEN, "spectrum": "spectrum"}}
+
+
+class TestParquet(OfAnyKind):
+    rows_each = 20_000
+    head = 300 << 10  # 64 kB of footer, and the times
+    written = staticmethod(make.parquet)
+    suffix = ".parquet"
+    options: ClassVar[dict[str, Any]] = {"variables": CHOSEN}
+
+
+class TestZarr(OfAnyKind):
+    """A folder is no stream of bytes: what cuts and damages bytes does so to its metadata."""
+
+    written = staticmethod(make.zarr)
+    suffix = ".zarr"
+    options: ClassVar[dict[str, Any]] = {"variables": {**CHOSEN, "spectrum": "spectrum"}}
+
+    def copy(self, path: Path, folder: Path) -> Path:
+        return Path(shutil.copytree(path, folder / path.name))
+
+    def test_truncation(self, files: list[Path], tmp_path: Path) -> None:
+        path = self.copy(files[0], tmp_path / "cut") / "zarr.json"
+        raw = path.read_bytes()
+        for size in range(0, len(raw), max(1, len(raw) // 12)):
+            path.write_bytes(raw[:size])
+            with pytest.raises(ReaderError):
+                self.open(path.parent)
+            assert self.reader.complete(path.parent) == 0
+
+    def test_broken_sibling(self, files: list[Path]) -> None:
+        others = self.open(files[:-1]).load()
+        (files[-1] / "zarr.json").write_bytes(b"{")
+        with pytest.raises(ReaderError, match="part2"):
+            self.open(files[-1])
+        ds = self.open(files)
+        self.same(ds, others)
+        assert "part2" in ds.attrs["refused"]
+
+    def test_neighbours(self, folder: Path, files: list[Path]) -> None:
+        whole = self.open(files).load()
+        shutil.copytree(files[0], files[0].with_name(".hidden.zarr"))
+        (folder / "empty").mkdir()
+        self.same(self.open(folder), whole)
+
+    def test_lazy(self, files: list[Path]) -> None:
+        """Chunks of the variables are not touched by opening."""
+        for path in files:
+            for name in ("sst", "salt", "counts", "spectrum"):
+                shutil.rmtree(path / name / "c")
+        assert self.open(files).sizes["time"] == 3 * make.ROWS
+
+    def test_mutations(self, files: list[Path], tmp_path: Path) -> None:
+        told = damaged_in_a_child(files[0], dict(self.options), tries=20, seed=1, inside="sst/zarr.json")
+        print(f"zarr: {told}")
+        assert told.other == [] and told.crashed == 0
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_both_versions_of_zarr(tmp_path: Path, version: int) -> None:
+    ds = xr.open_dataset(make.zarr(tmp_path / "a.zarr", 0, version=version), engine="hdf5")
+    xr.testing.assert_equal(ds["spectrum"].load().drop_vars("wavelength", errors="ignore"),
+                            make.dataset(0)["spectrum"].drop_vars("wavelength"))  # fmt: skip
+    assert "sea_water_temperature" in ds and "salinity" in ds, "by their standard names"
