@@ -38,6 +38,12 @@ log = logging.getLogger(__name__)
 
 #: Seconds to wait for the first rows before the board says that it is there.
 PATIENCE = 5.0
+#: How every board of ours is served.
+SERVING: dict[str, Any] = {
+    "websocket_compression_level": 6, "keep_alive_milliseconds": 20_000, "unused_session_lifetime_milliseconds": 20_000,
+    "check_unused_sessions_milliseconds": 10_000, "session_token_expiration": 86_400, "xsrf_cookies": False,
+    "admin": False, "location": False, "index": None,
+}  # fmt: skip
 #: Bytes of parsed files that a board keeps: the newest hours, however long the cruise.
 PARSED = 16 << 20
 
@@ -76,7 +82,7 @@ def serve(
     cruise = open_cruise(catalog, data=data, record=record)
     access = Access(host, tuple(allow_origin), read_tokens(tokens) if tokens else None)
     with ExitStack() as stack:
-        desk = _open_desk(cruise, access, stack)
+        desk = open_desk(cruise, access, stack)
         try:
             server = _listen(desk, host, port or _free_port(host), allow_origin)
         except OSError as error:
@@ -123,14 +129,14 @@ def quiet() -> None:
     logging.getLogger("bokeh.server.util").setLevel(logging.ERROR)  # host patterns are ours, and meant
 
 
-def _open_desk(cruise: Cruise, access: Access, stack: ExitStack) -> Desk:
-    """Start what the pages and routes of this process need; `stack` ends it."""
+def open_desk(cruise: Cruise, access: Access, stack: ExitStack, *, key: str = "") -> Desk:
+    """Start what the pages and routes of this process need; `stack` ends it. Routes know it by `key`, else its id."""
     feeds = Feeds(cruise).start()
     stack.callback(feeds.stop)
     gallery = Gallery(feeds)
     stack.callback(gallery.close)
-    desk = routes.install(cruise.id, feeds, gallery, access, State(cruise.folder))
-    stack.callback(routes.remove, cruise.id)
+    desk = routes.install(key or cruise.id, feeds, gallery, access, State(cruise.folder))
+    stack.callback(routes.remove, desk.cruise)
     return desk
 
 
@@ -145,14 +151,12 @@ def _listen(desk: Desk, host: str, port: int, allow_origin: Sequence[str]) -> An
 
     return pn.io.server.get_server(
         {"/": lambda: page_for(desk)}, port=port, address=host, websocket_origin=_origins(desk.access, port, allow_origin),
-        title={"/": f"{desk.cruise} · board"}, extra_patterns=list(routes.ROUTES), websocket_compression_level=6,
-        keep_alive_milliseconds=20_000, unused_session_lifetime_milliseconds=20_000, check_unused_sessions_milliseconds=10_000,
-        session_token_expiration=86_400, xsrf_cookies=False, admin=False, location=False, index=None,
+        title={"/": f"{desk.cruise} · board"}, extra_patterns=list(routes.ROUTES), **SERVING,
     )  # fmt: skip
 
 
-def page_for(desk: Desk) -> Any:
-    """The page of one tab, tied to its document; closing the tab leaves nothing behind."""
+def page_for(desk: Desk, *, route: str = "live/ws", health: str = "healthz") -> Any:
+    """The page of one tab, tied to its document; closing the tab leaves nothing behind. Options as for `views.page`."""
     import panel as pn
 
     from workbench.views.page import page
@@ -169,7 +173,7 @@ def page_for(desk: Desk) -> Any:
     if "time" not in (pn.state.session_args or {}) and _short(desk.feeds.span):
         session.time = "all"
     pn.state.on_session_destroyed(lambda _: session.close())
-    return page(session, read_only=desk.access.read_only)
+    return page(session, route=route, read_only=desk.access.read_only, health=health)
 
 
 def _short(span: Window | None) -> bool:
@@ -205,7 +209,7 @@ def _stop_on_signals(server: Any) -> None:
         signal.signal(number, stop)
 
 
-def _await_rows(desk: Desk) -> None:
+def await_rows(desk: Desk) -> None:
     """Give every source a moment to be read for the first time."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until and not all(feed.revision or feed.fault for feed in desk.feeds.values()):
@@ -218,7 +222,7 @@ def _warm_up(desk: Desk, server: Any, address: str, ready: Callable[[str], None]
 
     try:
         levels(count_codes(np.zeros(2, np.uint16), np.zeros(2, np.uint16), Viewport(0, SIZE, 0, SIZE, 16, 16)))
-        _await_rows(desk)
+        await_rows(desk)
         local = (
             f"http://127.0.0.1:{server.port}/" if desk.access.host in ("", "0.0.0.0", "127.0.0.1") else f"{address}/"
         )
@@ -244,8 +248,8 @@ def served(arguments: Sequence[str]) -> Any:
         cruise = open_cruise(arguments[0], data=arguments[1] if len(arguments) > 1 else None)
         stack = ExitStack()
         atexit.register(stack.close)
-        desk = _open_desk(cruise, Access(), stack)
-        _await_rows(desk)
+        desk = open_desk(cruise, Access(), stack)
+        await_rows(desk)
         return desk
 
     desk: Desk = pn.state.as_cached(f"workbench {arguments[0]}", open_once)

@@ -23,6 +23,8 @@ from urllib.parse import urlsplit
 
 from tornado.web import HTTPError, StaticFileHandler
 
+from workbench.apps.launcher import ROOT
+
 #: Where the files are served, below the server's base URL.
 PLACE = "workbench/cdn"
 #: IPython loads this in each kernel.
@@ -239,5 +241,6 @@ def _link_jupyter_server_extension(server: Any) -> None:
 
 def _load_jupyter_server_extension(server: Any) -> None:
     server.web_app.add_handlers(".*$", handlers(server.base_url))
+    os.environ[ROOT] = server.root_dir
     if os.environ.get("WORKBENCH_JUPYTER", "").lower() not in ("off", "0", "false"):
         _tell_kernels(server)

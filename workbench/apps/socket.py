@@ -109,7 +109,7 @@ class PictureSocket(WebSocketHandler):
         raise NotImplementedError
 
     def _take(self, raw: dict[str, Any]) -> None:
-        wanted = raw.get("cruise")
+        wanted = raw.get("cruise", self.get_query_argument("cruise", None))
         desk = find(wanted if isinstance(wanted, str) else None)
         if desk is None:
             text = f"there is no cruise '{wanted}'. {suggest(str(wanted), names())}"

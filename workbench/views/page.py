@@ -58,7 +58,7 @@ _THEME = {
 }  # fmt: skip
 
 
-def page(session: Session, *, route: str = "live/ws", read_only: bool = False) -> pmui.Page:
+def page(session: Session, *, route: str = "live/ws", read_only: bool = False, health: str = "healthz") -> pmui.Page:
     """The whole page of one tab.
 
     Parameters
@@ -68,6 +68,8 @@ def page(session: Session, *, route: str = "live/ws", read_only: bool = False) -
         Websocket route of the live pictures, relative to the page.
     read_only : bool
         True where nobody may write notes.
+    health : str
+        What a page that lost its server asks, relative to the page, before it loads again.
     """
     cruise = session.feeds.cruise
     if pn.state.curdoc is not None:
@@ -75,7 +77,7 @@ def page(session: Session, *, route: str = "live/ws", read_only: bool = False) -
     state = State(cruise.folder)
     views = views_of(session, route=route, marks=lambda: marks_of(state))
     top = _Top(session)
-    tab = Tab(session)
+    tab = Tab(session, health=health)
     board = _lay_out(session, views, tab, Notes(state, session, read_only=read_only))
     made = pmui.Page(
         main=[board], header=[top.words], title="", meta_title=f"{cruise.id} · board", theme_config=_THEME, sx=_HEAD,
