@@ -8,9 +8,8 @@ LATER: dict[str, tuple[str, ...]] = {
     "metadata": ("tasks", "alarms", "rules", "shore", "mirrors", "notices", "actions", "gates", "products"),
     "cruise": ("instruments", "people", "plan"),
     "entry": ("parameters", "cache", "tasks", "alarms"),
-    "args": ("password_env", "password_file", "bucket", "query"),
+    "args": ("bucket", "query"),
     "kpi": ("alarm", "notify", "product"),
 }
 #: Readers of later versions.
-LATER_READERS = ("influxdb", "hdf5", "netcdf", "seaflow_opp", "seaflow_vct", "seaflow_plan", "seaflow_db",
-                 "seaflow_log", "fcs", "underway", "sbe_cnv")  # fmt: skip
+LATER_READERS = ("fcs", "underway", "sbe_cnv")

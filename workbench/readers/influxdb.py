@@ -81,9 +81,6 @@ class Options:
         dialect = self.dialect(url)
         schema = dialect.schema()
         place = str(dialect.server.place)
-        for name in self.fields or ():
-            if name not in schema.fields:
-                raise ReaderError(place, f"there is no field '{name}'", hint=suggest(name, schema.fields))
         for tag in self.where or ():
             if tag not in schema.tags:
                 raise ReaderError(place, f"no row has tag '{tag}' as where asks", hint=suggest(tag, schema.tags))
@@ -225,12 +222,12 @@ class InfluxDB(Store):
     def changed(self, url: str, cursor: Any = None, **options: Any) -> tuple[xr.Dataset, Any]:
         """What is new since `cursor`, and the cursor after it, as JSON keeps it.
 
-        At most `influxdb_changes.STEP` rows come at once (attr ``more`` is 1 then). What is found of late and
+        Every tag lies along ``time``. At most `influxdb_changes.STEP` rows come at once (attr ``more`` is 1 then). What is found of late and
         rewritten rows, and what is not, stands in `workbench.readers.influxdb_changes`.
         """
         asked = Options(**options)
         settle = int(duration(asked.settle).astype(np.int64))
-        return Changes(asked.measured(url), settle).since(cursor)
+        return Changes(asked.measured(url).along_time(), settle).since(cursor)
 
     @_with_options
     def variables(self, url: str, **options: Any) -> Mapping[str, VariableSpec]:

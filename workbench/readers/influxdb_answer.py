@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 from workbench.core.errors import ReaderError
 from workbench.readers.influxdb_http import Body
 
-__all__ = ["Columns", "Kind", "annotated", "parquet", "plain", "tagset", "typed"]
+__all__ = ["Columns", "Kind", "annotated", "parquet", "plain", "shown", "tagset", "typed"]
 
 #: What a column holds. `time` is whole nanoseconds (or RFC 3339 where the server writes it so).
 Kind = Literal["time", "moment", "float", "integer", "boolean", "string"]
@@ -53,6 +54,19 @@ def plain(body: Body, kinds: Mapping[str, Kind], url: str) -> Columns:
     if body.empty:
         return {name: _joined([], kind) for name, kind in kinds.items()}
     return _csv(pa.PythonFile(body, mode="r"), kinds, url)
+
+
+def shown(body: Body, names: tuple[str, ...], url: str) -> tuple[list[str], ...]:
+    """The columns called `names` of the JSON that answers a SHOW statement."""
+    try:
+        results = json.loads(body.read())["results"]
+        if error := next((result["error"] for result in results if "error" in result), None):
+            raise ReaderError(url, f"InfluxDB refused: {error}")
+        series = [each for result in results for each in result.get("series", ())]
+        rows = [dict(zip(each["columns"], row, strict=True)) for each in series for row in each.get("values", ())]
+        return tuple([str(row[name]) for row in rows] for name in names)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ReaderError(url, f"the answer is not the JSON that was asked for ({error!r})") from error
 
 
 def _csv(file: Any, kinds: Mapping[str, Kind], url: str) -> Columns:

@@ -81,7 +81,7 @@ class Changes:
     def _begin(self) -> Cursor:
         schema = self.measurement.schema
         fields = dict(schema.fields)
-        return {"version": VERSION, "of": self.measurement.url, "fields": fields, "tags": dict(schema.tags),
+        return {"version": VERSION, "of": self.measurement.url, "fields": fields,
                 "from": FIRST, "rows": "", "open": {}, "hours": {}, "turn": 0}  # fmt: skip
 
     def _other(self, cursor: Cursor) -> str:
@@ -89,8 +89,6 @@ class Changes:
         schema = self.measurement.schema
         if cursor.get("version") != VERSION or cursor.get("of") != self.measurement.url:
             return "the cursor is of another place"
-        if cursor["tags"] != dict(schema.tags):
-            return "rows differ in other tags than before"
         if any(schema.fields.get(name) != kind for name, kind in cursor["fields"].items()):
             return "a field is of another kind than before, or gone"
         return ""

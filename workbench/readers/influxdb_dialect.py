@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from workbench.core.errors import ReaderError, suggest
 from workbench.readers.influxdb_http import Server
 
 __all__ = ["FIRST", "LAST", "NUMBERS", "Dialect", "Schema", "Table"]
@@ -133,10 +134,14 @@ class Dialect(ABC):
         """Learn that rows were counted wrongly: count more carefully from now on."""
 
     def chosen(self, found: Mapping[str, str]) -> dict[str, str]:
-        """Of the fields there are, those wanted, in their order."""
-        if self.wanted is None:
+        """Of the fields there are, those wanted, in their order; ReaderError when one is not there."""
+        if self.wanted is None or not found:
             return dict(sorted(found.items()))
-        return {name: found[name] for name in self.wanted if name in found}
+        for name in self.wanted:
+            if name not in found:
+                url = str(self.server.place)
+                raise ReaderError(url, f"there is no field '{name}'", hint=suggest(name, found).rstrip("."))
+        return {name: found[name] for name in self.wanted}
 
 
 def one_kind(kinds: set[str]) -> str:

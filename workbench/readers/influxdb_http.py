@@ -139,10 +139,18 @@ class Server:
             hint = "Does this server speak that? Set api to influxql, flux or sql"
         return ReaderError(str(self.place), f"InfluxDB at {self.place.server} refused: {text}", hint=hint)
 
+    def no_database(self, known: tuple[str, ...]) -> ReaderError:
+        """What to say when the database is not there."""
+        name = self.place.database
+        return ReaderError(
+            str(self.place), f"there is no database '{name}' at {self.place.server}",
+            hint=suggest(name, known).rstrip("."),
+        )  # fmt: skip
+
     def missing(self, known: tuple[str, ...]) -> ReaderError:
         """What to say when the measurement is not there."""
         name = self.place.measurement
-        reason = f"database '{self.place.database}' has no measurement '{name}' with fields that are asked for"
+        reason = f"database '{self.place.database}' has no measurement '{name}'"
         return ReaderError(str(self.place), reason, hint=suggest(name, known).rstrip("."))
 
 

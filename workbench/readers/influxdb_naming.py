@@ -42,11 +42,11 @@ class Naming:
                 if name not in there:
                     raise ReaderError(url, f"{what} names '{name}', which is not there", hint=suggest(name, there))
         given: dict[str, str] = {"time": "the time"}
-        for field in [*schema.fields, *schema.tags]:
-            name = self.tag(field, schema) if field in schema.tags and field not in schema.fields else self.name(field)
+        named = [(field, self.name(field)) for field in schema.fields]
+        for one, name in [*named, *((tag, self.tag(tag, schema)) for tag in schema.tags)]:
             if name in given:
-                raise ReaderError(url, f"both {given[name]} and '{field}' would be called '{name}'", hint="Use rename")
-            given[name] = f"'{field}'"
+                raise ReaderError(url, f"both {given[name]} and '{one}' would be called '{name}'", hint="Use rename")
+            given[name] = f"'{one}'"
         for field, kind in schema.fields.items():
             self._convert(field, kind, np.ones(1), url)
 

@@ -54,7 +54,7 @@ class InfluxQL(Dialect):
             kinds.setdefault(name, set()).add("integer" if kind == "unsigned" else kind)
         fields = self.chosen({name: one_kind(each) for name, each in kinds.items()})
         if not fields:
-            raise self.server.missing(tuple(self._show(f"SHOW MEASUREMENTS {self._on}", ("name",))[0]))
+            raise self._missing()
         picked = self._picked()
         found = self._show(
             f"SHOW TAG VALUES {self._on} FROM {_name(place.measurement)} WITH KEY =~ /.*/"
@@ -66,6 +66,16 @@ class InfluxQL(Dialect):
             values.setdefault(name, set()).add(value)
         tags = {name: self._one(Schema(fields, {}), name, each) for name, each in sorted(values.items())}
         return Schema(fields, tags, math.prod(len(each) + 1 for name, each in values.items() if tags[name] is None))
+
+    def _missing(self) -> ReaderError:
+        """What to say when the measurement is not there, or not even the database."""
+        try:
+            databases = self._show("SHOW DATABASES", ("name",))[0]
+        except ReaderError:  # only some may ask for them
+            databases = []
+        if databases and self.server.place.database not in databases:
+            return self.server.no_database(tuple(databases))
+        return self.server.missing(tuple(self._show(f"SHOW MEASUREMENTS {self._on}", ("name",))[0]))
 
     def _one(self, schema: Schema, tag: str, values: set[str]) -> str | None:
         """The value every row has, or None."""
@@ -84,41 +94,55 @@ class InfluxQL(Dialect):
     def counts(self, schema: Schema, start: int, stop: int, width: int) -> tuple[Numbers, Numbers]:
         if start >= stop:
             return np.empty(0, np.int64), np.empty(0, np.int64)
-        always = self._always(schema)
-        if always is not None:
-            kind = schema.fields[always]
-            what = f'count("n") FROM (SELECT {_name(always)}::{kind} AS "n" FROM {self._source})'
-            return self._counted(what, start, stop, width)
+        always = self._always(schema, start, stop)
+        if always is None:
+            return self._carefully(schema, start, stop, width)
+        what = f'{_name(always)}::{schema.fields[always]} AS "n"'
+        return self._counted(what, start, stop, width)
+
+    def _carefully(self, schema: Schema, start: int, stop: int, width: int) -> tuple[Numbers, Numbers]:
+        """By a tag that every row has; else by reading the rows."""
         tag = self._tag(schema)
         if tag is not None:
-            fields = self._columns(schema, ())
-            what = f'count("n") FROM (SELECT {fields}, {_name(tag)}::tag AS "n" FROM {self._source})'
-            return self._counted(what, start, stop, width)
+            return self._counted(f'{self._columns(schema, ())}, {_name(tag)}::tag AS "n"', start, stop, width)
         time = self.rows(schema, start, stop).time.view(np.int64)
         at, n = np.unique((time - start) // width, return_counts=True)
         return start + at * width, n
 
-    def _counted(self, what: str, start: int, stop: int, width: int) -> tuple[Numbers, Numbers]:
-        query = f"SELECT {what} WHERE {self._between(start, stop)} GROUP BY {_every(width, start)} fill(none)"
-        found = self._ask(query, {"time": "time", "count": "float"})
+    def _counted(self, columns: str, start: int, stop: int, width: int) -> tuple[Numbers, Numbers]:
+        inner = f"SELECT {columns} FROM {self._source} WHERE {self._between(start, stop)}"
+        outer = f"{_time(start, stop)} GROUP BY {_every(width, start)} fill(none)"
+        found = self._ask(f'SELECT count("n") FROM ({inner}) WHERE {outer}', {"time": "time", "count": "float"})
         n = np.nan_to_num(found["count"]).astype(np.int64)
         begin = np.maximum(found["time"].view(np.int64), start)
         return begin[n > 0], n[n > 0]
 
-    def _always(self, schema: Schema) -> str | None:
+    def _always(self, schema: Schema, start: int, stop: int) -> str | None:
         """A field that every row seems to have; None where rows have to be counted more carefully."""
         names = tuple(schema.fields)
         if len(names) == 1:
             return names[0]
         if self.careful or (self.careful is None and self.server.place in _sparse):
             return None
+        full = self._full(schema, start, stop)
+        if full and self.careful is None:
+            full &= self._full(schema, stop - max(1, (stop - start) // 16), stop)
+        return next((name for name in names if name in full), None)
+
+    def _full(self, schema: Schema, start: int, stop: int) -> set[str]:
+        """Fields that all of the first rows between two moments have."""
+        names = tuple(schema.fields)
         asked = ", ".join(f'count("f{i}") AS "c{i}"' for i in range(len(names)))
-        limits = self._between(FIRST, LAST)
-        inner = f"SELECT {self._columns(schema, ())} FROM {self._source} WHERE {limits} LIMIT {_SAMPLE}"
+        inner = (
+            f"SELECT {self._columns(schema, ())} FROM {self._source} WHERE {self._between(start, stop)} LIMIT {_SAMPLE}"
+        )
         kinds: dict[str, Kind] = {f"c{i}": "float" for i in range(len(names))}
-        found = self._ask(f"SELECT {asked} FROM ({inner}) WHERE {limits}", kinds)
-        full = [name for i, name in enumerate(names) if np.nansum(found[f"c{i}"]) == _SAMPLE]
-        return full[0] if full else None
+        found = self._ask(f"SELECT {asked} FROM ({inner}) WHERE {_time(start, stop)}", kinds)
+        counts = [int(np.nansum(found[f"c{i}"])) for i in range(len(names))]
+        rows = _SAMPLE
+        if max(counts) < _SAMPLE:
+            rows = int(self._carefully(schema, start, stop, max(1, stop - start))[1].sum())
+        return {name for name, n in zip(names, counts, strict=True) if n == rows}
 
     def _tag(self, schema: Schema) -> str | None:
         """A tag that every row has."""
@@ -195,8 +219,7 @@ class InfluxQL(Dialect):
         return Table(found["time"], fields, {name: found[f"t{i}"] for i, name in enumerate(tags)})
 
     def _between(self, start: int, stop: int, condition: str = "") -> str:
-        limits = f"time >= {max(start, FIRST)} AND time < {min(stop, LAST)}"
-        return " AND ".join(part for part in (limits, self._picked(), condition) if part)
+        return " AND ".join(part for part in (_time(start, stop), self._picked(), condition) if part)
 
     def _picked(self) -> str:
         each = (
@@ -216,21 +239,31 @@ class InfluxQL(Dialect):
         return f"{retention}{_name(place.measurement)}"
 
     def _show(self, query: str, names: tuple[str, ...]) -> tuple[list[str], ...]:
-        found = self._ask(query, dict.fromkeys(names, _TEXT), plain=True)
+        """Columns of a SHOW statement, as text."""
+        place = self.server.place
+        if self.version == 1:
+            with self.server.ask("/query", {"db": place.database, "q": query}) as body:
+                return answer.shown(body, names, str(place))
+        with self.server.ask("/api/v3/query_influxql", {"db": place.database, "q": query, "format": "csv"}) as body:
+            found = answer.plain(body, dict.fromkeys(names, _TEXT), str(place))
         return tuple([str(value) for value in found[name]] for name in names)
 
-    def _ask(self, query: str, kinds: Mapping[str, Kind], *, plain: bool = False) -> Columns:
+    def _ask(self, query: str, kinds: Mapping[str, Kind]) -> Columns:
         place = self.server.place
         url = str(place)
         if self.version == 1:
             params = {"db": place.database, "epoch": "ns", "q": query, "chunked": "true", "chunk_size": "50000"}
             with self.server.ask("/query", params, headers={"Accept": "application/csv"}) as body:
                 return answer.plain(body, kinds, url)
-        form = "csv" if plain else self.form
+        form = self.form
         params = {"db": place.database, "q": query, "format": form}
         kinds = {name: "moment" if kind == "time" and form == "csv" else kind for name, kind in kinds.items()}
         with self.server.ask("/api/v3/query_influxql", params) as body:
             return answer.plain(body, kinds, url) if form == "csv" else answer.parquet(body, kinds, url)
+
+
+def _time(start: int, stop: int) -> str:
+    return f"time >= {max(start, FIRST)} AND time < {min(stop, LAST)}"
 
 
 def _every(width: int, start: int) -> str:

@@ -6,7 +6,7 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import xarray as xr
 
 from workbench.core.errors import ReaderError
 from workbench.core.variables import VARIABLES
-from workbench.readers.influxdb_dialect import Dialect, Numbers, Schema, Table
+from workbench.readers.influxdb_dialect import Dialect, Schema, Table
 from workbench.readers.influxdb_naming import Naming
 from workbench.readers.late_index import late_coordinates
 
@@ -24,7 +24,7 @@ __all__ = ["Measurement", "Part"]
 #: Rows of a partition, about.
 PART = 200_000
 #: Bins in which rows are counted to cut partitions.
-GRID = 2048
+GRID = 1024
 #: Bytes of partitions kept for who reads one variable after the other.
 KEPT = 128 << 20
 Arrays = dict[str, npt.NDArray[Any]]
@@ -44,6 +44,11 @@ class Measurement:
     dialect: Dialect
     naming: Naming
     schema: Schema
+
+    def along_time(self) -> Measurement:
+        """The same, with every tag along ``time``: whether rows differ in it may be another tomorrow."""
+        tags = dict.fromkeys(self.schema.tags)
+        return replace(self, schema=replace(self.schema, tags=tags))
 
     @property
     def url(self) -> str:
@@ -117,19 +122,17 @@ class Measurement:
     def _counted(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
         width = max(1, -(-(stop - start) // GRID))
         begins, n = self.dialect.counts(self.schema, start, stop, width)
-        for begin, rows in zip(_whole(begins, start, width), n.tolist(), strict=True):
+        ends = [*(start + (begins[1:] - start) // width * width).tolist(), stop]
+        for end, rows in zip(ends, n.tolist(), strict=False):
             if rows > 4 * PART and width > 1:
-                yield from self._counted(begin, min(begin + width, stop))
+                yield from self._counted(start, end)
             else:
-                yield begin, min(begin + width, stop), rows
-
-
-def _whole(begins: Numbers, start: int, width: int) -> list[int]:
-    return [start + (begin - start) // width * width for begin in begins.tolist()]
+                yield start, end, rows
+            start = end
 
 
 def _grouped(bins: Iterator[tuple[int, int, int]]) -> Iterator[tuple[int, int, int]]:
-    """Neighbouring bins together, up to about `PART` rows."""
+    """Neighbouring bins together, up to about `PART` rows; none is left out, in case something lies between."""
     begin = end = rows = 0
     for start, stop, n in bins:
         if rows and rows + n > PART:
