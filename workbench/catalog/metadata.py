@@ -58,7 +58,7 @@ def tell(cruise: Cruise, source: str, ds: xr.Dataset, given: Mapping[str, str]) 
         "id": f"{cruise.id}.{source}",
         "naming_authority": "workbench",
         "source": f"{source} of cruise {cruise.id}",
-        "history": f"{now} exported by {tool} (reader {about.reader})",
+        "history": f"{now} exported by {tool} ({about.reader or about.about})",
         "date_created": now,
         "project": cruise.id,
         "standard_name_vocabulary": VOCABULARY,

@@ -1,0 +1,1 @@
+"""Self-contained documents made of views: one HTML file, and its PDF."""

@@ -1,0 +1,172 @@
+"""What a report is about: the rows, particles and events of a cruise in one time range, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import xarray as xr
+
+from workbench.catalog.cruise import Cruise
+from workbench.catalog.source import Source
+from workbench.core.errors import WorkbenchError
+from workbench.core.window import ALWAYS, MAX, MIN, Window
+from workbench.record.state import Event, State
+from workbench.reports.mosaic import Mosaic, Planes, count
+
+#: Told what is being done, how much of it is done, and how much there is.
+Progress = Callable[[str, int, int], object]
+_MONTH = np.timedelta64(30 * 86_400_000_000_000, "ns")
+_TICK = np.timedelta64(1, "ns")
+#: Variables read beside the numbers.
+_WORDS = ("time_instrument", "sentence", "file_id")
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything a report tells.
+
+    Attributes
+    ----------
+    cruise : Cruise
+    window : Window
+        With two finite ends.
+    rows : mapping of str to xarray.Dataset
+        Sources along time, loaded, in order.
+    populations : mapping of str to xarray.Dataset
+        Sources along time and population, loaded; one quantile of them.
+    mosaics : mapping of str to Mosaic
+        Particle sources.
+    faults : mapping of str to str
+        Sources that could not be read, and why.
+    events : sequence of Event
+    """
+
+    cruise: Cruise
+    window: Window
+    rows: Mapping[str, xr.Dataset]
+    populations: Mapping[str, xr.Dataset] = field(default_factory=dict)
+    mosaics: Mapping[str, Mosaic] = field(default_factory=dict)
+    faults: Mapping[str, str] = field(default_factory=dict)
+    events: Sequence[Event] = ()
+
+    def variable(self, name: str) -> tuple[xr.Dataset, str] | None:
+        """The dataset and variable behind ``SOURCE.VARIABLE``; None when no row has it."""
+        source, _, variable = name.partition(".")
+        ds = self.rows.get(source)
+        return (ds, variable) if ds is not None and variable in ds.variables else None
+
+    def first(self, *variables: str) -> str | None:
+        """The first source that has all of these variables, with values."""
+        for name, ds in self.rows.items():
+            if all(v in ds.variables and np.isfinite(ds[v].values).any() for v in variables):
+                return name
+        return None
+
+
+def gather(
+    cruise: Cruise, window: Window = ALWAYS, *, planes: Mapping[str, Planes] | None = None, parts: int = 12,
+    progress: Progress = lambda what, done, total: None,
+) -> Content:  # fmt: skip
+    """Read what a report needs.
+
+    Parameters
+    ----------
+    cruise : Cruise
+    window : Window
+        Open sides end where the data end.
+    planes : mapping of str to sequence of (x, y), optional
+        Axes of the cytograms of each particle source; those of the board unless told.
+    parts : int
+        Pictures through time.
+    progress : callable
+    """
+    asked = window & _possible(cruise)
+    rows: dict[str, xr.Dataset] = {}
+    populations: dict[str, xr.Dataset] = {}
+    faults: dict[str, str] = {}
+    particles = [name for name, source in cruise.items() if source.is_particles]
+    others = [name for name in cruise if name not in particles]
+    for i, name in enumerate(others):
+        progress(f"reading {name}", i, len(others))
+        try:
+            ds = cruise[name].open(asked)
+            if "population" in ds.dims:
+                populations[name] = _one_quantile(ds).load()
+            else:
+                rows[name] = _loaded(ds)
+        except (WorkbenchError, OSError) as error:
+            faults[name] = str(error)
+    mosaics: dict[str, Mosaic] = {}
+    ends = _ends(asked, [*rows.values(), *populations.values()], [cruise[name] for name in particles], faults)
+    for name in particles:
+        if name not in faults:
+            wanted = (planes or board_planes(cruise)).get(name, ())
+            mosaics[name] = count(cruise[name], ends, wanted, parts, lambda a, b: progress("counting particles", a, b))
+            if mosaics[name].fault:
+                faults[name] = mosaics[name].fault or ""
+    events = State(cruise.folder).events(ends)
+    return Content(cruise, ends, rows, populations, mosaics, faults, events)
+
+
+def board_planes(cruise: Cruise) -> dict[str, list[tuple[str, str]]]:
+    """The axes of the board's cytograms by source; two usual ones for a particle source that the board does not show."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for item in cruise.board:
+        if item.view == "cytogram" and item.source:
+            axes = (str(item.options.get("x", "fsc_small")), str(item.options.get("y", "pe")))
+            mine = found.setdefault(item.source, [])
+            if axes not in mine:
+                mine.append(axes)
+    for name, source in cruise.items():
+        if source.is_particles and name not in found:
+            found[name] = [("fsc_small", "pe"), ("fsc_small", "chl_small")]
+    return found
+
+
+def _possible(cruise: Cruise) -> Window:
+    """The times that rows of this cruise can have: a month around it, as far as the catalog says when it was."""
+    start = MIN if cruise.start is None else cruise.start - _MONTH
+    return Window(start, MAX if cruise.end is None else cruise.end + _MONTH)
+
+
+def _loaded(ds: xr.Dataset) -> xr.Dataset:
+    """Numbers along time, in the order of time."""
+    numbers = [
+        str(n) for n, a in ds.data_vars.items() if a.dims == ("time",) and (a.dtype.kind in "fiu" or n in _WORDS)
+    ]
+    found = ds[numbers].load()
+    time = found["time"].values if "time" in found.variables else np.empty(0, "M8[ns]")
+    if (time[1:] < time[:-1]).any() or np.isnat(time).any():
+        order = np.argsort(time, kind="stable")
+        found = found.isel(time=order[~np.isnat(time[order])])
+    return found
+
+
+def _one_quantile(ds: xr.Dataset) -> xr.Dataset:
+    """The middle quantile, where there are several (the filter of small particles has three)."""
+    if "quantile" not in ds.dims:
+        return ds
+    if "quantile" not in ds.variables:
+        return ds.isel(quantile=ds.sizes["quantile"] // 2)
+    at = int(np.argmin(np.abs(ds["quantile"].values.astype(float) - 50.0)))
+    return ds.isel(quantile=at)
+
+
+def _ends(asked: Window, tables: list[xr.Dataset], sources: list[Source], faults: dict[str, str]) -> Window:
+    """The asked window where it is finite, else where the data begin and end."""
+    times = [ds["time"].values for ds in tables if ds.sizes.get("time")]
+    starts, stops = [t.min() for t in times], [t.max() + _TICK for t in times]
+    for source in sources:
+        try:
+            span = source.span()
+        except (WorkbenchError, OSError) as error:
+            faults[str(source.name)] = str(error)
+            continue
+        if span is not None and span & asked:
+            starts.append((span & asked).start)
+            stops.append((span & asked).stop)
+    if not starts:
+        raise WorkbenchError(f"there is nothing to report: no source has data in {asked}")
+    return Window(max(asked.start, min(starts)), min(asked.stop, max(stops)))

@@ -1,0 +1,1 @@
+"""Rules that turn a dataset into sentences: each a pure function, each sentence with its numbers."""
