@@ -60,7 +60,9 @@ def parameters(draw):
 
 def write_database(path: Path, made: Parameters) -> Path:
     connection = popcycle.open_database(path)
+    connection.execute("BEGIN")
     popcycle.put_parameters(connection, made)
+    connection.execute("COMMIT")
     connection.close()
     return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +10,10 @@ import numpy as np
 from workbench.core.errors import WorkbenchError
 from workbench.core.filters import FilterParameters
 from workbench.core.gates import Gating, Plan
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?)(?:Z|[+-]00:00)?", re.ASCII)
+#: Nanoseconds reach from the one to the other.
+_FIRST_YEAR, _LAST_YEAR = 1677, 2262
 
 
 @dataclass(frozen=True)
@@ -39,11 +44,11 @@ def parse_time(text: str) -> np.datetime64:
     WorkbenchError
         When it is no time, or has another zone.
     """
-    plain = str(text).strip()
-    for zone in ("Z", "+00:00", "-00:00"):
-        plain = plain.removesuffix(zone)
+    match = _TIME.fullmatch(str(text).strip())
     try:
-        return np.datetime64(plain, "ns")
+        if match is None or not _FIRST_YEAR < int(match[1][:4]) < _LAST_YEAR:
+            raise ValueError
+        return np.datetime64(match[1].replace(" ", "T"), "ns")
     except ValueError:
         raise WorkbenchError(f"'{text}' is not a UTC time like 2014-07-04T00:00:02+00:00") from None
 

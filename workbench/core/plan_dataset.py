@@ -1,30 +1,19 @@
-"""The parameters of a SeaFlow cruise as a dataset and back: how a plan travels from a reader to a product.
+"""Parameters of a cruise as one dataset and back, so that a catalog can give them to a product.
 
-===============  ==============================================================================================
-dim              variables
-===============  ==============================================================================================
-filter           filter_id, filter_date; by quantile: each of `FIELDS` (log scale)
-filter_entry     filter_start (UTC), filter_entry_id: which filter from when; empty: one set for the whole cruise
-gate             gating_id, gating_date, population, method, channel_x, channel_y, gate_extra (JSON), corners
-corner           corner_x, corner_y (linear): the corners of gate after gate (a contiguous ragged array)
-gating_entry     gating_start (UTC), gating_entry_id
-scatter          scatter and the six columns of the size table, where there is one
-===============  ==============================================================================================
-
-Attributes: cruise, instrument, size_instrument.
+Flat tables, one dim each: ``time`` (what holds from when), ``filter_row`` (a row per filter and quantile), ``gate``,
+``corner`` (the polygons, gate after gate) and, with a size table, ``size``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from workbench.core.errors import WorkbenchError, suggest
+from workbench.core.errors import WorkbenchError
 from workbench.core.filters import FIELDS, QUANTILES, FilterParameters
 from workbench.core.gates import Gate, Gating, Plan
 from workbench.core.parameters import Parameters
@@ -33,118 +22,153 @@ from workbench.core.sizes import COLUMNS, SizeTable
 _UNITS = {"diam": "um", "Qc": "pg"}
 
 
-def to_dataset(parameters: Parameters, table: SizeTable | None = None) -> xr.Dataset:
-    """Parameters, and a size table, as one dataset in memory (see the module for its dims)."""
-    filters = [parameters.filters.sets[name] for name in sorted(parameters.filters.sets)]
+def plan_dataset(parameters: Parameters, table: SizeTable | None = None) -> xr.Dataset:
+    """Parameters (and a size table) as a dataset.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    table : SizeTable, optional
+
+    Returns
+    -------
+    xarray.Dataset
+        Along ``time``: ``filter_id`` and ``gating_id`` that hold from then on, "" where none does, or where the only
+        one holds for the whole cruise. Attrs ``cruise``, ``instrument``, ``not_evaluated`` (gates that are kept, but
+        not evaluated).
+    """
     gatings = parameters.gatings
-    listed = [gatings.sets[name] for name in sorted(gatings.sets)] if gatings else []
-    gates = [(gating, gate) for gating in listed for gate in gating.gates]
-    corners = np.concatenate([np.empty((0, 2)), *(gate.array for _, gate in gates)])
-    numbers = np.stack([p.array for p in filters]) if filters else np.empty((0, len(QUANTILES), len(FIELDS)))
+    starts = sorted({start for plan in (parameters.filters, gatings) if plan for start, _ in plan})
     variables: dict[str, Any] = {
-        "filter_id": ("filter", _text(p.id for p in filters)),
-        "filter_date": ("filter", _text(p.date for p in filters)),
-        **{name: (("filter", "quantile"), numbers[:, :, i]) for i, name in enumerate(FIELDS)},
-        **_entries(parameters.filters, "filter"),
-        "gating_id": ("gate", _text(gating.id for gating, _ in gates)),
-        "gating_date": ("gate", _text(gating.date for gating, _ in gates)),
-        "population": ("gate", _text(gate.population for _, gate in gates)),
-        "method": ("gate", _text(gate.method for _, gate in gates)),
-        "channel_x": ("gate", _text(gate.x for _, gate in gates)),
-        "channel_y": ("gate", _text(gate.y for _, gate in gates)),
-        "gate_extra": ("gate", _text(json.dumps(dict(gate.extra), sort_keys=True) for _, gate in gates)),
-        "corners": (
-            "gate",
-            np.array([len(gate.vertices) for _, gate in gates], dtype=np.int64),
-            {"sample_dimension": "corner"},
-        ),
-        "corner_x": ("corner", corners[:, 0]),
-        "corner_y": ("corner", corners[:, 1]),
-        **_entries(gatings, "gating"),
+        "filter_id": ("time", _text(_holding(parameters.filters, start) for start in starts)),
+        "gating_id": ("time", _text(_holding(gatings, start) for start in starts)),
     }
+    variables |= _filter_table(list(parameters.filters.sets.values()))
+    sets = list(gatings.sets.values()) if gatings else []
+    variables |= _gate_table(sets)
     if table is not None:
-        for i, name in enumerate(COLUMNS):
-            variables[name] = ("scatter", table.values[:, i], {"units": _UNITS[name.split("_")[0]]})
-    coords: dict[str, Any] = {"quantile": list(QUANTILES)} | ({"scatter": table.scatter} if table is not None else {})
+        variables |= _size_table(table)
     attrs = {
+        "Conventions": "CF-1.11",
         "cruise": parameters.cruise,
-        "instrument": parameters.instrument,
-        "size_instrument": table.instrument if table is not None else "",
+        "instrument": parameters.instrument or (table.instrument if table else ""),
         "notes": "\n".join(parameters.notes),
+        "not_evaluated": ", ".join(f"{gating.id}: {name}" for gating in sets for name in gating.not_evaluated),
     }
-    return xr.Dataset(variables, coords, attrs)
+    time = np.array(starts, dtype="datetime64[ns]")
+    return xr.Dataset(variables, {"time": ("time", time, {"standard_name": "time", "long_name": "holds from"})}, attrs)
 
 
-def from_dataset(ds: xr.Dataset) -> tuple[Parameters, SizeTable | None]:
-    """The parameters and the size table that `to_dataset` put into `ds`.
+def _holding(plan: Plan[Any] | None, start: np.datetime64) -> str:
+    return (plan.id_at(start) or "") if plan and plan.entries else ""
+
+
+def _text(words: Any) -> npt.NDArray[np.str_]:
+    return np.array(list(words), dtype=np.str_)
+
+
+def _filter_table(sets: list[FilterParameters]) -> dict[str, Any]:
+    rows = np.concatenate([p.array for p in sets]) if sets else np.empty((0, len(FIELDS)))
+    out: dict[str, Any] = {
+        "filter": ("filter_row", _text(p.id for p in sets for _ in QUANTILES)),
+        "filter_date": ("filter_row", _text(p.date for p in sets for _ in QUANTILES)),
+        "filter_quantile": ("filter_row", np.array(QUANTILES * len(sets), dtype=np.float64)),
+    }
+    return out | {name: ("filter_row", rows[:, i], {"units": "1", "long_name": name}) for i, name in enumerate(FIELDS)}
+
+
+def _gate_table(sets: list[Gating]) -> dict[str, Any]:
+    gates = [(gating, gate) for gating in sets for gate in gating.gates]
+    corners = [gate.array for _, gate in gates]
+    points = np.concatenate(corners) if corners else np.empty((0, 2))
+    linear = {"units": "1", "scale": "linear"}
+    return {
+        "gating": ("gate", _text(gating.id for gating, _ in gates)),
+        "gating_date": ("gate", _text(gating.date for gating, _ in gates)),
+        "gate_population": ("gate", _text(gate.population for _, gate in gates)),
+        "gate_method": ("gate", _text(gate.method for _, gate in gates)),
+        "gate_x": ("gate", _text(gate.x for _, gate in gates)),
+        "gate_y": ("gate", _text(gate.y for _, gate in gates)),
+        "gate_extra": ("gate", _text(json.dumps(dict(gate.extra)) for _, gate in gates)),
+        "corners": ("gate", np.array([len(c) for c in corners], dtype=np.int64), {"sample_dimension": "corner"}),
+        "corner_x": ("corner", points[:, 0], {**linear, "long_name": "corner, on the first channel"}),
+        "corner_y": ("corner", points[:, 1], {**linear, "long_name": "corner, on the second channel"}),
+    }
+
+
+def _size_table(table: SizeTable) -> dict[str, Any]:
+    about = {"long_name": "forward scatter by that of 1 um beads", "units": "1", "instrument": table.instrument}
+    columns = {
+        name: ("size", table.values[:, i], {"units": _UNITS[name.split("_")[0]], "long_name": name})
+        for i, name in enumerate(COLUMNS)
+    }
+    return {"scatter": ("size", table.scatter, about)} | columns
+
+
+def parameters_in(ds: xr.Dataset) -> Parameters:
+    """The parameters in a dataset that `plan_dataset` made.
 
     Raises
     ------
     WorkbenchError
-        When a variable is missing, or the parameters contradict each other.
+        When it is none of that kind.
     """
-    for name in ("filter_id", "quantile", "filter_start", "filter_entry_id", *FIELDS):
-        if name not in ds.variables:
-            raise WorkbenchError(f"a plan needs '{name}'. {suggest(name, map(str, ds.variables))}")
-    numbers = np.stack([ds[name].transpose("filter", "quantile").to_numpy() for name in FIELDS], axis=-1)
-    filters = {
-        str(name): FilterParameters(str(name), tuple(map(tuple, table.tolist())), str(date))
-        for name, date, table in zip(ds["filter_id"].to_numpy(), _column(ds, "filter_date"), numbers, strict=True)
-    }
-    gatings = _gatings(ds)
-    notes = tuple(line for line in str(ds.attrs.get("notes", "")).split("\n") if line)
-    parameters = Parameters(
-        Plan(_plan(ds, "filter"), filters),
-        Plan(_plan(ds, "gating"), gatings) if gatings else None,
+    needed = ("filter_id", "gating_id", "filter", "filter_quantile", "gating", "corners", *FIELDS)
+    if missing := [name for name in needed if name not in ds]:
+        raise WorkbenchError(
+            f"not a plan: it has no variable '{missing[0]}'. A plan comes from the reader seaflow_plan"
+        )
+    filters = _filters_in(ds)
+    gatings = _gatings_in(ds)
+    time = ds["time"].to_numpy()
+    return Parameters(
+        Plan(_entries(time, ds["filter_id"].to_numpy()), filters),
+        Plan(_entries(time, ds["gating_id"].to_numpy()), gatings) if gatings else None,
         str(ds.attrs.get("cruise", "")),
         str(ds.attrs.get("instrument", "")),
-        notes,
+        tuple(line for line in str(ds.attrs.get("notes", "")).split("\n") if line),
     )
-    return parameters, _table(ds)
 
 
-def _entries(plan: Plan[Any] | None, what: str) -> dict[str, Any]:
-    entries = list(plan) if plan is not None else []
-    return {
-        f"{what}_start": (f"{what}_entry", np.array([start for start, _ in entries], dtype="datetime64[ns]")),
-        f"{what}_entry_id": (f"{what}_entry", _text(name for _, name in entries)),
-    }
+def _entries(time: npt.NDArray[np.datetime64], ids: npt.NDArray[Any]) -> tuple[tuple[np.datetime64, str], ...]:
+    """Where another id begins to hold."""
+    found: list[tuple[np.datetime64, str]] = []
+    for start, name in zip(time, map(str, ids.tolist()), strict=True):
+        if name and (not found or found[-1][1] != name):
+            found.append((start, name))
+    return tuple(found)
 
 
-def _plan(ds: xr.Dataset, what: str) -> tuple[tuple[np.datetime64, str], ...]:
-    starts, names = ds[f"{what}_start"].to_numpy(), ds[f"{what}_entry_id"].to_numpy()
-    return tuple((start, str(name)) for start, name in zip(starts, names, strict=True))
+def _filters_in(ds: xr.Dataset) -> dict[str, FilterParameters]:
+    rows = np.column_stack([ds[name].to_numpy() for name in FIELDS])
+    names, dates = ds["filter"].to_numpy().astype(str), ds["filter_date"].to_numpy().astype(str)
+    quantiles = ds["filter_quantile"].to_numpy()
+    out = {}
+    for name in dict.fromkeys(names.tolist()):
+        here = np.flatnonzero(names == name)
+        here = here[np.argsort(quantiles[here])]
+        out[name] = FilterParameters(name, tuple(tuple(row) for row in rows[here].tolist()), str(dates[here[0]]))
+    return out
 
 
-def _gatings(ds: xr.Dataset) -> dict[str, Gating]:
-    if "gating_id" not in ds.variables:
-        return {}
-    vertices = np.column_stack([ds["corner_x"].to_numpy(), ds["corner_y"].to_numpy()])
-    ends = np.cumsum(ds["corners"].to_numpy())
-    found: dict[str, list[Gate]] = {}
-    dates: dict[str, str] = {}
-    columns = (
-        _column(ds, name)
-        for name in ("gating_id", "gating_date", "population", "method", "channel_x", "channel_y", "gate_extra")
-    )
-    for at, (name, date, population, method, x, y, extra) in enumerate(zip(*columns, strict=True)):
-        own = vertices[(ends[at - 1] if at else 0) : ends[at]]
-        gate = Gate(population, x, y, tuple((float(a), float(b)) for a, b in own), method, json.loads(extra or "{}"))
-        found.setdefault(name, []).append(gate)
-        dates[name] = date
-    return {name: Gating(name, tuple(gates), dates[name]) for name, gates in found.items()}
+def _gatings_in(ds: xr.Dataset) -> dict[str, Gating]:
+    points = list(zip(ds["corner_x"].to_numpy().tolist(), ds["corner_y"].to_numpy().tolist(), strict=True))
+    ends = np.cumsum(ds["corners"].to_numpy()).tolist()
+    columns = ("gating", "gating_date", "gate_population", "gate_x", "gate_y", "gate_method", "gate_extra")
+    found: dict[str, tuple[str, list[Gate]]] = {}
+    begin = 0
+    for end, *cells in zip(ends, *(map(str, ds[name].to_numpy().tolist()) for name in columns), strict=True):
+        name, date, population, x, y, method, extra = cells
+        gate = Gate(population, x, y, tuple(points[begin:end]), method, json.loads(extra))
+        found.setdefault(name, (date, []))[1].append(gate)
+        begin = end
+    return {name: Gating(name, tuple(gates), date) for name, (date, gates) in found.items()}
 
 
-def _table(ds: xr.Dataset) -> SizeTable | None:
-    if "scatter" not in ds.variables:
+def size_table_in(ds: xr.Dataset) -> SizeTable | None:
+    """The size table in a dataset that `plan_dataset` made; None without one."""
+    if "scatter" not in ds:
         return None
     values = np.column_stack([ds[name].to_numpy() for name in COLUMNS]).astype(np.float64)
-    return SizeTable(str(ds.attrs.get("size_instrument", "")), ds["scatter"].to_numpy().astype(np.float64), values)
-
-
-def _text(values: Iterable[str]) -> npt.NDArray[np.str_]:
-    return np.array(list(values), dtype=np.str_)
-
-
-def _column(ds: xr.Dataset, name: str) -> list[str]:
-    return [str(value) for value in ds[name].to_numpy()]
+    instrument = str(ds["scatter"].attrs.get("instrument", ""))
+    return SizeTable(instrument, np.asarray(ds["scatter"].to_numpy(), dtype=np.float64), values)

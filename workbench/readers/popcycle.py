@@ -27,7 +27,24 @@ SFL = (
     "file", "date", "file_duration", "lat", "lon", "conductivity", "salinity", "ocean_tmp", "par", "bulk_red",
     "stream_pressure", "event_rate",
 )  # fmt: skip
-_STAT = ("lat", "lon", "temp", "salinity", "par")
+ABUNDANCE = ("abundance", "abundance_se", *(f"biomass_{index}" for index in INDICES))
+#: Tables of results, and their columns.
+TABLES = {
+    "metadata": ("cruise", "inst"),
+    "sfl": SFL,
+    "opp": ("file", "all_count", "opp_count", "evt_count", "opp_evt_ratio", "filter_id", "quantile"),
+    "opp2": (
+        "file", "all_count", "evt_count", "opp_count", "opp_evt_ratio", "noise_count", "saturated_count", "filter_id",
+        "message", "file_flag",
+    ),
+    "vct": ("file", "pop", "count", *STATISTICS, "gating_id", "filter_id", "quantile"),
+    "stat": (
+        "file", "time", "lat", "lon", "temp", "salinity", "par", "quantile", "pop", "stream_pressure", "file_duration",
+        "event_rate", "opp_evt_ratio", "n_count", *STATISTICS,
+    ),
+    "outlier": ("file", "flag"),
+    "abundance": ("file", "pop", "quantile", "n_count", *ABUNDANCE),
+}  # fmt: skip
 
 
 def _real(names: Iterable[str], rule: str = "") -> str:
@@ -61,7 +78,7 @@ CREATE TABLE IF NOT EXISTS gating_plan (start_date TEXT NOT NULL, gating_id TEXT
 CREATE TABLE IF NOT EXISTS outlier (file TEXT NOT NULL, flag INTEGER, PRIMARY KEY (file));
 CREATE TABLE IF NOT EXISTS abundance (
   file TEXT NOT NULL, pop TEXT NOT NULL, quantile REAL NOT NULL, n_count INTEGER NOT NULL, abundance REAL, abundance_se REAL,
-  {_real(f"biomass_{index}" for index in INDICES)}, PRIMARY KEY (file, pop, quantile));
+  {_real(ABUNDANCE[2:])}, PRIMARY KEY (file, pop, quantile));
 CREATE VIEW IF NOT EXISTS stat AS
   SELECT opp.file AS file, sfl.date AS time, sfl.lat AS lat, sfl.lon AS lon, sfl.ocean_tmp AS temp, sfl.salinity AS salinity,
     sfl.par AS par, vct.quantile AS quantile, vct.pop AS pop, sfl.stream_pressure AS stream_pressure,

@@ -6,17 +6,21 @@ Attributes of a row say where it stood, so that an error can name it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from workbench.core.errors import ReaderError
 
 _MAGIC = b"SQLite format 3\0"
 #: Rows of the largest table: a broken tree may lead round in circles.
 _MOST = 50_000_000
+_BATCH = 20_000
 
 
 class TableRow(dict[str, Any]):
@@ -89,9 +93,14 @@ def read_tables(path: str | PathLike[str], names: Sequence[str]) -> dict[str, li
         return {name: read_table(connection, name) for name in names}
 
 
+def has(connection: sqlite3.Connection, name: str) -> bool:
+    """True when there is such a table or view."""
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone() is not None
+
+
 def read_table(connection: sqlite3.Connection, name: str) -> list[TableRow]:
     """All rows of one table or view, in its own order; none of one that is not there."""
-    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone():
+    if not has(connection, name):
         return []
     cursor = connection.execute(f'SELECT * FROM "{name}"')
     columns = [column[0] for column in cursor.description]
@@ -102,4 +111,51 @@ def read_table(connection: sqlite3.Connection, name: str) -> list[TableRow]:
         row = TableRow(zip(columns, cells, strict=True))
         row.where = f"table {name}, row {number}"
         out.append(row)
+    return out
+
+
+def read_columns(
+    path: str | PathLike[str], connection: sqlite3.Connection, name: str, texts: Collection[str]
+) -> dict[str, npt.NDArray[Any]]:
+    """All rows of one table or view as columns: text (NULL is "") for those in `texts`, else float64 (NULL is NaN).
+
+    Raises
+    ------
+    ReaderError
+        When a cell that should hold a number does not.
+    """
+    if not has(connection, name):
+        return {}
+    cursor = connection.execute(f'SELECT * FROM "{name}"')
+    names = [column[0] for column in cursor.description]
+    parts: dict[str, list[npt.NDArray[Any]]] = {column: [] for column in names}
+    rows = 0
+    while batch := cursor.fetchmany(_BATCH):
+        for column, cells in zip(names, zip(*batch, strict=True), strict=True):
+            if column in texts:
+                parts[column].append(np.array(["" if cell is None else str(cell) for cell in cells], dtype=np.str_))
+            else:
+                parts[column].append(_numbers(path, f"table {name}, column {column}", cells, rows))
+        rows += len(batch)
+        if rows > _MOST:
+            raise ReaderError(path, f"table {name} has more than {_MOST} rows")
+    kinds = {column: np.dtype(np.str_ if column in texts else np.float64) for column in names}
+    return {column: np.concatenate(found) if found else np.empty(0, kinds[column]) for column, found in parts.items()}
+
+
+def _numbers(path: str | PathLike[str], what: str, cells: Sequence[Any], before: int) -> npt.NDArray[np.float64]:
+    try:
+        return np.array(cells, dtype=np.float64)  # None becomes NaN
+    except (TypeError, ValueError, OverflowError):
+        pass
+    out = np.full(len(cells), np.nan)
+    for i, cell in enumerate(cells):
+        if cell is None or cell in ("", "NA", b""):
+            continue
+        try:
+            out[i] = float(cell)
+        except (TypeError, ValueError, OverflowError):
+            raise ReaderError(
+                path, f"{what}, row {before + i + 1}", expected="a number", found=repr(cell)[:40]
+            ) from None
     return out

@@ -1,0 +1,171 @@
+"""seaflow_opp and seaflow_vct hold the laws of readers, as Python and as R write the files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import xarray as xr
+
+from workbench.core.errors import ReaderError
+from workbench.core.filters import QUANTILES
+from workbench.core.sizes import COLUMNS
+from workbench.readers import seaflow_hourly
+from workbench.readers.seaflow_files import file_name
+from workbench.readers.seaflow_hourly import CHANNELS
+from workbench.testing import readers
+
+_START = np.datetime64("2021-12-31T22:00:02", "ns")
+
+
+def hour(number: int, rows: tuple[int, ...], *, vct: bool, kind: str = "double", unit: str = "us") -> pa.Table:
+    """An hourly file of EVT files of some rows each, as its writer would make it."""
+    rng = np.random.default_rng(number)
+    n = sum(rows)
+    times = [_START + np.timedelta64(3600 * number + 180 * i, "s") for i in range(len(rows))]
+    ids = np.repeat([file_name(t) for t in times], rows)
+    columns = {
+        "date": pa.array(np.repeat(np.array(times), rows)).cast(pa.timestamp(unit)).cast(pa.timestamp(unit, tz="UTC")),
+        "file_id": pa.array(ids).dictionary_encode(),
+    }
+    float_ = pa.float32() if kind == "float" else pa.float64()
+    for name in CHANNELS:
+        columns[name] = pa.array(rng.uniform(1, 3000, n)).cast(float_)
+    masks = {q: rng.random(n) < 0.6 for q in QUANTILES}
+    columns |= {f"q{q:g}": pa.array(mask) for q, mask in masks.items()}
+    columns["filter_id"] = pa.array(np.full(n, f"filter-{number}")).dictionary_encode()
+    if vct:
+        for q, mask in masks.items():
+            columns |= {f"{name}_q{q:g}": pa.array(rng.uniform(0.1, 9, n), mask=~mask) for name in COLUMNS}
+            names = rng.choice(["beads", "prochloro", "unknown", "tiny"], n)
+            columns[f"pop_q{q:g}"] = pa.array(names, mask=~mask).dictionary_encode()
+        columns["gating_id"] = pa.array(np.full(n, f"gating-{number}")).dictionary_encode()
+    return pa.table(columns)
+
+
+class HourTests(readers.ReaderTests):
+    head = 75_000  # the last 64 kB hold the footer; the columns that say which file a row is of
+    vct = False
+    kind, unit = "double", "us"
+    row_group = 1 << 20
+    times = 1
+
+    def write(self, folder: Path) -> list[Path]:
+        paths = []
+        for number, rows in enumerate(((2500, 1, 1500), (3500,), (2000, 2500))):
+            path = folder / f"{file_name(_START + np.timedelta64(3600 * number, 's'))[9:22]}-00-00+00-00.1H"
+            path = Path(f"{path}.{'vct' if self.vct else 'opp'}.parquet")
+            more = tuple(self.times * n for n in rows)
+            table = hour(number, more, vct=self.vct, kind=self.kind, unit=self.unit)
+            pq.write_table(table, path, row_group_size=self.row_group)
+            paths.append(path)
+        return paths
+
+
+class TestOpp(HourTests):
+    engine = "seaflow_opp"
+
+
+class TestOppOfPython(HourTests):
+    engine = "seaflow_opp"
+    kind, unit = "float", "ns"
+    row_group = 1000
+    times = 2
+
+
+class TestVct(HourTests):
+    engine = "seaflow_vct"
+    vct = True
+    tries = 30
+
+
+def test_float32_and_float64_us_and_ns_read_alike(tmp_path: Path):
+    for name, kind, unit in (("r", "double", "us"), ("python", "float", "ns")):
+        pq.write_table(hour(0, (30, 40), vct=False, kind=kind, unit=unit), tmp_path / f"{name}.1H.opp.parquet")
+    a, b = (
+        xr.open_dataset(tmp_path / f"{name}.1H.opp.parquet", engine="seaflow_opp").load() for name in ("r", "python")
+    )
+    assert all(a[name].dtype == b[name].dtype == np.float64 for name in CHANNELS)
+    np.testing.assert_array_equal(a["D1"].astype(np.float32), b["D1"].astype(np.float32))
+    assert a["time"].equals(b["time"])
+
+
+def test_only_what_is_asked_for_is_read(tmp_path: Path):
+    path = tmp_path / "2021-12-31T22-00-00+00-00.1H.vct.parquet"
+    table = hour(0, (3000, 2000), vct=True)
+    pq.write_table(table, path)
+    io = Path("/proc/self/io")
+
+    def bytes_read() -> int:
+        return int(dict(line.split(": ") for line in io.read_text().splitlines())["rchar"])
+
+    ds = xr.open_dataset(path, engine="seaflow_vct")
+    before = bytes_read()
+    ds["pop_q50"].load()
+    text = bytes_read() - before
+    ds.load()
+    assert text < 100_000 < bytes_read() - before - text
+
+
+def test_a_slim_file_is_read_and_its_ids_are_made(tmp_path: Path):
+    full = hour(0, (30, 40), vct=True)
+    slim = full.filter(full["q50"]).select(
+        ["date", "fsc_small", "chl_small", "pe", "pop_q50", "diam_mid_q50", "Qc_mid_q50"]
+    )
+    slim = slim.rename_columns(["date", "fsc_small", "chl_small", "pe", "pop", "diam", "Qc"])
+    pq.write_table(slim, tmp_path / "a.vct.parquet")
+    ds = xr.open_dataset(tmp_path / "a.vct.parquet", engine="seaflow_vct")
+    assert ds["file_id"].to_numpy().tolist() == [file_name(_START), file_name(_START + np.timedelta64(180, "s"))]
+    assert ds["pop"].to_numpy().tolist() == slim["pop"].to_pylist()
+    assert ds["Qc"].attrs["units"] == "pg" and ds.sizes["particle"] == slim.num_rows
+
+
+def test_columns_that_only_some_files_have_are_named(tmp_path: Path):
+    pq.write_table(hour(0, (30,), vct=True), tmp_path / "2021-12-31T22-00-00+00-00.1H.vct.parquet")
+    pq.write_table(hour(1, (30,), vct=True).drop(["Qc_lwr_q50"]), tmp_path / "2021-12-31T23-00-00+00-00.1H.vct.parquet")
+    ds = xr.open_dataset(tmp_path, engine="seaflow_vct")
+    assert ds.attrs["left_out"] == "Qc_lwr_q50" and "Qc_lwr_q50" not in ds and "Qc_mid_q50" in ds
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda t: t.drop(["date"]), "expected a column 'date'"),
+        (lambda t: t.drop(["fsc_small"]), "expected a column 'fsc_small'"),
+        (lambda t: t.set_column(2, "D1", pa.array(["x"] * t.num_rows)), "column D1 is of another kind"),
+        (lambda t: t.set_column(0, "date", pa.array(["soon"] * t.num_rows)), "not an hourly SeaFlow file"),
+    ],
+)
+def test_other_columns_are_refused_with_their_name(tmp_path: Path, spoil, words):
+    pq.write_table(spoil(hour(0, (30,), vct=False)), tmp_path / "a.opp.parquet")
+    with pytest.raises(ReaderError, match=words):
+        xr.open_dataset(tmp_path / "a.opp.parquet", engine="seaflow_opp")
+
+
+# real files
+
+
+@pytest.mark.parametrize("kind", ["plan", "one_param"])
+def test_the_test_cruise_is_read_completely(data, kind):
+    root = data / "seaflow" / "testcruise"
+    opp = xr.open_dataset(root / f"opp_{kind}", engine="seaflow_opp").load()
+    vct = xr.open_dataset(root / f"vct_{kind}", engine="seaflow_vct").load()
+    assert opp.sizes["particle"] == vct.sizes["particle"] == (1024 if kind == "plan" else 1347)
+    assert opp.attrs["refused"] == vct.attrs["refused"] == ""
+    theirs = pa.concat_tables([pq.read_table(path) for path in sorted((root / f"vct_{kind}").glob("*.parquet"))])
+    for name in [*CHANNELS, "q50", "diam_mid_q97.5", "Qc_upr_q2.5"]:
+        np.testing.assert_array_equal(vct[name], theirs[name].to_pandas().to_numpy(), err_msg=name)
+    labels = [word or "" for word in theirs["pop_q50"].to_pylist()]
+    assert vct["pop_q50"].to_numpy().tolist() == labels
+    np.testing.assert_array_equal(np.repeat(vct["file_id"], vct["row_size"]), theirs["file_id"].to_pylist())
+    np.testing.assert_array_equal(np.repeat(vct["gating_id"], vct["row_size"]), theirs["gating_id"].to_pylist())
+
+
+def test_what_we_write_is_what_is_read(data, tmp_path):
+    path = next((data / "seaflow" / "testcruise" / "vct_plan").glob("*.parquet"))
+    seaflow_hourly.write_hour(tmp_path / path.name, seaflow_hourly.read_hour(path, seaflow_hourly.VCT))
+    ours, theirs = (xr.open_dataset(p, engine="seaflow_vct").load() for p in (tmp_path / path.name, path))
+    xr.testing.assert_identical(ours, theirs)

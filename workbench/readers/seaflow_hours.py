@@ -1,0 +1,214 @@
+"""Hourly files of SeaFlow particles (OPP, VCT), as R and Python tools write them: what one holds, and its columns.
+
+Particles of one EVT file stand together; a file is one run of rows with the same date and ids.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike, fspath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.core.errors import ReaderError, suggest
+from workbench.core.filters import QUANTILES
+from workbench.core.sizes import COLUMNS
+from workbench.readers.kept import Kept
+from workbench.readers.seaflow_files import file_name
+from workbench.readers.seaflow_hourly import CHANNELS
+
+FLAGS = tuple(f"q{q:g}" for q in QUANTILES)
+LABELS = ("pop", *(f"pop_q{q:g}" for q in QUANTILES))
+SIZES = ("diam", "Qc", *(f"{name}_q{q:g}" for q in QUANTILES for name in COLUMNS))
+#: Columns along particles, and the kind of each.
+KINDS = dict.fromkeys(CHANNELS, "number") | dict.fromkeys(FLAGS, "flag")
+KINDS |= dict.fromkeys(SIZES, "number") | dict.fromkeys(LABELS, "text")
+#: Columns that are the same for all particles of one EVT file.
+IDS = ("file_id", "filter_id", "gating_id")
+DTYPES = {"number": np.dtype(np.float64), "flag": np.dtype(np.bool_), "text": np.dtype(object)}
+#: Rows that a file may hold for each of its bytes.
+_RATIO = 64
+_NAT = np.iinfo(np.int64).min
+_HOUR = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d)-\d\d-\d\d[+-]00-00\.1H\.")
+
+
+@dataclass(frozen=True, eq=False)
+class Hour:
+    """What one hourly file holds.
+
+    Attributes
+    ----------
+    path : str
+    end : int
+        Its bytes.
+    rows : int
+    columns : tuple of str
+        Those of `KINDS` that it has.
+    begins : numpy.ndarray of int64, shape (files,)
+        First row of each run of particles of one EVT file.
+    row_size : numpy.ndarray of int64, shape (files,)
+    time : numpy.ndarray of datetime64[ns], shape (files,)
+    ids : dict of str to numpy.ndarray of str, shape (files,)
+        Those of `IDS` that it has.
+    """
+
+    path: str
+    end: int
+    rows: int
+    columns: tuple[str, ...]
+    begins: npt.NDArray[np.int64]
+    row_size: npt.NDArray[np.int64]
+    time: npt.NDArray[np.datetime64]
+    ids: dict[str, npt.NDArray[np.str_]]
+
+    @property
+    def nbytes(self) -> int:
+        return 1024 + sum(a.nbytes for a in (self.begins, self.row_size, self.time, *self.ids.values()))
+
+
+_KEPT: Kept[Hour] = Kept(64 << 20)
+
+
+def probe(path: str) -> Hour:
+    """What a file holds: its footer and the columns that say which EVT file a row is of. No particle is read.
+
+    Raises
+    ------
+    ReaderError
+        When it is no hourly file.
+    """
+    return _KEPT.get(path, None, lambda _: _probe(path))
+
+
+def hour_of(path: str | PathLike[str]) -> np.datetime64 | None:
+    """The hour in the name of a file; None where there is none."""
+    match = _HOUR.match(os.path.basename(fspath(path)))
+    try:
+        return np.datetime64(f"{match[1]}T{match[2]}", "ns") if match else None
+    except ValueError:
+        return None
+
+
+def _probe(path: str) -> Hour:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        size = os.stat(path).st_size
+        with pq.ParquetFile(path) as file:
+            rows, schema = file.metadata.num_rows, file.schema_arrow
+            if "date" not in schema.names:
+                raise ReaderError(
+                    path, "not an hourly SeaFlow file", expected="a column 'date'", found=", ".join(schema.names[:8])
+                )
+            if not 0 <= rows <= size * _RATIO:
+                raise ReaderError(
+                    path, "the footer's row count does not fit", expected=f"at most {size * _RATIO}", found=rows
+                )
+            columns = tuple(name for name in KINDS if name in schema.names)
+            for name in columns:
+                _fits(path, name, schema.field(name).type)
+            held = [name for name in IDS if name in schema.names]
+            table = file.read(columns=["date", *held], use_threads=False)
+        if table.num_rows != rows:
+            raise ReaderError(path, "broken Parquet file", expected=f"{rows} rows", found=table.num_rows)
+        moments = table.column("date").cast(pa.timestamp("ns", tz="UTC")).cast(pa.int64())
+        time = np.asarray(moments.fill_null(_NAT).to_numpy(), dtype=np.int64)
+        codes = {name: _coded(table.column(name)) for name in held}
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError) as error:
+        raise ReaderError(path, f"not an hourly SeaFlow file ({_first_line(error)})") from error
+    begins = _runs([time, *(indices for indices, _ in codes.values())])
+    times = time[begins].view("datetime64[ns]")
+    ids = {name: words[indices[begins]].astype(np.str_) for name, (indices, words) in codes.items()}
+    ids.setdefault("file_id", _made_ids(times))
+    return Hour(path, size, rows, columns, begins, np.diff(np.append(begins, rows)), times, ids)
+
+
+def _fits(path: str, name: str, kind: Any) -> None:
+    import pyarrow as pa
+
+    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+    wanted = KINDS[name]
+    right = {
+        "number": pa.types.is_floating(plain) or pa.types.is_integer(plain),
+        "flag": pa.types.is_boolean(plain),
+        "text": pa.types.is_string(plain) or pa.types.is_large_string(plain) or pa.types.is_null(plain),
+    }[wanted]
+    if not right:
+        raise ReaderError(path, f"column {name} is of another kind", expected=wanted, found=str(kind))
+
+
+def _runs(columns: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
+    """First rows of the runs in which no column changes."""
+    rows = len(columns[0])
+    begins = np.zeros(rows, dtype=np.bool_)
+    begins[:1] = True
+    for column in columns:
+        begins[1:] |= column[1:] != column[:-1]
+    return np.flatnonzero(begins).astype(np.int64)
+
+
+def _coded(column: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
+    """A column of text as indices into words; the last word is "", for nulls."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(column.type):
+        column = column.cast(pa.string()).dictionary_encode()
+    array = column.unify_dictionaries().combine_chunks()
+    if isinstance(array, pa.ChunkedArray):  # none of several chunks holds a row
+        array = array.chunk(0) if array.num_chunks else pa.array([], column.type)
+    words = np.array([*(str(word or "") for word in array.dictionary.to_pylist()), ""], dtype=object)
+    indices = np.asarray(array.indices.cast(pa.int64()).fill_null(len(words) - 1).to_numpy(zero_copy_only=False))
+    return indices, words
+
+
+def _made_ids(times: npt.NDArray[np.datetime64]) -> npt.NDArray[np.str_]:
+    """File ids out of times, for files that say none."""
+    return np.array(["" if np.isnat(time) else file_name(time) for time in times], dtype=np.str_)
+
+
+def read(hour: Hour, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+    """Columns of all particles of one file: float64, bool, or text (""where there is none); nothing else is read.
+
+    Raises
+    ------
+    ReaderError
+        When the file is broken, has changed, or has no such column.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for name in names:
+        if name not in hour.columns:
+            raise ReaderError(hour.path, f"there is no column '{name}'", hint=suggest(name, hour.columns))
+    try:
+        with pq.ParquetFile(hour.path) as file:
+            table = file.read(columns=list(names), use_threads=False)
+        found = {name: _values(table.column(name), KINDS[name]) for name in names}
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError) as error:
+        raise ReaderError(hour.path, f"broken Parquet file ({_first_line(error)})") from error
+    if table.num_rows != hour.rows:
+        raise ReaderError(
+            hour.path, "changed while it was read", expected=f"{hour.rows} rows", found=f"{table.num_rows} rows"
+        )
+    return found
+
+
+def _values(column: Any, kind: str) -> npt.NDArray[Any]:
+    import pyarrow as pa
+
+    if kind == "number":
+        return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
+    if kind == "flag":
+        return np.asarray(column.fill_null(False).to_numpy(), dtype=np.bool_)
+    indices, words = _coded(column)
+    return words[indices]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0].rstrip(".")
