@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ from workbench.core.errors import WorkbenchError
 from workbench.record import days
 from workbench.record.bins import LEVELS, SECOND, Pyramid, combined, grouped, numbers, reduced
 from workbench.record.columns import Column
-from workbench.record.days import DAY
+from workbench.record.days import DAY, Day
 from workbench.record.lazy import lazily
-from workbench.record.look import Look, Part, promised, untouched
+from workbench.record.look import Look, Part, Stamps, bounds, edges, promised, times_of
 
 _NICE = (
     *(n * unit for unit in (1, 1000, 1_000_000) for n in (1, 2, 5, 10, 20, 50, 100, 200, 500)),
@@ -57,22 +58,30 @@ def interval(first: int, last: int, points: int) -> int:
     return _NICE[-1] * 100
 
 
-def binned(look: Look, times: Sequence[npt.NDArray[np.int64]], points: int) -> xr.Dataset:
+def binned(look: Look, stamps: Sequence[Stamps], points: int) -> xr.Dataset:
     """See `Record.open`; there are more rows than `points`."""
     if points < 1:
         raise WorkbenchError(f"max_points must be 1 or more, not {points}")
-    width = interval(int(times[0][0]), int(times[-1][-1]), points)
+    first, last = edges(stamps)
+    width = interval(first, last, points)
     columns = [column for column in look.meta.columns.values() if column.kind in "iuf"]
     left = [column.name for column in look.meta.columns.values() if column.kind not in "iuf"]
-    ds = _dense(look, times, width, columns) if look.meta.keys else _flat(look, times, width, columns)
+    ds = _dense(look, stamps, width, columns) if look.meta.keys else _flat(look, stamps, width, columns)
     return ds.assign_attrs(look.meta.attrs | {"interval": width / SECOND, "left_out": " ".join(left)})
 
 
-def _flat(look: Look, times: Sequence[npt.NDArray[np.int64]], width: int, columns: Sequence[Column]) -> xr.Dataset:
-    time = np.concatenate(times)
-    number, first = grouped(time, width)
-    answer = Answer(look, tuple(_pieces(look, times, width)), width, number)
-    made: dict[str, Any] = {"time": ("time", time[first].astype("datetime64[ns]"), look.meta.time_attrs)}
+def _flat(look: Look, stamps: Sequence[Stamps], width: int, columns: Sequence[Column]) -> xr.Dataset:
+    level = max((each for each in LEVELS if width % each == 0), default=0)
+    pieces, numbers_, times = [], [], []
+    for part, each in zip(look.parts, stamps, strict=True):
+        for piece, bins, firsts in _pieces(look, part, each, level, width):
+            pieces.append(piece)
+            numbers_.append(bins)
+            times.append(firsts)
+    number, first = np.unique(np.concatenate(numbers_), return_index=True)
+    answer = Answer(look, tuple(pieces), width, number)
+    time = np.concatenate(times)[first].view("datetime64[ns]")
+    made: dict[str, Any] = {"time": ("time", time, look.meta.time_attrs)}
     for column in columns:
         for kind, suffix in (("mean", ""), ("min", "_min"), ("max", "_max")):
             lazy = indexing.LazilyIndexedArray(_Kind(answer, column, kind))
@@ -81,23 +90,23 @@ def _flat(look: Look, times: Sequence[npt.NDArray[np.int64]], width: int, column
     return xr.Dataset(made).set_coords(coords)
 
 
-def _pieces(look: Look, times: Sequence[npt.NDArray[np.int64]], width: int) -> list[Piece]:
-    """Each day from its pyramid, but for its ends outside whole bins."""
-    level = max((each for each in LEVELS if width % each == 0), default=0)
-    rolled = days.listed(look.folder) if level else {}
-    found = []
-    for part, stamps in zip(look.parts, times, strict=True):
-        day = rolled.get(part.number)
-        plain = day is not None and part.number not in look.recent and untouched(day, look.meta)
-        if not plain or Pyramid.of(Path(day.path), day.footer.id) is None:  # type: ignore[union-attr]
-            found.append(Piece(part))
-            continue
-        low, high = -(-part.start // level) * level, part.stop // level * level
-        for start, stop, of in ((part.start, low, 0), (low, high, level), (high, part.stop, 0)):
-            size = int(np.diff(np.searchsorted(stamps, [start, stop]))[0]) if start < stop else 0
-            if size:
-                found.append(Piece(Part(part.number, start, stop, size), of, day.footer.id if of else ""))  # type: ignore[union-attr]
-    return found
+def _pieces(
+    look: Look, part: Part, stamps: Stamps, level: int, width: int
+) -> Iterator[tuple[Piece, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """A day: whole files from their pyramid, the rest from its rows. With the bins of each piece, and their first times."""
+    for run in stamps:
+        if isinstance(run, Day):
+            pyramid = Pyramid.of(Path(run.path), run.footer.id) if level else None
+            whole = Part(part.number, *bounds(part.number), run.footer.rows)
+            if pyramid is not None:
+                fine, firsts, _ = pyramid.axis(level)
+                number, first = grouped(fine * level, width)
+                yield Piece(whole, level, run.footer.id), number, firsts[first]
+                continue
+        times = run.times if isinstance(run, Day) else run
+        if len(times):
+            number, first = grouped(times, width)
+            yield Piece(Part(part.number, int(times[0]), int(times[-1]) + 1, len(times))), number, times[first]
 
 
 class Answer:
@@ -109,16 +118,17 @@ class Answer:
         self.width = width
         self.number = number
         self._kept: dict[str, dict[str, npt.NDArray[np.float64]]] = {}
+        self._lock = threading.Lock()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_kept": {}}
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Answer, (self.look, self.pieces, self.width, self.number)
 
     def of(self, column: Column) -> dict[str, npt.NDArray[np.float64]]:
         """``count``, ``min``, ``max``, ``mean`` of a variable in each bin."""
-        kept = self._kept.get(column.name)
-        if kept is None:
-            kept = self._kept[column.name] = self._made(column)
-        return kept
+        with self._lock:  # mean, minimum and maximum are asked for at once
+            if column.name not in self._kept:
+                self._kept[column.name] = self._made(column)
+            return self._kept[column.name]
 
     def _made(self, column: Column) -> dict[str, npt.NDArray[np.float64]]:
         places, parts = [], []
@@ -142,14 +152,12 @@ class Answer:
         return number, reduced(numbers(column.unpack(rows[column.name]), column), first, column)
 
     def _of_pyramid(self, pyramid: Pyramid, piece: Piece, column: Column) -> tuple[npt.NDArray[np.int64], Any]:
-        fine = pyramid.axis(piece.level)[0]
-        a, b = np.searchsorted(fine, [piece.part.start // piece.level, piece.part.stop // piece.level])
-        number, first = grouped(fine[a:b] * piece.level, self.width)
+        number, first = grouped(pyramid.axis(piece.level)[0] * piece.level, self.width)
         values = pyramid.values(piece.level, column.name)
         if values is None:
             nothing = np.full(len(first), np.nan)
             return number, {"count": np.zeros(len(first)), "min": nothing, "max": nothing, "mean": nothing}
-        return number, combined({kind: array[a:b] for kind, array in values.items()}, first, column)
+        return number, combined(values, first, column)
 
 
 class _Kind(BackendArray):
@@ -175,12 +183,12 @@ def _typed(values: npt.NDArray[np.float64], column: Column, dtype: np.dtype[Any]
     return np.where(np.isnan(values), column.missing, values).astype(dtype) if column.flags else values.astype(dtype)
 
 
-def _dense(look: Look, times: Sequence[npt.NDArray[np.int64]], width: int, columns: Sequence[Column]) -> xr.Dataset:
+def _dense(look: Look, stamps: Sequence[Stamps], width: int, columns: Sequence[Column]) -> xr.Dataset:
     """Tables with further dims are small: they are read."""
-    time = np.concatenate(times)
+    time = times_of(stamps)
     first = grouped(time, width)[1]
-    whole = lazily(look, times)
-    made: dict[str, Any] = {"time": ("time", time[first].astype("datetime64[ns]"), look.meta.time_attrs)}
+    whole = lazily(look, stamps)
+    made: dict[str, Any] = {"time": ("time", time[first].view("datetime64[ns]"), look.meta.time_attrs)}
     for column in columns:
         values = whole[column.name].to_numpy()
         flat = values.reshape(len(time), -1)

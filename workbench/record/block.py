@@ -71,7 +71,7 @@ class Block:
 
 
 def _columns(table: str, ds: xr.Dataset) -> tuple[list[Column], dict[str, npt.NDArray[Any]]]:
-    columns, arrays = [], {}
+    columns, arrays, coords = [], {}, set(ds.coords)
     for label, array in ds.variables.items():
         name = str(label)
         if name == "time" or array.dims == (name,):
@@ -83,8 +83,8 @@ def _columns(table: str, ds: xr.Dataset) -> tuple[list[Column], dict[str, npt.ND
                 f"table '{table}': variable '{name}' has dims {array.dims}; the record keeps what has a time. "
                 "Drop it, or give it the dim time."
             )
-        columns.append(Column.of(name, array, name in ds.coords))
-        arrays[name] = array.transpose("time", ...).to_numpy()
+        columns.append(Column.of(name, array, label in coords))
+        arrays[name] = np.asarray((array if array.dims == ("time",) else array.transpose("time", ...)).to_numpy())
     return columns, arrays
 
 

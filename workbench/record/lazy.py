@@ -13,7 +13,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from workbench.record.columns import Column
-from workbench.record.look import Look, promised, starts
+from workbench.record.look import Look, Stamps, promised, starts, times_of
 from workbench.record.meta import Meta
 
 
@@ -98,16 +98,15 @@ def values_of(rows: pa.Table, meta: Meta, column: Column) -> npt.NDArray[Any]:
     return out
 
 
-def lazily(look: Look, times: Sequence[npt.NDArray[np.int64]]) -> xr.Dataset:
+def lazily(look: Look, stamps: Sequence[Stamps]) -> xr.Dataset:
     """The rows of a look; nothing but times is read."""
-    time = np.concatenate(times) if times else np.empty(0, dtype=np.int64)
     split = {"preferred_chunks": {"time": look.sizes or (0,)}}
 
     def variable(column: Column) -> xr.Variable:
         lazy = indexing.LazilyIndexedArray(Daily(look, column))
         return xr.Variable(("time", *column.dims), lazy, column.attrs, encoding=dict(split))
 
-    return dataset(look.meta, time, variable)
+    return dataset(look.meta, times_of(stamps), variable)
 
 
 def at_once(rows: pa.Table, meta: Meta) -> xr.Dataset:
@@ -122,7 +121,7 @@ def at_once(rows: pa.Table, meta: Meta) -> xr.Dataset:
 def dataset(meta: Meta, time: npt.NDArray[np.int64], variable: Callable[[Column], xr.Variable]) -> xr.Dataset:
     """The variables of a table under its times and labels."""
     made = {name: variable(column) for name, column in meta.columns.items()}
-    made["time"] = xr.Variable("time", time.astype("datetime64[ns]"), meta.time_attrs)
+    made["time"] = xr.Variable("time", time.view("datetime64[ns]"), meta.time_attrs)
     for key in meta.keys:
         made[key.name] = xr.Variable(key.name, key.unpack(key.from_sql(meta.labels[key.name])), key.attrs)
     coords = [column.name for column in meta.columns.values() if column.coord]

@@ -59,14 +59,11 @@ class Look:
     meta : Meta
     parts : tuple of Part
         In the order of time; none is empty.
-    recent : frozenset of int
-        Days that have hot rows.
     """
 
     hot: Hot
     meta: Meta
     parts: tuple[Part, ...]
-    recent: frozenset[int] = frozenset()
 
     @property
     def folder(self) -> Path:
@@ -94,14 +91,18 @@ class Look:
         return _cut(day, hot_rows, self.meta, columns, part, gone, since)
 
 
-def take(store: Hot, table: str, window: Window) -> tuple[Look, list[npt.NDArray[np.int64]]] | None:
+#: The times of a part: those of a whole file, which need not be read for being counted, and sorted ones (int64 ns).
+Stamps = tuple[Day | npt.NDArray[np.int64], ...]
+
+
+def take(store: Hot, table: str, window: Window) -> tuple[Look, list[Stamps]] | None:
     """Look at a table now.
 
     Returns
     -------
     Look
-    list of numpy.ndarray
-        The times of each part (int64 ns); not to be written to.
+    list of Stamps
+        Of each part.
     None
         When there is no such table.
     """
@@ -115,16 +116,33 @@ def take(store: Hot, table: str, window: Window) -> tuple[Look, list[npt.NDArray
             low, high = bounds(number, start, stop)
             recent[number] = hot.select(connection, meta, (), low, high, meta.rev)
     rolled = days.listed(store.path.parent / meta.name)
-    parts, times = [], []
+    parts, stamps = [], []
     for number in sorted({*recent, *rolled}):
         low, high = bounds(number, start, stop)
         if low >= high:
             continue
         found = _axis(rolled.get(number), recent.get(number), meta, Part(number, low, high, 0))
-        if len(found):
-            parts.append(Part(number, low, high, len(found)))
-            times.append(found)
-    return Look(store, meta, tuple(parts), frozenset(recent)), times
+        size = sum(run.footer.rows if isinstance(run, Day) else len(run) for run in found)
+        if size:
+            parts.append(Part(number, low, high, size))
+            stamps.append(found)
+    return Look(store, meta, tuple(parts)), stamps
+
+
+def edges(stamps: Sequence[Stamps]) -> tuple[int, int]:
+    """The first and the last time (ns); there are rows."""
+    runs = [run for each in stamps for run in each if isinstance(run, Day) or len(run)]
+    first, last = runs[0], runs[-1]
+    return (
+        first.footer.first if isinstance(first, Day) else int(first[0]),
+        last.footer.last if isinstance(last, Day) else int(last[-1]),
+    )
+
+
+def times_of(stamps: Sequence[Stamps]) -> npt.NDArray[np.int64]:
+    """All times, read."""
+    runs = [run.times if isinstance(run, Day) else run for each in stamps for run in each]
+    return np.concatenate(runs) if runs else np.empty(0, dtype=np.int64)
 
 
 def bounds(number: int, start: int = FIRST, stop: int = LAST) -> tuple[int, int]:
@@ -141,15 +159,20 @@ def untouched(day: Day, meta: Meta) -> bool:
     )
 
 
-def _axis(day: Day | None, recent: pa.Table | None, meta: Meta, part: Part) -> npt.NDArray[np.int64]:
+def _axis(day: Day | None, recent: pa.Table | None, meta: Meta, part: Part) -> Stamps:
     """Times of the rows of a day; of cells of one (time, _seq), once."""
-    if day is not None and recent is None and not meta.keys and untouched(day, meta):
-        times = day.times
-        a, b = np.searchsorted(times, [part.start, part.stop])
-        return times[a:b]
+    hot_times = np.empty(0, np.int64) if recent is None else np.asarray(recent["time"].to_numpy())
+    if not meta.keys and day is None:
+        return (hot_times,)
+    later = day is not None and (not len(hot_times) or hot_times[0] > day.footer.last)
+    if not meta.keys and day is not None and later and untouched(day, meta):
+        if part.start <= day.footer.first and day.footer.last < part.stop:
+            return (day, hot_times)
+        a, b = np.searchsorted(day.times, [part.start, part.stop])
+        return (day.times[a:b], hot_times)
     rows = _cut(day, pa.table({}) if recent is None else recent, meta, (), part, meta.gone, -1)
     time = np.asarray(rows["time"].to_numpy())
-    return time[starts(rows)] if meta.keys else time
+    return (time[starts(rows)] if meta.keys else time,)
 
 
 def _cut(
@@ -157,7 +180,12 @@ def _cut(
 ) -> pa.Table:
     """Rolled and hot rows as one, those of the part and the revision."""
     rows = recent
-    if day is not None and day.footer.revs[1] > since:
+    if (
+        day is not None
+        and day.footer.revs[1] > since
+        and day.footer.first < part.stop
+        and part.start <= day.footer.last
+    ):
         old = standing(days.read(day, meta, columns), gone)
         time, rev = old["time"].to_numpy(), old[REV].to_numpy()
         wanted = (time >= part.start) & (time < part.stop) & (rev <= meta.rev) & (rev > since)

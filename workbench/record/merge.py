@@ -33,6 +33,8 @@ def merged(old: pa.Table, new: pa.Table, keys: Sequence[str]) -> pa.Table:
     if new.num_rows == 0 or old.num_rows == 0:
         return old if new.num_rows == 0 else new
     rows = pa.concat_tables([old, new.select(old.column_names).cast(old.schema)])
+    if old["time"][-1].as_py() < new["time"][0].as_py():
+        return rows
     parts = [rows["time"].to_numpy(), rows[SEQ].to_numpy(), *(codes(rows[key]) for key in keys)]
     order = np.lexsort(parts[::-1])  # stable: of equal rows the old one stands first
     differs = np.zeros(len(order), dtype=np.bool_)

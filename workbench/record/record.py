@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 from dask.base import tokenize
 
@@ -18,15 +17,14 @@ from workbench.core.window import ALWAYS, MAX, Window
 from workbench.record import growth, meta, rolling
 from workbench.record.binned import binned
 from workbench.record.columns import Column
-from workbench.record.days import DAY
 from workbench.record.hot import Hot
 from workbench.record.lazy import lazily
-from workbench.record.look import Look, take
+from workbench.record.look import Look, Stamps, edges, take
 from workbench.record.runs import Runs
 from workbench.record.series import Mark, Series
 from workbench.record.state import State
 
-#: Time after midnight (UTC) in which rows of the day before still come.
+#: Age below which rows stay in the hot file.
 GRACE = np.timedelta64(1, "h")
 
 
@@ -137,12 +135,15 @@ class Record:
             return dict(connection.execute(query, (table,)).fetchall())
 
     def roll(self, *, before: np.datetime64 | None = None) -> list[Path]:
-        """Move whole days from the hot file into Parquet; with late rows and replaced ones, days that were moved before.
+        """Move rows from the hot file into Parquet, where readers find them faster; to be called every few minutes.
+
+        A day that is over is moved; of one that is not, what is old enough, once it is worth it. With them go late rows
+        and replaced ones of days that were moved before.
 
         Parameters
         ----------
         before : numpy.datetime64, optional
-            Days that end before; by default those that ended an hour ago.
+            Rows of earlier times; by default those before the last full hour that ended an hour ago.
 
         Returns
         -------
@@ -154,8 +155,8 @@ class Record:
         WorkbenchError
             When a file cannot be written; its rows stay where they are.
         """
-        moment = clock.now() - GRACE if before is None else before
-        return rolling.roll(self._hot, int(moment.astype("datetime64[ns]").astype(np.int64)) // DAY)
+        moment = (clock.now() - GRACE).astype("datetime64[h]") if before is None else before
+        return rolling.roll(self._hot, int(moment.astype("datetime64[ns]").astype(np.int64)))
 
     # reading
 
@@ -189,10 +190,10 @@ class Record:
 
     def lazily(self, table: str, window: Window | str = ALWAYS, *, max_points: int | None = None) -> xr.Dataset:
         """As `open`, without dask: what the xarray engine gives."""
-        look, times = self._take(table, Window.parse(window))
+        look, stamps = self._take(table, Window.parse(window))
         few = max_points is not None and sum(look.sizes) > max_points
-        ds = binned(look, times, max_points or 0) if few else lazily(look, times)
-        token = tokenize(str(self.folder), table, look.meta.rev, look.meta.epoch, look.parts, max_points)
+        ds = binned(look, stamps, max_points or 0) if few else lazily(look, stamps)
+        token = tokenize(str(self.folder), table, look.meta.rev, look.meta.epoch, str(window), max_points)
         ds.encoding = {"source": str(self.folder), "chunks": {"time": -1 if few else look.sizes}, "token": token}
         return ds
 
@@ -220,17 +221,17 @@ class Record:
 
     def span(self, table: str) -> Window | None:
         """From the first time to just after the last; None without rows."""
-        look, times = self._take(table, ALWAYS)
+        look, stamps = self._take(table, ALWAYS)
         if not look.parts:
             return None
-        last = int(times[-1][-1])
-        return Window(np.datetime64(int(times[0][0]), "ns"), np.datetime64(last + 1, "ns") if last + 1 < _END else MAX)
+        first, last = edges(stamps)
+        return Window(np.datetime64(first, "ns"), np.datetime64(last + 1, "ns") if last + 1 < _END else MAX)
 
     def count(self, table: str, window: Window | str = ALWAYS) -> int:
         """Number of rows: the length of ``time``."""
         return sum(self._take(table, Window.parse(window))[0].sizes)
 
-    def _take(self, table: str, window: Window) -> tuple[Look, list[npt.NDArray[np.int64]]]:
+    def _take(self, table: str, window: Window) -> tuple[Look, list[Stamps]]:
         found = take(self._hot, table, window)
         if found is None:
             raise self.unknown(table)

@@ -1,4 +1,4 @@
-"""Whole days from the hot file into Parquet, with the pyramid of each.
+"""Days from the hot file into Parquet, with the pyramid of each.
 
 The rows are written into temporary files beside their place and synced; then, in one transaction, the files are renamed
 and the rows deleted from the hot file. A kill before the commit leaves rows in both, which count once; nothing is to be
@@ -17,7 +17,7 @@ from workbench.record.columns import REV
 from workbench.record.days import DAY
 from workbench.record.hot import Hot
 from workbench.record.lock import alive
-from workbench.record.look import FIRST, LAST, bounds
+from workbench.record.look import FIRST, bounds
 from workbench.record.merge import merged, standing
 from workbench.record.meta import Meta, names
 
@@ -25,27 +25,44 @@ from workbench.record.meta import Meta, names
 _TRIES = 5
 
 
+#: Rows of a day that is not over, from which it is worth writing its file anew.
+WORTH = 3000
+
+
 def roll(store: Hot, before: int) -> list[Path]:
-    """Roll the days with a number below `before`, and merge what came late for days that were rolled before."""
+    """Roll rows of times below `before` (ns), and merge what came late for days that were rolled before."""
     with store.reading() as connection:
         tables = [] if connection is None else names(connection)
     return [path for table in tables for path in _roll_table(store, table, before)]
 
 
 def _roll_table(store: Hot, table: str, before: int) -> list[Path]:
-    _sweep(store.path.parent / table)
+    folder = store.path.parent / table
+    _sweep(folder)
     with store.reading() as connection:
         meta = Meta.load(connection, table) if connection is not None else None
         if connection is None or meta is None:
             return []
-        due = set(hot.days(connection, table, FIRST, max(FIRST, min(before * DAY, LAST)), DAY))
+        rolled = days.listed(folder)
+        found = hot.days(connection, table, FIRST, before, DAY)
+        due = {number for number in found if _worth(connection, table, number, rolled.get(number), before)}
         ids = [row[0] for row in connection.execute('select id from _gone where "table" = ?', (table,))]
-    due |= {number for number, day in days.listed(store.path.parent / table).items() if _stale(day, meta)}
-    done = [_roll_one(store, table, number) for number in sorted(due)]
+    due |= {number for number, day in rolled.items() if _stale(day, meta)}
+    done = [_roll_one(store, table, number, before) for number in sorted(due)]
     if ids and None not in done:
         with store.writing() as connection:
             connection.executemany("delete from _gone where id = ?", [(i,) for i in ids])
     return [path for path in done if path is not None]
+
+
+def _worth(connection: sqlite3.Connection, table: str, number: int, day: days.Day | None, before: int) -> bool:
+    """Is the day over, or are there late rows, or many?"""
+    start, stop = bounds(number)
+    if stop <= before:
+        return True
+    query = f"select count(*), min(time) from {hot.quoted(table)} where time >= ? and time < ?"
+    count, first = connection.execute(query, (start, before)).fetchone()
+    return bool(count >= WORTH or (day is not None and first <= day.footer.last))
 
 
 def _sweep(folder: Path) -> None:
@@ -65,12 +82,12 @@ def _stale(day: days.Day, meta: Meta) -> bool:
     )
 
 
-def _roll_one(store: Hot, table: str, number: int) -> Path | None:
+def _roll_one(store: Hot, table: str, number: int, before: int) -> Path | None:
     """Roll a day; None when its rows were being replaced all the time."""
     for _ in range(_TRIES):
         with store.reading() as connection:
             assert connection is not None
-            made = _Made.of(store, connection, table, number)
+            made = _Made.of(store, connection, table, number, before)
         store.settle()  # what goes into the file must not be lost from the hot file, nor the marks that go with it
         with made, store.writing() as connection:
             now = Meta.load(connection, table)
@@ -82,25 +99,27 @@ def _roll_one(store: Hot, table: str, number: int) -> Path | None:
 class _Made:
     """A day that has been written beside its place; leaving the block takes away what was not put there."""
 
-    def __init__(self, meta: Meta, number: int, path: Path, temps: list[tuple[Path, Path]]) -> None:
+    def __init__(self, meta: Meta, span: tuple[int, int], path: Path, temps: list[tuple[Path, Path]]) -> None:
         self.meta = meta
-        self.number = number
+        self.span = span
         self.path = path
         self.temps = temps
 
     @classmethod
-    def of(cls, store: Hot, connection: sqlite3.Connection, table: str, number: int) -> _Made:
+    def of(cls, store: Hot, connection: sqlite3.Connection, table: str, number: int, before: int) -> _Made:
         meta = Meta.load(connection, table)
         assert meta is not None
         columns = list(meta.columns.values())
         folder = store.path.parent / table
         path = folder / f"{days.name_of(number)}.parquet"
-        rows = hot.select(connection, meta, columns, *bounds(number), meta.rev)
+        start, stop = bounds(number)
+        span = start, max(start, min(stop, before))
+        rows = hot.select(connection, meta, columns, *span, meta.rev)
         day = days.one(folder, number)
         if day is not None:
             old = standing(days.read(day, meta, columns), meta.gone)
             rows = merged(old, rows, [key.name for key in meta.keys])
-        made = cls(meta, number, path, [])
+        made = cls(meta, span, path, [])
         if rows.num_rows:
             try:
                 temp, footer = days.write(path, rows, meta)
@@ -125,7 +144,7 @@ class _Made:
         self.temps = []
         connection.execute(
             f"delete from {hot.quoted(self.meta.name)} where time >= ? and time < ? and +{REV} <= ?",
-            (*bounds(self.number), self.meta.rev),
+            (*self.span, self.meta.rev),
         )
         return self.path
 
