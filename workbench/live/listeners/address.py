@@ -61,7 +61,7 @@ class Address:
         except ValueError as error:
             raise ListenerError(f"'{url}' is not an address to listen at ({error}), such as {_EXAMPLES}") from None
         if not parts.scheme:
-            raise ListenerError(f"'{url}' does not begin with how to listen: {_EXAMPLES}")
+            raise ListenerError(f"'{url}' does not say how: {_EXAMPLES}")
         if password is not None:
             raise ListenerError(
                 f"'{plain.replace(password, '...')}' has a password in it; name where it stands instead: "

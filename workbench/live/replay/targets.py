@@ -1,0 +1,261 @@
+"""Where a replay goes: ``udp://``, ``tcp://``, ``tcp+listen://``, ``mqtt://`` and ``folder:``, as the ship's own feeds do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import socket
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import aiomqtt
+
+from workbench.core.errors import WorkbenchError, suggest
+from workbench.live.listeners.address import Address
+from workbench.live.listeners.listener import Pause
+from workbench.live.replay.pieces import Piece, Stream
+
+_NAMED = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)=(.+)")
+#: Bytes of one datagram.
+_DATAGRAM = 65507
+
+
+class Target(ABC):
+    """Sends pieces somewhere.
+
+    Parameters
+    ----------
+    address : Address
+    source : str or None
+        The only source it takes; None for all.
+    """
+
+    whole = False  #: takes whole files
+
+    def __init__(self, address: Address, source: str | None) -> None:
+        self.address = address
+        self.source = source
+
+    def takes(self, stream: Stream) -> bool:
+        """Does a stream go here?"""
+        return self.source in (None, stream.name) and (self.whole or not stream.whole)
+
+    async def open(self) -> None:  # noqa: B027
+        """Connect."""
+
+    @abstractmethod
+    async def send(self, piece: Piece) -> None:
+        """Send one piece."""
+
+    async def close(self) -> None:  # noqa: B027
+        """Let go of everything."""
+
+
+class Datagrams(Target):
+    """One datagram a piece; to a broadcast address or a multicast group as well."""
+
+    _socket: socket.socket | None = None
+
+    async def open(self) -> None:
+        """Make the socket."""
+        made = socket.socket(socket.AF_INET6 if ":" in self.address.host else socket.AF_INET, socket.SOCK_DGRAM)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        made.setblocking(False)
+        self._socket, self._to = made, (self.address.host or "127.0.0.1", self.address.need_port())
+
+    async def send(self, piece: Piece) -> None:
+        """Send, whether somebody listens or not."""
+        assert self._socket is not None
+        body = piece.payload
+        for begin in range(0, len(body) or 1, _DATAGRAM):
+            with suppress(ConnectionRefusedError):
+                try:
+                    self._socket.sendto(body[begin : begin + _DATAGRAM], self._to)
+                except BlockingIOError:
+                    await asyncio.get_running_loop().sock_sendto(
+                        self._socket, body[begin : begin + _DATAGRAM], self._to
+                    )
+
+    async def close(self) -> None:
+        """Close the socket."""
+        if self._socket is not None:
+            self._socket.close()
+
+
+class Stretch(Target):
+    """A stream: connects to a listener, again when it is lost; or waits to be connected to, by any number."""
+
+    def __init__(self, address: Address, source: str | None) -> None:
+        super().__init__(address, source)
+        self.port = address.need_port()
+        self._writers: list[asyncio.StreamWriter] = []
+        self._server: asyncio.Server | None = None
+        self._guest = asyncio.Event()
+
+    async def open(self) -> None:
+        """Connect, or wait for the first guest."""
+        if self.address.scheme == "tcp":
+            await self._connect()
+            return
+        self._guest = asyncio.Event()
+        self._server = await asyncio.start_server(self._enter, self.address.host or "0.0.0.0", self.port)
+        await self._guest.wait()
+
+    def _enter(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        self._guest.set()
+
+    async def _connect(self) -> None:
+        pause = Pause()
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(self.address.host, self.port)
+            except OSError:
+                await pause.wait()
+                continue
+            self._writers = [writer]
+            return
+
+    async def send(self, piece: Piece) -> None:
+        """Send to all; who is gone is forgotten, or connected to anew."""
+        for writer in list(self._writers):
+            try:
+                writer.write(piece.payload)
+                await writer.drain()
+            except OSError:
+                self._writers.remove(writer)
+                writer.close()
+                if self.address.scheme == "tcp":
+                    await self._connect()
+                    self._writers[-1].write(piece.payload)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        for writer in self._writers:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
+
+class Messages(Target):
+    """A message a piece, QoS 1 unless ``?qos=0``; without ``SOURCE=`` the topic is followed by the source's name."""
+
+    _client: aiomqtt.Client | None = None
+
+    async def open(self) -> None:
+        """Connect to the broker."""
+        made = aiomqtt.Client(self.address.host, self.address.port or 1883, username=self.address.user)
+        try:
+            await made.__aenter__()
+        except aiomqtt.MqttError as error:
+            raise WorkbenchError(f"{self.address.url}: no connection ({error})") from error
+        self._client = made
+
+    async def send(self, piece: Piece) -> None:
+        """Publish, and wait for the broker's answer."""
+        assert self._client is not None
+        topic = self.address.path.strip("/")
+        topic = topic if self.source else f"{topic}/{piece.source}".lstrip("/")
+        try:
+            await self._client.publish(topic, piece.payload, qos=int(self.address.options.get("qos", 1)))
+        except aiomqtt.MqttError as error:
+            raise WorkbenchError(f"{self.address.url}: the broker is gone ({error})") from error
+
+    async def close(self) -> None:
+        """Say good-bye."""
+        if self._client is not None:
+            with suppress(aiomqtt.MqttError):
+                await self._client.__aexit__(None, None, None)
+
+
+class Files(Target):
+    """Files under their own names: logs grow line by line, whole files come as rsync brings them, hidden, then moved.
+
+    Without ``SOURCE=`` each source has a folder of its own. What is there already is never touched.
+    """
+
+    whole = True
+
+    def __init__(self, address: Address, source: str | None) -> None:
+        super().__init__(address, source)
+        if address.host or not address.path:
+            raise WorkbenchError(f"{address.url}: which folder? Such as folder:/data/incoming")
+        self.root = Path(address.path)
+        self._open: dict[str, IO[bytes]] = {}
+        self._begun: set[str] = set()
+        self._under_way: Path | None = None
+
+    async def send(self, piece: Piece) -> None:
+        """Write a line, or bring a file."""
+        path = self.root / piece.path if self.source else self.root / piece.source / piece.path
+        if piece.file is not None:
+            await asyncio.to_thread(self._bring, piece.file, path)
+        else:
+            self._write(path, piece.body)
+
+    def _bring(self, file: Path, path: Path) -> None:
+        self._refuse(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._under_way = path.with_name(f".{path.name}.replay")
+        shutil.copyfile(file, self._under_way)
+        os.replace(self._under_way, path)
+        self._under_way = None
+
+    def _write(self, path: Path, body: bytes) -> None:
+        key = os.fspath(path)
+        if key not in self._open:
+            if key not in self._begun:
+                self._refuse(path)
+                self._begun.add(key)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            for left in list(self._open)[:-20]:
+                self._open.pop(left).close()
+            self._open[key] = path.open("ab", buffering=0)
+        self._open[key].write(body)
+
+    def _refuse(self, path: Path) -> None:
+        if path.exists():
+            raise WorkbenchError(f"{path}: is there already. Replay into an empty folder, or take it away first")
+
+    async def close(self) -> None:
+        """Close the files; half a file is taken away."""
+        for file in self._open.values():
+            file.close()
+        if self._under_way is not None:
+            self._under_way.unlink(missing_ok=True)
+
+
+KINDS: dict[str, type[Target]] = {
+    "udp": Datagrams, "tcp": Stretch, "tcp+listen": Stretch, "mqtt": Messages, "folder": Files,
+}  # fmt: skip
+
+
+def parse(text: str, streams: list[Stream]) -> Target:
+    """``[SOURCE=]URL`` as a Target.
+
+    Raises
+    ------
+    WorkbenchError
+        When the source or the kind of place is not known; the nearest is told.
+    """
+    match = _NAMED.fullmatch(text)
+    source, url = match.groups() if match else (None, text)
+    known = {stream.name: stream for stream in streams}
+    if source is not None and source not in known:
+        raise WorkbenchError(f"'{text}': there is no source '{source}' to replay. {suggest(source, known)}")
+    address = Address.parse(url)
+    kind = KINDS.get(address.scheme)
+    if kind is None:
+        raise WorkbenchError(f"'{text}': cannot send to '{address.scheme}:'. {suggest(address.scheme, KINDS)}")
+    if source is not None and known[source].whole and not kind.whole:
+        raise WorkbenchError(
+            f"'{text}': {source} consists of whole files; send them to a folder: --to {source}=folder:DIR"
+        )
+    return kind(address, source)
