@@ -15,7 +15,7 @@ import pytest
 
 from workbench import __version__, cli
 
-COMMANDS = ("demo", "simulate", "board", "check", "init", "seaflow", "export")
+COMMANDS = ("demo", "simulate", "board", "check", "init", "seaflow", "export", "replay")
 
 
 @pytest.fixture(autouse=True)
