@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -120,11 +119,13 @@ class Cruise(Mapping[str, Source]):
         return "\n".join([f"<Cruise {self.id}{ship}: {len(self)} source{'s' * (len(self) != 1)}>", *lines])
 
     def _repr_html_(self) -> str:
-        table = [(name, source.reader or str(source.product), source.description) for name, source in self.items()]
-        cell = "<td style='text-align:left'>{}</td>".format
-        rows = "".join(f"<tr>{''.join(cell(html.escape(text)) for text in line)}</tr>" for line in table)
-        head = " · ".join(html.escape(text) for text in (self.id, self.ship, self.title) if text)
-        return f"<b>{head}</b><table><tr><th>source</th><th>reader</th><th></th></tr>{rows}</table>"
+        from workbench.catalog import shown
+
+        head = " · ".join(text for text in (self.id, self.ship, self.title) if text)
+        return shown.page(head, self, shown.glimpses(self))
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
 
 
 def open_cruise(
