@@ -206,6 +206,9 @@ def test_real_cruises(data, tmp_path, where):
         assert {name: source.reader for name, source in cruise.items()} == {
             "seaflow": "seaflow_evt",
             "sfl": "seaflow_sfl",
+            **dict.fromkeys(("opp_one_param", "opp_plan"), "seaflow_opp"),
+            **dict.fromkeys(("vct_one_param", "vct_plan"), "seaflow_vct"),
+            **dict.fromkeys(("filter_params_filter", "bare", "full_one_param", "full_plan"), "seaflow_plan"),
         }
         assert cruise["sfl"].url.endswith("testcruise_740.sfl")
         assert cruise["seaflow"].every == np.timedelta64(180, "s")

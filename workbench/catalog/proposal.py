@@ -17,7 +17,10 @@ from workbench.catalog.source import Source
 from workbench.catalog.survey import Group, rows
 from workbench.core.window import Window
 
-_USUAL = {"seaflow_evt": "seaflow", "seaflow_sfl": "sfl", "nmea_log": "underway"}
+_USUAL = {
+    "seaflow_evt": "seaflow", "seaflow_sfl": "sfl", "nmea_log": "underway", "seaflow_opp": "opp", "seaflow_vct": "vct",
+    "seaflow_plan": "plan",
+}  # fmt: skip
 #: Files at the end of a source that are read for what they hold.
 _LAST = 3
 
@@ -66,7 +69,8 @@ def look(group: Group, folder: str) -> Proposed:
         proposed.bad = str(ds.attrs.get("bad", ""))
         if "sentence" in ds and ds.sizes["time"]:  # one sentence after another is no step of time
             proposed.every = _every(ds["time"].values[ds["sentence"].values == ds["sentence"].values[0]])
-    proposed.every = proposed.every or _every(proposed.times)
+    if source.is_particles or reader.appends:  # what a person writes, such as a plan, comes when it comes
+        proposed.every = proposed.every or _every(proposed.times)
     return proposed
 
 
