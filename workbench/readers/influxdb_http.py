@@ -18,7 +18,7 @@ from workbench.core.errors import ReaderError, suggest
 from workbench.readers.influxdb_place import Place
 from workbench.readers.secret import Secret
 
-__all__ = ["Body", "Server"]
+__all__ = ["Body", "Refusal", "Server", "Unreachable"]
 
 _JWT = re.compile(r"ey[\w-]+\.[\w-]+\.[\w-]*")
 #: Bytes of an answer looked at before it is given on.
@@ -26,6 +26,16 @@ _HEAD = 1 << 16
 #: Seconds for which a server's version is remembered.
 _REMEMBERED = 60.0
 _versions: dict[tuple[bool, str, int], tuple[float, str]] = {}
+
+
+class Refusal(ReaderError):
+    """The server answered that it will not; `status` is HTTP's."""
+
+    status: int = 0
+
+
+class Unreachable(ReaderError):
+    """The server does not answer, or stopped in the middle."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,27 @@ class Server:
     token: Secret = field(default_factory=lambda: Secret("token"))
     timeout: float = 30.0
     ca_file: str | None = None
+
+    def write(self, points: bytes, *, org: str | None = None) -> None:
+        """Store points, as lines with times in nanoseconds.
+
+        Raises
+        ------
+        Refusal
+            When the server will not take them: 400 some of them (the others are stored), 413 so many.
+        Unreachable
+            When it is not there.
+        """
+        place = self.place
+        if org is not None:
+            path, params = "/api/v2/write", {"org": org, "bucket": place.database, "precision": "ns"}
+        else:
+            path, params = "/write", {"db": place.database, "precision": "ns"}
+            if place.retention:
+                params["rp"] = place.retention
+        self.version()
+        with self.ask(path, params, body=points, headers={"Content-Type": "text/plain; charset=utf-8"}, ok=(200, 204)):
+            pass
 
     @contextmanager
     def ask(
@@ -126,7 +157,7 @@ class Server:
     def _unreachable(self, error: Exception) -> ReaderError:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         hint = "Is the server running, and are host and port right? It is asked again by itself"
-        return ReaderError(str(self.place), f"InfluxDB at {self.place.server} does not answer ({reason})", hint=hint)
+        return Unreachable(str(self.place), f"InfluxDB at {self.place.server} does not answer ({reason})", hint=hint)
 
     def _refusal(self, status: int, said: str) -> ReaderError:
         text = said.strip().rstrip(".")[:500] or f"HTTP status {status}"
@@ -137,7 +168,9 @@ class Server:
             hint = f"No database '{self.place.database}' is there, or it may not be seen"
         elif status == 404:
             hint = "Does this server speak that? Set api to influxql, flux or sql"
-        return ReaderError(str(self.place), f"InfluxDB at {self.place.server} refused: {text}", hint=hint)
+        refusal = Refusal(str(self.place), f"InfluxDB at {self.place.server} refused: {text}", hint=hint)
+        refusal.status = status
+        return refusal
 
     def no_database(self, known: tuple[str, ...]) -> ReaderError:
         """What to say when the database is not there."""
@@ -189,7 +222,7 @@ class Body:
         try:
             said = json.loads(raw)
         except ValueError:
-            return self.error() or raw
+            return raw.removeprefix('{"error":"') if raw.startswith("{") else self.error() or raw
         if isinstance(said, dict):
             return str(said.get("error") or said.get("message") or raw)
         return raw

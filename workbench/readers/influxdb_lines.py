@@ -40,7 +40,7 @@ def lines(
     ds : xarray.Dataset
     measurement : str
     tags : mapping of str to str, optional
-        Tags of every row, after its own.
+        Tags of every row, after its own, where it has none of that name.
     quality : bool
         Write ``<name>_qc`` as well.
     seen : dict, optional
@@ -76,7 +76,7 @@ def _along_time(
             keys.append([f",{_key(str(name))}={_tag(str(v))}" if str(v) else "" for v in values.tolist()])
         elif name not in ds.coords or values.dtype.kind in "fiub":
             fields.append(_field(str(name), kind, values))
-    tail = "".join(f",{_key(name)}={_tag(value)}" for name, value in tags.items() if value)
+    tail = "".join(f",{_key(name)}={_tag(value)}" for name, value in tags.items() if value and name not in ds.coords)
     head = _NAME.sub(r"\\\1", _BREAK.sub(" ", measurement))
     heads = ["".join(parts) for parts in zip(*keys, strict=True)] if keys else [""] * rows
     texts = [",".join(filter(None, parts)) for parts in zip(*fields, strict=True)] if fields else [""] * rows
