@@ -15,7 +15,7 @@ import pytest
 
 from workbench import __version__, cli
 
-COMMANDS = ("demo", "simulate", "board", "check", "init", "seaflow", "export", "replay")
+COMMANDS = ("demo", "simulate", "board", "check", "init", "seaflow", "export", "replay", "influx")
 
 
 @pytest.fixture(autouse=True)
