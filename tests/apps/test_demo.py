@@ -71,7 +71,7 @@ def test_it_serves_a_cruise_that_goes_on_and_ends_with_ctrl_c(
         raise KeyboardInterrupt
 
     class Seen(demo.Supervisor):
-        def __init__(self, command: list[str]) -> None:
+        def __init__(self, command: list[str], **given) -> None:
             nonlocal child
             super().__init__(command)
             child = self

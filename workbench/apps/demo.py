@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import errno
 import socket
-import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
+from workbench.apps.supervisor import Supervisor
 from workbench.core.clock import Clock
 from workbench.core.errors import WorkbenchError
 
 #: Days that the demo's cruise lasts at least.
 LENGTH = 12.0
-_LONGEST_PAUSE = 60.0
 
 
 def run(
@@ -62,7 +59,7 @@ def run(
     print(_standing(folder, newest, end, warp), flush=True)
     writer = [sys.executable, "-m", "workbench.simulate.continuation", str(folder), str(record)]
     try:
-        with Supervisor(writer):
+        with Supervisor(writer, name="the cruise's writer"):
             return serve_board(folder / CATALOG, record, host, port)
     except KeyboardInterrupt:
         return 0
@@ -120,71 +117,3 @@ def _standing(folder: Path, newest: np.datetime64, end: np.datetime64, warp: flo
 
 def _minute(time: np.datetime64) -> str:
     return f"{np.datetime_as_string(time, unit='m').replace('T', ' ')} UTC"
-
-
-class Supervisor:
-    """A child process kept running: started again, ever later, when it fails. It ends with this process.
-
-    The child reads its standard input, a pipe that closes with this process however that ends. A status of 0 means
-    that its work is done.
-
-    Parameters
-    ----------
-    command : list of str
-    pause : float
-        Real seconds before the first restart; doubled with each, up to a minute.
-    """
-
-    def __init__(self, command: list[str], *, pause: float = 1.0) -> None:
-        self._command, self._pause = command, pause
-        self._stopping = threading.Event()
-        self._child: subprocess.Popen[bytes] | None = None
-        self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._watch, name="cruise writer", daemon=True)
-
-    @property
-    def pid(self) -> int | None:
-        """Of the child, when one runs."""
-        child = self._child
-        return child.pid if child is not None and child.poll() is None else None
-
-    def __enter__(self) -> Supervisor:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self.stop()
-
-    def _start(self) -> subprocess.Popen[bytes] | None:
-        with self._lock:
-            if self._stopping.is_set():
-                return None
-            self._child = subprocess.Popen(self._command, stdin=subprocess.PIPE)
-            return self._child
-
-    def _watch(self) -> None:
-        pause = self._pause
-        while (child := self._start()) is not None:
-            begun = time.monotonic()
-            status = child.wait()
-            if status == 0 or self._stopping.is_set():
-                return
-            pause = self._pause if time.monotonic() - begun > _LONGEST_PAUSE else pause
-            print(f"workbench: the cruise's writer ended with {status}; started again in {pause:g} s", file=sys.stderr)
-            self._stopping.wait(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
-
-    def stop(self, wait: float = 10.0) -> None:
-        """End the child: its input closes; killed when it has not ended after `wait` seconds."""
-        with self._lock:
-            self._stopping.set()
-            child = self._child
-        if child is not None and child.poll() is None:
-            if child.stdin is not None:
-                child.stdin.close()
-            try:
-                child.wait(wait)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-        self._thread.join(wait)

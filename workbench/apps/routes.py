@@ -27,8 +27,9 @@ from typing import Any
 import numpy as np
 from tornado.web import RequestHandler, stream_request_body
 
+from workbench.apps.asking import asker_of
 from workbench.apps.desk import Desk, find, install, names, remove
-from workbench.apps.socket import PictureSocket, asker_of
+from workbench.apps.socket import PictureSocket
 from workbench.core.errors import WorkbenchError, suggest
 from workbench.core.window import moment
 from workbench.live.access import Asker, Verdict

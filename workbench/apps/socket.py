@@ -9,13 +9,11 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from tornado.httputil import HTTPServerRequest
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from workbench.apps.desk import Desk, find, names
 from workbench.core.errors import WorkbenchError, suggest
-from workbench.live.access import Asker
 from workbench.live.picture import Frame
 from workbench.live.question import Question
 from workbench.raster.encode import frame as framed
@@ -28,22 +26,6 @@ LONGEST, PICTURES, RATE, BURST = 16 << 10, 16, 30.0, 90.0
 PING = 30.0
 #: The revision of a question that makes no sense: said once.
 WRONG = "wrong"
-_PROXY = ("X-Forwarded-For", "Forwarded", "X-Real-Ip", "Via")
-
-
-def asker_of(request: HTTPServerRequest, token: str | None = None) -> Asker:
-    """What is known of a request; the address is that of the connection itself, whatever headers say."""
-    headers = request.headers
-    kind, _, bearer = headers.get("Authorization", "").partition(" ")
-    connection = getattr(request.connection, "context", None)
-    peer = getattr(connection, "_orig_remote_ip", None) or request.remote_ip or ""
-    return Asker(
-        peer=peer,
-        host=headers.get("Host", ""),
-        origin=headers.get("Origin"),
-        forwarded=any(name in headers for name in _PROXY),
-        token=token or (bearer.strip() if kind.lower() == "bearer" else None),
-    )
 
 
 class PictureSocket(WebSocketHandler):

@@ -18,6 +18,7 @@ from workbench.catalog.registered import (
     Product,
     arguments_mistakes,
     inputs_of,
+    listener_options,
     options_of,
     product_named,
     product_options,
@@ -67,12 +68,14 @@ def _reader_of(doc: Document, place: Place, name: str, args: dict[str, Any], dat
             yield from url_mistakes(doc, here, url, data, schemes=schemes)
     if store and isinstance(urls, list):
         yield doc.problem((*place, "url"), f"{name} takes one url, not a list")
+    heard: Mapping[str, Parameter] = {}
     if isinstance(args.get("listen"), str):
-        yield from _listen(doc, (*place, "listen"), args["listen"])
+        heard = listener_options(args["listen"])
+        yield from _listen(doc, (*place, "listen"), args["listen"], reader)
     if isinstance(reader, str):
         yield doc.problem((*place, "reader"), reader, _readers() if "no reader" in reader else ())
         return
-    yield from _options(doc, place, name, options_of(reader), _hints(reader.open_dataset), args)
+    yield from _options(doc, place, name, {**heard, **options_of(reader)}, _hints(reader.open_dataset), args)
 
 
 def url_mistakes(
@@ -86,13 +89,17 @@ def url_mistakes(
         yield doc.problem(place, wrong)
 
 
-def _listen(doc: Document, place: Place, url: str) -> Iterator[Problem]:
+def _listen(doc: Document, place: Place, url: str, reader: type[Reader] | str) -> Iterator[Problem]:
     known = names("workbench.listeners")
     kind = url.partition(":")[0]
     if not known:
         yield doc.problem(place, "'listen' is not in this version")
-    elif kind.partition("+")[0] not in known and kind not in known:
+    elif kind not in known and kind.partition("+")[0].removesuffix("s") not in known:
         yield doc.problem(place, f"'{kind}': there is no listener of that name", known)
+    elif location.has_password(url):
+        yield doc.problem(place, "a password does not stand in a catalog; write password_env or password_file")
+    elif kind != "folder" and not isinstance(reader, str) and not reader.appends:
+        yield doc.problem(place, "its reader reads whole files; only lines that grow are read from what is received")
 
 
 def _product(doc: Document, place: Place, name: str, args: dict[str, Any], data: str | None) -> Iterator[Problem]:

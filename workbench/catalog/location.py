@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from workbench.core.errors import WorkbenchError
 
@@ -55,8 +56,6 @@ def url_mistake(text: str) -> str | None:
 
 def server_mistake(url: str, schemes: tuple[str, ...]) -> str | None:
     """Why `url` names no server that a store of these schemes asks; None when it does."""
-    from urllib.parse import urlsplit
-
     if any(ord(letter) <= 32 or ord(letter) == 127 for letter in url) or _TEMPLATE.search(url):
         return f"'{_short(url)}' has blanks, control characters or a template in it"
     try:
@@ -69,6 +68,11 @@ def server_mistake(url: str, schemes: tuple[str, ...]) -> str | None:
     if parts.password is not None:
         return "a password does not stand in a catalog; write password_env or password_file"
     return None
+
+
+def has_password(url: str) -> bool:
+    """True for ``scheme://user:password@host``."""
+    return re.match(r"[a-z+]+://[^/@?#]*:[^/@?#]*@", url) is not None
 
 
 def path_mistake(text: str) -> str | None:
@@ -96,6 +100,11 @@ def folder_beside(source: Any) -> str | None:
     return (
         os.path.join(str(here), f"{about['id']}.cruise") if here and isinstance(about, dict) and "id" in about else None
     )
+
+
+def heard_folder(listen: str) -> str:
+    """The folder of a ``folder:/path?option=value``."""
+    return os.path.abspath(unquote(urlsplit(listen).path))
 
 
 def needs_root(text: str) -> bool:

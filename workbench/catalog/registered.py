@@ -10,7 +10,7 @@ import xarray as xr
 
 from workbench.catalog.later import LATER
 from workbench.core.errors import CatalogError, PluginError, Problem
-from workbench.core.plugins import find
+from workbench.core.plugins import find, names
 from workbench.core.variables import VariableSpec
 from workbench.readers.reader import Reader
 
@@ -52,6 +52,17 @@ def provided_by(product: Product) -> dict[str, VariableSpec]:
     return {spec.name: spec for spec in getattr(product, "provides", ())}
 
 
+def listener_options(url: str) -> dict[str, Parameter]:
+    """The options of the listener that a ``listen:`` url asks for; none where there is no such listener."""
+    scheme = url.partition(":")[0]
+    base = scheme.partition("+")[0]
+    name = next((n for n in (scheme, base, base.removesuffix("s")) if n in names("workbench.listeners")), None)
+    if name is None:
+        return {}
+    found: Any = find("workbench.listeners", name)
+    return {p.name: p for p in signature(found).parameters.values() if p.kind is Parameter.KEYWORD_ONLY}
+
+
 def options_of(reader: type[Reader]) -> dict[str, Parameter]:
     """The keyword options of a reader, from its signature."""
     found = signature(reader.open_dataset).parameters
@@ -67,6 +78,7 @@ def refuse_unknown(
     wrong = [Problem(about, 0, "args", text) for _, text in arguments_mistakes(reader, url, listen, product, inputs)]
     if not wrong:
         known = tuple(product_options(product_named(product)) if product else options_of(reader_class(reader)))
+        known = (*known, *(listener_options(listen) if listen else ()))
         message = f"is not an option of {product or reader}"
         wrong = [
             Problem(about, 0, f"args.{name}", f"'{name}' is not in this version")

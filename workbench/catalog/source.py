@@ -18,7 +18,7 @@ from workbench.catalog import location
 from workbench.catalog.derived import Derived
 from workbench.catalog.files import Files
 from workbench.catalog.origin import Cursor, Origin
-from workbench.catalog.registered import reader_class, refuse_unknown
+from workbench.catalog.registered import listener_options, options_of, reader_class, refuse_unknown
 from workbench.catalog.stored import Stored
 from workbench.core import clock
 from workbench.core.errors import WorkbenchError
@@ -206,11 +206,24 @@ class Source(DataSource):
     def _make_origin(self) -> Origin:
         if self.product is not None:
             return Derived(str(self.name), self.product, self.inputs, self.options, self._sibling)
-        if self.listen is not None:
+        if self.listen is not None and not self.listen.startswith("folder:"):
             return Stored("record", self._recorded, {"table": str(self.name)})
         if issubclass(reader_class(self.reader), Store):
             return Stored(self.reader, self._place, self.options)
-        return Files(self.reader, self._places, self.options)
+        return Files(self.reader, self._places, self.reader_options)
+
+    @property
+    def reader_options(self) -> dict[str, Any]:
+        """The options of its reader, without those of a listener."""
+        known = options_of(reader_class(self.reader))
+        return {key: value for key, value in self.options.items() if key in known}
+
+    @property
+    def listener_options(self) -> dict[str, Any]:
+        """The options of its listener; of a folder, with the reader, whose test says whether a file is whole."""
+        known = listener_options(self.listen or "")
+        given = {key: value for key, value in self.options.items() if key in known}
+        return {"reader": self.reader, **given} if "reader" in known else given
 
     def _sibling(self, name: str) -> Source:
         """A Source of the same catalog."""
@@ -224,6 +237,8 @@ class Source(DataSource):
 
     def _places(self) -> tuple[str, ...]:
         """Where its files are."""
+        if self.listen is not None:
+            return (location.heard_folder(self.listen),)
         urls = (self.url,) if isinstance(self.url, str) else self.url
         try:
             return tuple(location.expand(url) for url in urls)

@@ -71,7 +71,7 @@ def add_catalog(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DIR", help="root of the data, $WORKBENCH_DATA in the catalog")
 
 
-def add_server(parser: argparse.ArgumentParser) -> None:
+def add_server(parser: argparse.ArgumentParser, port: int = 5006) -> None:
     """--host and --port."""
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
-    parser.add_argument("--port", type=number(int, 0, 65535), default=5006, help="port (default 5006, 0 for any)")
+    parser.add_argument("--port", type=number(int, 0, 65535), default=port, help=f"port (default {port}, 0 for any)")

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
+from workbench.core import accessor as accessor  # ds.cruise, whoever opens something
 from workbench.core.errors import ReaderError, suggest
 from workbench.core.variables import VariableSpec
 from workbench.core.window import MAX, MIN, Window

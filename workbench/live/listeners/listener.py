@@ -79,6 +79,8 @@ class Listener(ABC):
 
     #: The beginnings of its URLs.
     schemes: ClassVar[tuple[str, ...]] = ()
+    #: True when receipts are pieces of a stream, not messages.
+    stream: ClassVar[bool] = False
 
     def __init__(self, name: str, address: Address, door: Door) -> None:
         self.name = name

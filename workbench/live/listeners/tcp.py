@@ -34,6 +34,7 @@ class Tcp(Listener):
     """
 
     schemes: ClassVar[tuple[str, ...]] = ("tcp", "tcp+listen")
+    stream: ClassVar[bool] = True
 
     def __init__(self, name: str, address: Address, door: Door, *, silent: float = 0.0) -> None:
         super().__init__(name, address, door)

@@ -1,0 +1,205 @@
+"""The engine: what comes over real sockets is journalled, recorded and told of; nothing acknowledged is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError
+
+from tests.live.test_recorder import fix
+from workbench.apps import status as light
+from workbench.apps.engine import listen
+from workbench.apps.journal import replay
+from workbench.catalog.cruise import open_cruise
+from workbench.live.access import Access, Token
+from workbench.live.engine import FILE, Engine
+from workbench.live.journal import Journal
+from workbench.record.lock import EngineLock
+from workbench.record.record import Record
+
+CATALOG = """\
+metadata: {cruise: {id: E1}, kpis: {speed: {source: ship, variable: latitude, reduce: last, over: 1min}}}
+sources:
+  ship: {driver: workbench, args: {reader: nmea_log, listen: "udp://127.0.0.1:0"}}
+  wire: {driver: workbench, args: {reader: nmea_log, listen: "tcp+listen://127.0.0.1:0"}}
+  post: {driver: workbench, args: {reader: nmea_log, listen: "http:", longest: 1000}}
+  files: {driver: workbench, args: {reader: seaflow_sfl, listen: "folder:{{ CATALOG_DIR }}/in"}}
+"""
+SECRET = Token("post", "feed", __import__("hashlib").sha256(b"secret").hexdigest())
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Path:
+    path = tmp_path / "c.yaml"
+    path.write_text(CATALOG)
+    (tmp_path / "in").mkdir()
+    return path
+
+
+async def until(call: Callable[[], object], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not call():
+            await asyncio.sleep(0.05)
+
+
+def run(catalog: Path, work: Callable[[Engine], object], **given: object) -> Record:
+    """An engine while `work` runs."""
+
+    async def live() -> None:
+        cruise = open_cruise(catalog)
+        with Journal(cruise.folder / "raw") as journal:
+            engine = Engine(cruise, journal, Record(cruise.folder), **given)
+            await engine.start()
+            try:
+                await until(
+                    lambda: all(
+                        each.bound or each.address.scheme in ("http", "folder") for each in engine.listeners.values()
+                    )
+                )
+                await work(engine)
+            finally:
+                await engine.stop()
+
+    asyncio.run(live())
+    return Record(open_cruise(catalog).folder)
+
+
+def test_datagrams_and_streams_become_rows(catalog: Path) -> None:
+    async def work(engine: Engine) -> None:
+        host, port = engine.listeners["ship"].bound.split(":")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for i in range(20):
+                sender.sendto(fix(i), (host, int(port)))
+        host, port = engine.listeners["wire"].bound.split(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        whole = b"".join(fix(i) for i in range(20))
+        for a in range(0, len(whole), 50):
+            writer.write(whole[a : a + 50])
+            await writer.drain()
+            await asyncio.sleep(0.001)
+        writer.close()
+        await until(lambda: engine.recorders["ship"].kept.rows == engine.recorders["wire"].kept.rows == 20)
+
+    record = run(catalog, work)
+    for table in ("ship", "wire"):
+        ds = record.open(table).load()
+        np.testing.assert_allclose(ds["latitude"], [21 + i / 60 for i in range(20)])
+    cruise = open_cruise(catalog)
+    assert cruise["ship"].count() == 20
+    assert cruise["ship"].variables()["latitude"].unit == "degrees_north"
+    assert cruise["ship"].open("last 1h").sizes["time"] == 20
+
+
+def test_what_is_posted_is_on_disk_before_it_is_acknowledged(catalog: Path) -> None:
+    async def work(engine: Engine) -> None:
+        server = listen(engine, Access("127.0.0.1", (), (SECRET,)), 0)
+        port = next(iter(server._sockets.values())).getsockname()[1]
+        client, url = AsyncHTTPClient(), f"http://127.0.0.1:{port}/api/v1"
+
+        async def post(name: str, body: bytes, token: str | None = "secret") -> int:
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            try:
+                return (await client.fetch(f"{url}/feed/{name}", method="POST", body=body, headers=headers)).code
+            except HTTPClientError as error:
+                return error.code
+
+        assert await post("post", fix(1)) == 200
+        assert [entry.body for entry in engine.journal.read("post")] == [fix(1)]
+        assert await post("post", fix(1), token=None) == 401
+        assert await post("post", fix(1), token="wrong") == 403
+        assert await post("pots", fix(1)) == 404
+        assert await post("ship", fix(1)) == 404
+        assert await post("post", b"x" * 2000) in (400, 413)
+        await until(lambda: engine.recorders["post"].kept.rows == 1)
+        said = json.loads((await client.fetch(f"{url}/status")).body)
+        (feed,) = [feed for feed in said["feeds"] if feed["name"] == "post"]
+        assert (feed["received"], feed["refused"] >= 3) == (1, True)
+        server.stop()
+
+    run(catalog, work)
+
+
+def test_the_status_stands_in_the_cruise_folder(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = open_cruise(catalog).folder
+    assert light.show(str(catalog)) == 1
+    assert "DOWN" in capsys.readouterr().out
+
+    async def work(engine: Engine) -> None:
+        with EngineLock(folder):
+            await until(lambda: (folder / FILE).exists())
+            assert light.show(str(catalog), as_json=True) == 0
+            said = json.loads(capsys.readouterr().out)
+            assert said["engine"]["up"]
+            assert {feed["name"] for feed in said["feeds"]} == {"ship", "wire", "post", "files"}
+            assert set(said["disk"]) >= {"used", "budget"}
+            engine.listeners["ship"].counters.fault = "the cable is cut"
+            await asyncio.to_thread(engine._say)
+            assert light.show(str(catalog)) == 1
+            assert "! the cable is cut" in capsys.readouterr().out
+
+    run(catalog, work)
+    assert not (folder / FILE).exists()
+
+
+def test_a_folder_is_listened_to_and_read_where_it_is(catalog: Path) -> None:
+    told = []
+
+    async def work(engine: Engine) -> None:
+        text = "FILE\tDATE\tFILE DURATION\tLAT\tLON\tSTREAM PRESSURE\tEVENT RATE\n2014_185/2014-07-04T00-00-02+00-00\t2014-07-04T00:00:02+00:00\t180\t1\t2\t12\t100\n"
+        (catalog.parent / "in" / "a.sfl").write_text(text)
+        await until(lambda: told)
+
+    run(catalog, work, arrived=told.append)
+    assert set(told) == {"files"}
+    assert open_cruise(catalog)["files"].open().sizes["time"] == 1
+
+
+def test_the_journal_is_read_again_in_place_of_its_rows(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def work(engine: Engine) -> None:
+        host, port = engine.listeners["ship"].bound.split(":")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for i in range(10):
+                sender.sendto(fix(i), (host, int(port)))
+        await until(lambda: engine.recorders["ship"].kept.rows == 10)
+
+    record = run(catalog, work)
+    before = record.open("ship").load()
+    for _ in range(2):
+        assert replay(catalog) == 0
+        assert "ship: 10 rows" in capsys.readouterr().out
+        assert record.open("ship").load().drop_attrs().identical(before.drop_attrs())
+
+
+def test_one_engine_writes(catalog: Path) -> None:
+    from workbench.core.errors import WorkbenchError
+
+    with EngineLock(open_cruise(catalog).folder), pytest.raises(WorkbenchError, match="stop that one first"):
+        replay(catalog)
+
+
+def test_an_address_that_is_taken_is_tried_again(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workbench.live.engine.AGAIN", 0.1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        catalog.write_text(
+            f'metadata: {{cruise: {{id: E1}}}}\nsources:\n  ship: {{driver: workbench, args: {{reader: nmea_log, listen: "udp://127.0.0.1:{port}"}}}}\n'
+        )
+
+        async def live() -> None:
+            cruise = open_cruise(catalog)
+            with Journal(cruise.folder / "raw") as journal:
+                engine = Engine(cruise, journal, Record(cruise.folder))
+                await engine.start()
+                await until(lambda: engine.listeners["ship"].counters.fault)
+                taken.close()
+                await until(lambda: engine.listeners["ship"].bound)
+                await engine.stop()
+
+        asyncio.run(live())

@@ -1,0 +1,179 @@
+"""`workbench engine`: the engine of a cruise, and its small HTTP API. Tornado alone, no browser code.
+
+POST api/v1/feed/NAME     what an instrument says; 200 when it is on disk
+GET  api/v1/status        how everything is
+GET  healthz              200 while no feed has a fault
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from typing import Any
+
+from tornado.httpserver import HTTPServer
+from tornado.web import Application, RequestHandler, stream_request_body
+
+from workbench.apps.asking import asker_of
+from workbench.apps.online import Online
+from workbench.catalog.cruise import Cruise, open_cruise
+from workbench.live.access import Access, read_tokens
+from workbench.live.engine import Engine
+from workbench.live.journal import Journal
+from workbench.live.listeners.http import Answer, Http, admit, post
+from workbench.record.budget import Budget
+from workbench.record.lock import EngineLock
+from workbench.record.record import Record
+
+log = logging.getLogger(__name__)
+
+#: Seconds that the end may take.
+LAST = 20.0
+
+
+def serve(
+    catalog: str | os.PathLike[str], *, data: str | os.PathLike[str] | None = None,
+    record: str | os.PathLike[str] | None = None, host: str = "127.0.0.1", port: int = 5007,
+    tokens: str | os.PathLike[str] | None = None, fsync: float = 1.0, budget: int | None = None,
+    scheduler: str | None = None,
+) -> int:  # fmt: skip
+    """Run the engine until it is told to stop (SIGINT, SIGTERM).
+
+    Parameters
+    ----------
+    catalog : path-like
+    data, record : path-like, optional
+        Root of the data; the cruise folder.
+    host, port
+        Where the API listens; port 0 takes a free one.
+    tokens : path-like, optional
+        Who may post to feeds: lines of NAME ROLE SHA256.
+    fsync : float
+        Seconds that a power cut may lose of what was received; 0 for nothing.
+    budget : int, optional
+        Bytes that the cruise folder may take.
+    scheduler : str, optional
+        ``tcp://...`` of a Dask cluster for heavy products.
+
+    Returns
+    -------
+    int
+        0 after a clean end.
+
+    Raises
+    ------
+    WorkbenchError
+        When the catalog has mistakes, or another engine writes to this cruise folder.
+    """
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    logging.getLogger("tornado.access").setLevel(logging.WARNING)
+    cruise = open_cruise(catalog, data=data, record=record)
+    access = Access(host, (), read_tokens(tokens) if tokens else None)
+    with EngineLock(cruise.folder):
+        return asyncio.run(_run(cruise, access, port, fsync, budget, scheduler))
+
+
+async def _run(
+    cruise: Cruise, access: Access, port: int, fsync: float, budget: int | None, scheduler: str | None
+) -> int:  # fmt: skip
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    with Journal(cruise.folder / "raw", fsync=fsync) as journal:
+        record = Record(cruise.folder)
+        swept = record.runs.sweep()
+        if swept:
+            log.info("%d runs were interrupted; they are done again", swept)
+        online = Online(cruise, record, scheduler=scheduler)
+        engine = Engine(cruise, journal, record, budget=Budget(cruise.folder, budget), arrived=online.arrived)
+        await engine.start()
+        online.start()
+        server = listen(engine, access, port)
+        print(f"engine of {cruise.id}: {len(engine.listeners)} feeds, {cruise.folder}", flush=True)
+        try:
+            await stop.wait()
+        finally:
+            server.stop()
+            try:
+                async with asyncio.timeout(LAST):
+                    await online.stop()
+                    await engine.stop()
+            except TimeoutError:
+                log.warning("something did not end within %g s; what was acknowledged is on disk", LAST)
+            record.close()
+    return 0
+
+
+def listen(engine: Engine, access: Access, port: int) -> HTTPServer:
+    """Serve the API of an engine."""
+    feeds = {name: each for name, each in engine.listeners.items() if isinstance(each, Http)}
+    given = {"engine": engine, "access": access, "feeds": feeds}
+    app = Application([
+        (r"/api/v1/feed/([A-Za-z0-9_-]+)", Feed, given), (r"/api/v1/status", Status, given), (r"/healthz", Status, given),
+    ])  # fmt: skip
+    server = HTTPServer(app, max_body_size=max([each.longest for each in feeds.values()], default=1 << 20) + 1)
+    server.listen(port, access.host)
+    return server
+
+
+class _Api(RequestHandler):
+    def initialize(self, engine: Engine, access: Access, feeds: dict[str, Http]) -> None:
+        self.engine, self.access, self.feeds = engine, access, feeds
+
+    def check_xsrf_cookie(self) -> None:
+        """No cookies are used."""
+
+    def set_default_headers(self) -> None:
+        self.set_header("Cache-Control", "no-store")
+        self.clear_header("Server")
+
+    def say(self, answer: Answer) -> None:
+        self.set_status(answer.status)
+        self.set_header("Content-Type", "application/json")
+        self.finish(json.dumps(dict(answer.said)))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        self.finish({"error": self._reason})
+
+
+@stream_request_body
+class Feed(_Api):
+    """Takes what is posted to a feed; who may not is told so before the body is read."""
+
+    def prepare(self) -> None:
+        self._body = bytearray()
+        length = self.request.headers.get("Content-Length")
+        name = self.path_args[0]
+        self._wrong = admit(self.feeds, self.access, name, asker_of(self.request), int(length) if length else None)
+        self._most = self.feeds[name].longest if name in self.feeds else 0
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keep the body, unless it is refused or too long."""
+        if self._wrong is None and len(self._body) <= self._most:
+            self._body += chunk
+
+    def post(self, name: str) -> None:
+        """200 when the body is on disk."""
+        self.say(self._wrong or post(self.feeds, self.access, name, bytes(self._body), asker_of(self.request)))
+
+
+class Status(_Api):
+    """How everything is."""
+
+    def get(self) -> None:
+        verdict = self.access.may_read(asker_of(self.request))
+        if not verdict.allowed:
+            self.say(Answer(403, {"error": verdict.reason}))
+            return
+        status = self.engine.status()
+        wrong = any(feed["fault"] for feed in status["feeds"])
+        self.say(Answer(503 if wrong and self.request.path == "/healthz" else 200, status))
+
+
+if __name__ == "__main__":
+    sys.exit(serve(sys.argv[1]))

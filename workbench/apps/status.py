@@ -1,0 +1,148 @@
+"""`workbench status`: how the engine of a cruise is. The standard library alone, so that it answers at once.
+
+What is said comes from ``engine.json`` (the engine writes it every second), ``engine.lock`` (who holds it is alive)
+and ``state.db``; the engine itself is not asked.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import sqlite3
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+#: Seconds after which an engine that wrote no status is called stuck.
+STUCK = 15.0
+#: A catalog whose cruise folder can be told without reading YAML.
+_ID = re.compile(r"^\s*(?:cruise:\s*\{.*?\bid|id):\s*[\"']?([A-Za-z0-9][A-Za-z0-9._-]*)", re.MULTILINE)
+
+
+def show(catalog: str, *, data: str | None = None, record: str | None = None, as_json: bool = False) -> int:
+    """Print the status of a cruise.
+
+    Returns
+    -------
+    int
+        0 when the engine is up and no feed has a fault; 1 when something is down.
+    """
+    found = status(folder_of(catalog, data, record))
+    print(json.dumps(found, indent=1) if as_json else said(found), file=sys.stdout)
+    return 1 if down(found) else 0
+
+
+def folder_of(catalog: str, data: str | None, record: str | None) -> Path:
+    """The cruise folder of a catalog; read strictly only where it is not the usual one."""
+    chosen = record or os.environ.get("WORKBENCH_RECORD")
+    if chosen:
+        return Path(chosen)
+    text = Path(catalog).read_text(encoding="utf-8")
+    found = _ID.search(text)
+    if found and not re.search(r"^\s*record:", text, re.MULTILINE):
+        folder = Path(catalog).absolute().parent / f"{found[1]}.cruise"
+        if folder.is_dir():
+            return folder
+    from workbench.catalog.cruise import open_cruise
+
+    return open_cruise(catalog, data=data).folder
+
+
+def status(folder: Path) -> dict[str, Any]:
+    """``{engine: {pid, up, ...}, feeds: [...], disk: {used, budget, ...}, runs: [...]}``."""
+    try:
+        found: dict[str, Any] = json.loads((folder / "engine.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = {"engine": {}, "feeds": [], "disk": {}}
+    held = _holder(folder)
+    engine = found["engine"]
+    age = time.time() - engine["at"] if "at" in engine else None
+    found["engine"] = {
+        **engine, "pid": held, "up": held is not None and age is not None and age < STUCK, "folder": str(folder),
+        "status_age_s": None if age is None else round(age, 1),
+    }  # fmt: skip
+    if age is not None:  # feeds went on growing older since the engine wrote
+        for feed in found["feeds"] if held is None else ():
+            feed["age_s"] = None if feed["age_s"] is None else feed["age_s"] + age
+    found["runs"] = _runs(folder)
+    return found
+
+
+def down(found: dict[str, Any]) -> list[str]:
+    """What is down, in words."""
+    engine = found["engine"]
+    wrong = []
+    if engine["pid"] is None:
+        wrong.append("the engine is not running")
+    elif not engine["up"]:
+        wrong.append("the engine holds the cruise folder, but says nothing")
+    wrong += [f"{feed['name']}: {feed['fault']}" for feed in found["feeds"] if feed.get("fault")]
+    return wrong
+
+
+def said(found: dict[str, Any]) -> str:
+    """The status for people."""
+    engine, disk = found["engine"], found["disk"]
+    state = f"up, pid {engine['pid']}" if engine["up"] else "DOWN"
+    lines = [f"engine  {state}  {engine['folder']}"]
+    for feed in found["feeds"]:
+        age = "nothing yet" if feed["age_s"] is None else f"{_span(feed['age_s'])} ago"
+        counts = f"{feed['received']} received, {feed['dropped']} dropped, {feed['refused']} refused"
+        lines.append(f"  {feed['name']:<14} {age:<14} {feed['rate_hz']:>8g}/s  {counts}")
+        if feed.get("fault"):
+            lines.append(f"  {'':<14} ! {feed['fault']}")
+    if disk:
+        lines.append(f"disk    {disk['used'] / 1e9:.2f} GB of {disk['budget'] / 1e9:.2f} GB")
+        if disk.get("warning"):
+            lines.append(f"        ! {disk['warning']}")
+    counted = {state: sum(run["state"] == state for run in found["runs"]) for state in ("queued", "running", "failed")}
+    if found["runs"]:
+        lines.append(
+            f"runs    {', '.join(f'{n} {state}' for state, n in counted.items())} of the last {len(found['runs'])}"
+        )
+    lines += [
+        f"        ! {run['task']} {run['inputs']}: {run['error']}" for run in found["runs"] if run["state"] == "failed"
+    ][-5:]
+    return "\n".join(lines)
+
+
+def _span(seconds: float) -> str:
+    s = max(0, round(seconds))
+    return f"{s} s" if s < 100 else f"{s // 60} min" if s < 6000 else f"{s // 3600} h"
+
+
+def _holder(folder: Path) -> int | None:
+    """Pid of the engine that holds the folder; None when nobody does."""
+    try:
+        handle = os.open(folder / "engine.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return None
+    except OSError:
+        try:
+            return int(json.loads(os.pread(handle, 4096, 0))["pid"])
+        except (ValueError, KeyError):
+            return -1
+    finally:
+        os.close(handle)
+
+
+def _runs(folder: Path, newest: int = 50) -> list[dict[str, Any]]:
+    """The latest runs, oldest first."""
+    path = folder / "state.db"
+    if not path.exists():
+        return []
+    names = ("task", "inputs", "state", "attempt", "started", "ended", "rows", "error")
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as connection:
+            query = f"select {', '.join(names)} from runs order by id desc limit ?"
+            rows = connection.execute(query, (newest,)).fetchall()
+    except sqlite3.Error:
+        return []
+    return [dict(zip(names, row, strict=True)) for row in reversed(rows)]

@@ -1,0 +1,99 @@
+"""Child processes kept running: started again, ever later, when they fail."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from types import TracebackType
+
+#: Seconds between two starts, at most; a child that ran longer begins anew with the shortest pause.
+LONGEST = 60.0
+
+
+class Supervisor:
+    """A child process kept running: started again, ever later, when it fails. It ends with this process.
+
+    The child reads its standard input, a pipe that closes with this process however that ends. A status of 0 means
+    that its work is done.
+
+    Parameters
+    ----------
+    command : list of str
+    name : str
+        What it is, for the log.
+    pause : float
+        Real seconds before the first restart; doubled with each, up to a minute.
+    piped : bool
+        False for a child that does not read its input; it is ended by SIGTERM.
+    """
+
+    def __init__(self, command: Sequence[str], *, name: str = "child", pause: float = 1.0, piped: bool = True) -> None:
+        self._command, self._pause, self.name, self._piped = list(command), pause, name, piped
+        self._stopping = threading.Event()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._watch, name=name, daemon=True)
+
+    @property
+    def pid(self) -> int | None:
+        """Of the child, when one runs."""
+        child = self._child
+        return child.pid if child is not None and child.poll() is None else None
+
+    def __enter__(self) -> Supervisor:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.stop()
+
+    def _start(self) -> subprocess.Popen[bytes] | None:
+        with self._lock:
+            if self._stopping.is_set():
+                return None
+            if self._piped:
+                self._child = subprocess.Popen(self._command, stdin=subprocess.PIPE)
+            else:
+                self._child = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, preexec_fn=_end_with_parent)
+            return self._child
+
+    def _watch(self) -> None:
+        pause = self._pause
+        while (child := self._start()) is not None:
+            begun = time.monotonic()
+            status = child.wait()
+            if status == 0 or self._stopping.is_set():
+                return
+            pause = self._pause if time.monotonic() - begun > LONGEST else pause
+            print(f"workbench: {self.name} ended with {status}; started again in {pause:g} s", file=sys.stderr)
+            self._stopping.wait(pause)
+            pause = min(2 * pause, LONGEST)
+
+    def stop(self, wait: float = 10.0) -> None:
+        """End the child: its input closes; killed when it has not ended after `wait` seconds."""
+        with self._lock:
+            self._stopping.set()
+            child = self._child
+        if child is not None and child.poll() is None:
+            if child.stdin is not None:
+                child.stdin.close()
+            else:
+                child.terminate()
+            try:
+                child.wait(wait)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        self._thread.join(wait)
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end this process when the one that started it is gone (Linux)."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG

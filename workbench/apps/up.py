@@ -1,0 +1,30 @@
+"""`workbench up`: the engine and the board of a cruise, each started again when it ends."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from workbench.apps.supervisor import Supervisor
+
+
+def run(engine: Sequence[str], board: Sequence[str]) -> int:
+    """Keep both running until SIGINT or SIGTERM; 0 then.
+
+    Parameters
+    ----------
+    engine, board : sequence of str
+        Arguments of ``workbench engine`` and ``workbench board``.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    start = [sys.executable, "-m", "workbench"]
+    with ExitStack() as stack:
+        for name, arguments in (("engine", engine), ("board", board)):
+            stack.enter_context(Supervisor([*start, name, *arguments], name=f"the {name}", piped=False))
+        stop.wait()
+    return 0

@@ -1,0 +1,254 @@
+"""What runs beside the boards for as long as the cruise lasts: it listens, journals, records, and says how it is.
+
+    engine = Engine(cruise, journal, record)
+    await engine.start(); ...; await engine.stop()
+
+Listeners hand what they receive to the journal; only then is it read. A recorder for each Source turns it into rows,
+in threads. Days that are over are rolled. Once a second ``engine.json`` in the cruise folder says how everything is:
+that is where others look, and nobody has to ask the engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.catalog.registered import reader_class
+from workbench.core import clock
+from workbench.core.errors import WorkbenchError
+from workbench.live.journal import Journal
+from workbench.live.listeners import Listener, ListenerError, open_listener
+from workbench.live.receipt import Receipt
+from workbench.live.recorder import Recorder
+from workbench.record.budget import Budget, Use
+from workbench.record.record import Record
+
+if TYPE_CHECKING:
+    from workbench.catalog.cruise import Cruise
+    from workbench.catalog.source import Source
+
+log = logging.getLogger(__name__)
+
+#: How the engine is, in the cruise folder.
+FILE = "engine.json"
+#: Seconds between two looks of a recorder at its journal, at least.
+PACE = 0.5
+#: Seconds between two statuses; between two looks at the disk; between two times that days are rolled.
+STATUS, DISK, ROLL = 1.0, 30.0, 600.0
+#: Seconds after which a listener that could not start is tried again.
+AGAIN = 5.0
+#: Threads that record.
+THREADS = 4
+
+
+class Bell:
+    """The door of the listeners: the journal, and a bell for who reads it."""
+
+    def __init__(self, journal: Journal, ring: Callable[[str], None]) -> None:
+        self._journal, self._ring = journal, ring
+
+    def take(self, receipts: Sequence[Receipt]) -> object:
+        """Keep receipts, then ring."""
+        kept = self._journal.take(receipts)
+        self._ring(receipts[0].name)
+        return kept
+
+    def earlier(self, name: str) -> Iterable[Receipt]:
+        """What was taken before."""
+        return self._journal.earlier(name)
+
+
+class Engine:
+    """The engine of one cruise.
+
+    Parameters
+    ----------
+    cruise : Cruise
+    journal : Journal
+    record : Record
+    budget : Budget, optional
+        What the cruise folder may take; when it is used up, rows wait in the journal.
+    arrived : callable, optional
+        Told the name of a Source when a file of its folder was taken.
+
+    Attributes
+    ----------
+    listeners : dict of str to Listener
+    recorders : dict of str to Recorder
+    """
+
+    def __init__(
+        self, cruise: Cruise, journal: Journal, record: Record, *, budget: Budget | None = None,
+        arrived: Callable[[str], object] | None = None,
+    ) -> None:  # fmt: skip
+        self.cruise, self.journal, self.record = cruise, journal, record
+        self.budget = budget or Budget(cruise.folder)
+        self.work = Path(tempfile.mkdtemp(prefix="workbench-engine-"))
+        self._arrived = arrived or (lambda name: None)
+        self._door = Bell(journal, self._ring)
+        self.listeners = {name: self._listener(source) for name, source in heard(cruise).items()}
+        self.recorders = {
+            name: self._recorder(source) for name, source in heard(cruise).items() if not _is_folder(source)
+        }
+        self.use: Use | None = None
+        self._awake = {name: asyncio.Event() for name in self.recorders}
+        self._rates: dict[str, tuple[float, int, float]] = {}  # when, received by then, rate
+        self._tasks: list[asyncio.Task[None]] = []
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="recorder")
+        self._warned = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def start(self) -> None:
+        """Listen and record until `stop`."""
+        self._loop = asyncio.get_running_loop()
+        await asyncio.to_thread(self._look_at_disk)
+        work = [self._listen(listener) for listener in self.listeners.values()]
+        work += [self._record(name) for name in self.recorders]
+        work += [self._every(STATUS, self._say), self._every(DISK, self._look_at_disk), self._every(ROLL, self._roll)]
+        self._tasks = [asyncio.create_task(each) for each in work]
+
+    async def stop(self) -> None:
+        """Take what is still coming, record it, and end."""
+        for listener in self.listeners.values():
+            await listener.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for recorder in self.recorders.values():
+            if not self._full():
+                await asyncio.to_thread(recorder.step)
+            recorder.close()
+        self._threads.shutdown()
+        shutil.rmtree(self.work, ignore_errors=True)
+        (self.cruise.folder / FILE).unlink(missing_ok=True)
+
+    def status(self) -> dict[str, Any]:
+        """How everything is: plain values that JSON keeps."""
+        use = self.use
+        disk = {"used": use.used, "budget": use.total, "free": use.free, "warning": use.warning} if use else {}
+        return {
+            "engine": {"pid": os.getpid(), "at": clock.wall(), "now": f"{clock.now()}Z", "cruise": self.cruise.id},
+            "feeds": [self._feed(name, listener) for name, listener in self.listeners.items()],
+            "disk": disk,
+            "runs": self.record.runs.counts(),
+        }
+
+    # inside
+
+    def _listener(self, source: Source) -> Listener:
+        return open_listener(str(source.name), str(source.listen), self._door, **source.listener_options)
+
+    def _recorder(self, source: Source) -> Recorder:
+        listener = self.listeners[str(source.name)]
+        return Recorder(
+            str(source.name), reader_class(source.reader)(), self.journal, self.record, self.work,
+            stream=listener.stream, options=source.reader_options,
+        )  # fmt: skip
+
+    def _ring(self, name: str) -> None:
+        """Something came for a Source."""
+        awake = self._awake.get(name)
+        if awake is None:
+            self._arrived(name)
+        elif self._loop is not None:
+            self._loop.call_soon_threadsafe(awake.set)
+
+    async def _listen(self, listener: Listener) -> None:
+        """Start a listener; where its address is taken or away, try again until it is not."""
+        while True:
+            try:
+                return await listener.start()
+            except (ListenerError, OSError) as error:
+                if listener.counters.fault != str(error):
+                    log.warning("%s", error)
+                listener.counters.fault = str(error)
+                await asyncio.sleep(AGAIN)
+
+    async def _record(self, name: str) -> None:
+        """Follow the journal of one Source."""
+        awake, recorder = self._awake[name], self.recorders[name]
+        awake.set()
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                async with asyncio.timeout(30):
+                    await awake.wait()
+            except TimeoutError:
+                pass  # look all the same: another process may have written, or the disk has room again
+            awake.clear()
+            if not self._full():
+                rows = await loop.run_in_executor(self._threads, recorder.step)
+                if rows and recorder.kept.fault is None:
+                    await asyncio.sleep(PACE)
+                    continue
+            await asyncio.sleep(PACE if recorder.kept.fault is None else AGAIN)
+
+    async def _every(self, seconds: float, call: Callable[[], None]) -> None:
+        while True:
+            begun = time.monotonic()
+            try:
+                await asyncio.to_thread(call)
+            except (WorkbenchError, OSError) as error:
+                log.warning("%s", error)
+            await asyncio.sleep(max(0.1, seconds - (time.monotonic() - begun)))
+
+    def _full(self) -> bool:
+        return self.use is not None and self.use.full
+
+    def _look_at_disk(self) -> None:
+        self.use = self.budget.use()
+        warning = self.use.warning
+        if warning and not self._warned:
+            log.warning("%s", warning)
+            self.record.events.note(warning, who="engine", kind="disk")
+        self._warned = warning is not None
+
+    def _roll(self) -> None:
+        if not self._full():
+            self.record.roll()
+
+    def _say(self) -> None:
+        path = self.cruise.folder / FILE
+        temporary = path.with_name(f".{FILE}.{os.getpid()}")
+        temporary.write_text(json.dumps(self.status()), encoding="utf-8")
+        os.replace(temporary, path)
+
+    def _feed(self, name: str, listener: Listener) -> dict[str, Any]:
+        counters, recorder = listener.counters, self.recorders.get(name)
+        age = None if np.isnat(counters.last) else float((clock.now() - counters.last) / np.timedelta64(1, "s"))
+        return {
+            "name": name, "listen": listener.address.url, "age_s": age, "rate_hz": self._rate(name, counters.received),
+            **{key: value for key, value in counters.as_json().items() if key != "last"},
+            "rows": recorder.kept.rows if recorder else None,
+            "unread": (recorder.kept.long + recorder.kept.refused) if recorder else 0,
+            "fault": counters.fault or (recorder.kept.fault if recorder else None),
+        }  # fmt: skip
+
+    def _rate(self, name: str, received: int) -> float:
+        """Receipts a second over the last ten seconds or more."""
+        now = time.monotonic()
+        since, before, rate = self._rates.setdefault(name, (now, received, 0.0))
+        if now - since >= 10:
+            rate = (received - before) / (now - since)
+            self._rates[name] = now, received, rate
+        return round(rate, 3) if rate or now - since < 1 else round((received - before) / (now - since), 3)
+
+
+def heard(cruise: Cruise) -> dict[str, Source]:
+    """The Sources of a cruise that listen."""
+    return {name: source for name, source in cruise.items() if source.listen is not None}
+
+
+def _is_folder(source: Source) -> bool:
+    return str(source.listen).startswith("folder:")
