@@ -9,8 +9,9 @@ import numpy.typing as npt
 import xarray as xr
 
 from workbench.core.errors import WorkbenchError, suggest
-from workbench.core.variables import FAIL, GOOD, QC_ATTRS, VARIABLES
+from workbench.core.variables import FAIL, GOOD, QC_ATTRS, VARIABLES, VariableSpec
 from workbench.core.window import duration
+from workbench.products.contract import CRUISE, product
 from workbench.products.geodesic import distance
 
 #: Metres per second of one knot (1852 m in an hour).
@@ -25,12 +26,23 @@ Int = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
 
-def track(ds: xr.Dataset, *, max_speed: float = 30.0, max_gap: np.timedelta64 | str = "4min") -> xr.Dataset:
+_TIME = ("time",)
+PROVIDES = (
+    VARIABLES["time"], VARIABLES["latitude"], VARIABLES["longitude"],
+    VariableSpec("position_qc", _TIME, "int8", "", None, "quality of the position"),
+    VariableSpec("segment", _TIME, "int64", "", None, "piece of track without a gap"),
+    VariableSpec("distance", _TIME, "float64", "m", None, "distance sailed"),
+    VariableSpec("speed_made_good", _TIME, "float64", "kn", None, "speed made good"),
+)  # fmt: skip
+
+
+@product(reach=CRUISE, provides=PROVIDES)
+def track(positions: xr.Dataset, *, max_speed: float = 30.0, max_gap: np.timedelta64 | str = "4min") -> xr.Dataset:
     """The track of a ship from its fixes.
 
     Parameters
     ----------
-    ds : xarray.Dataset
+    positions : xarray.Dataset
         ``latitude`` and ``longitude`` (degrees) along ``time``, in any order, with gaps and repetitions. Its other
         variables along ``time`` are kept.
     max_speed : float, kn
@@ -55,8 +67,9 @@ def track(ds: xr.Dataset, *, max_speed: float = 30.0, max_gap: np.timedelta64 | 
     Raises
     ------
     WorkbenchError
-        When `ds` has no positions along ``time``.
+        When there are no positions along ``time``.
     """
+    ds = positions
     _check(ds)
     gap = duration(max_gap) if isinstance(max_gap, str) else max_gap.astype("timedelta64[ns]")
     rows = _fixes(ds)

@@ -3,5 +3,10 @@
 import pytest
 
 pytest.register_assert_rewrite(
-    f"{__name__}.readers", f"{__name__}.damage", f"{__name__}.suite", f"{__name__}.listeners", f"{__name__}.stores"
+    f"{__name__}.readers",
+    f"{__name__}.damage",
+    f"{__name__}.suite",
+    f"{__name__}.listeners",
+    f"{__name__}.stores",
+    f"{__name__}.products",
 )

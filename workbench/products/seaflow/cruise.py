@@ -1,0 +1,289 @@
+"""Populations of a whole cruise: raw particles, SFL and plan to cells per microlitre."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from workbench.core.errors import WorkbenchError, suggest
+from workbench.core.filters import QUANTILES
+from workbench.core.parameters import Parameters
+from workbench.core.plan_dataset import parameters_in, size_table_in
+from workbench.core.sizes import INDICES, SizeTable
+from workbench.core.variables import VARIABLES, VariableSpec
+from workbench.products.contract import CRUISE, product
+from workbench.products.seaflow.abundance import BY_FILE, abundance, virtual_core
+from workbench.products.seaflow.filter import MAX_EVENTS, MAX_OPP, Flag
+from workbench.products.seaflow.flow import flow_rate, volume
+from workbench.products.seaflow.process import CHANNELS, FileResult, process, too_many
+from workbench.products.seaflow.summary import STATISTICS
+
+Float = npt.NDArray[np.float64]
+_TIME, _EACH = ("time",), ("time", "population", "quantile")
+_BY_QUANTILE = ("time", "quantile")
+#: What an SFL says that is handed on.
+HANDED = (
+    "latitude", "longitude", "sea_water_temperature", "salinity", "par", "stream_pressure", "file_duration", "event_rate",
+)  # fmt: skip
+#: Rows of particles that are loaded at a time.
+_ROWS = 1 << 20
+
+
+def _spec(name: str, dims: tuple[str, ...], unit: str, label: str, dtype: str = "float64") -> VariableSpec:
+    return VariableSpec(name, dims, dtype, unit, None, label)
+
+
+PROVIDES = (
+    VARIABLES["time"],
+    VariableSpec("file_id", _TIME, "str", "", None, "file"),
+    _spec("n_count", _EACH, "1", "particles of the population"),
+    _spec("abundance", _EACH, "uL-1", "abundance"),
+    _spec("abundance_se", _EACH, "uL-1", "standard error of the abundance"),
+    _spec("diameter", _EACH, "um", "median diameter"),
+    _spec("carbon_quota", _EACH, "pg", "mean carbon per cell"),
+    _spec("biomass", _EACH, "ug L-1", "biomass (carbon)"),
+    _spec("opp_count", _BY_QUANTILE, "1", "optimally positioned particles"),
+    _spec("opp_evt_ratio", _BY_QUANTILE, "1", "OPP/EVT ratio"),
+    _spec("background", _BY_QUANTILE, "percent", "OPP of no population"),
+    _spec("all_count", _TIME, "1", "events"),
+    _spec("evt_count", _TIME, "1", "events that are not noise"),
+    _spec("noise_count", _TIME, "1", "noise events"),
+    _spec("saturated_count", _TIME, "1", "saturated events"),
+    _spec("file_flag", _TIME, "1", "why the file has no OPP", "int8"),
+    _spec("flow_rate", _TIME, "mL min-1", "flow rate"),
+    _spec("flow_rate_sd", _TIME, "mL min-1", "uncertainty of the flow rate"),
+    _spec("volume", _TIME, "uL", "water through the detectable region"),
+    _spec("virtual_core", ("quantile",), "1", "median OPP/EVT ratio of the cruise"),
+    *(VariableSpec(name, _TIME, "float64", VARIABLES[name].unit, VARIABLES[name].standard_name, VARIABLES[name].long_name)
+      for name in HANDED),
+)  # fmt: skip
+_FLAGS = {
+    "flag_values": np.array([int(flag) for flag in Flag], np.int8),
+    "flag_meanings": "ok empty_or_unreadable too_many_events too_many_opp quantile_without_opp",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class _File:
+    """One file that is worked on: its place in the particles, its time, and what came out."""
+
+    file_id: str
+    time: np.datetime64
+    row: int
+    result: FileResult
+
+
+@product(reach=CRUISE, provides=PROVIDES)
+def seaflow(
+    evt: xr.Dataset,
+    plan: xr.Dataset,
+    sfl: xr.Dataset | None = None,
+    *,
+    instrument: str | None = None,
+    index: str | dict[str, str] = "mid",
+    max_particles: int = MAX_EVENTS,
+    max_opp: int = MAX_OPP,
+) -> xr.Dataset:
+    """SeaFlow populations: filter, gate, size and count raw particles.
+
+    Parameters
+    ----------
+    evt : xarray.Dataset
+        Raw particles, as the reader ``seaflow_evt`` gives them; loaded some files at a time.
+    plan : xarray.Dataset
+        Parameters and size table, as the reader ``seaflow_plan`` gives them.
+    sfl : xarray.Dataset, optional
+        As the reader ``seaflow_sfl`` gives it: times, pressures and durations of the files. Without it times come from
+        the names of the files, and abundance, biomass, flow and volume are left out.
+    instrument : str, optional
+        Serial number; by default the plan's.
+    index : str or dict of str to str
+        Refractive index of diameter and carbon: ``lwr`` (1.41), ``mid`` (1.38) or ``upr`` (1.35), for all populations
+        or by population (those not named: ``mid``).
+    max_particles, max_opp : int
+        Files with more are flagged and left out.
+
+    Returns
+    -------
+    xarray.Dataset
+        Along ``time`` (files that have parameters, in order), ``population`` (those of all gatings, by name, then
+        ``unknown``) and ``quantile`` (2.5, 50, 97.5): see `PROVIDES`. A file with flag 0 counts 0 particles of a
+        population it does not have; what a flagged file would count is NaN. ``abundance`` is by the virtual core (the
+        median of the files so far: it restates earlier rows while a cruise goes on), of prochloro by the file's own
+        ratio. Attrs ``left_out`` (lines ``file: reason``), ``not_evaluated`` (auto gates), ``notes``.
+
+    Raises
+    ------
+    WorkbenchError
+        When the instrument is not known, or the plan has no gate's channel.
+
+    Sources: popcycle 7, seaflowpy 15.1.3; Ribalet et al. (2019), doi:10.1038/s41597-019-0292-2.
+    """
+    parameters, table = parameters_in(plan), size_table_in(plan)
+    serial = instrument or parameters.instrument
+    if sfl is not None and not serial:
+        raise WorkbenchError("the plan does not say which instrument this is. Name it: instrument: '740'")
+    populations = _populations(parameters)
+    chosen = {name: _column(index, name) for name in populations}
+    files, left_out = _work(evt, sfl, parameters, table, max_particles, max_opp)
+    ds = _counted(files, populations, chosen)
+    if sfl is not None:
+        ds = _in_water(ds, files, sfl, serial)
+    gatings = parameters.gatings.sets if parameters.gatings else {}
+    auto = [f"{name}: {pop}" for name, gating in sorted(gatings.items()) for pop in gating.not_evaluated]
+    notes = [] if sfl is not None else ["no SFL: times come from file names, abundance is left out"]
+    notes += [] if table is not None else ["no size table: diameter, carbon quota and biomass are missing"]
+    ds.attrs = {
+        "Conventions": "CF-1.11",
+        "instrument": serial,
+        "left_out": "\n".join(f"{name}: {why}" for name, why in sorted(left_out)),
+        "not_evaluated": "\n".join(auto),
+        "notes": "\n".join(notes),
+    }
+    return _described(ds)
+
+
+def _populations(parameters: Parameters) -> tuple[str, ...]:
+    gatings = parameters.gatings.sets.values() if parameters.gatings else ()
+    return (*sorted({name for gating in gatings for name in gating.populations} - {"unknown"}), "unknown")
+
+
+def _column(index: str | Mapping[str, str], population: str) -> str:
+    name = index if isinstance(index, str) else index.get(population, "mid")
+    if name not in INDICES:
+        raise WorkbenchError(f"'{name}' is no refractive index. {suggest(name, INDICES)}")
+    return name
+
+
+def _work(
+    evt: xr.Dataset, sfl: xr.Dataset | None, parameters: Parameters, table: SizeTable | None, max_events: int, max_opp: int
+) -> tuple[list[_File], list[tuple[str, str]]]:  # fmt: skip
+    """Work on the files that have a time and parameters, and say why others do not."""
+    ids = [str(name) for name in evt["file_id"].to_numpy()]
+    rows: dict[str, int] = {}
+    if sfl is None:
+        times = evt["time"].to_numpy().astype("datetime64[ns]")
+    else:
+        rows = {str(name): at for at, name in enumerate(sfl["file_id"].to_numpy())}
+        known = sfl["time"].to_numpy().astype("datetime64[ns]")
+        times = np.array([known[rows[n]] if n in rows else np.datetime64("NaT") for n in ids], dtype="datetime64[ns]")
+    chosen: dict[int, Any] = {}
+    seen = set(ids)
+    left_out = [(name, "in the SFL, no EVT file that can be read") for name in rows if name not in seen]
+    for at, (name, time) in enumerate(zip(ids, times, strict=True)):
+        if sfl is not None and name not in rows:
+            left_out.append((name, "on disk, not in the SFL"))
+        elif np.isnat(time):
+            left_out.append((name, "no time"))
+        elif (filter_ := parameters.filters.at(time)) is None:
+            left_out.append((name, "before the first entry of the filter plan"))
+        elif name in seen:
+            seen.remove(name)  # once, however often it stands
+            chosen[at] = filter_, parameters.gatings.at(time) if parameters.gatings else None
+    files = []
+    for at, codes in _loaded(evt, list(chosen), max_events):
+        filter_, gating = chosen[at]
+        if codes is None:
+            result = too_many(int(evt["row_size"][at]), max_events)
+        else:
+            result = process([codes], filter_, gating, table, max_events=max_events, max_opp=max_opp)
+        files.append(_File(ids[at], times[at], rows.get(ids[at], -1), result))
+    files.sort(key=lambda file: (file.time, file.file_id))
+    return files, left_out
+
+
+def _loaded(evt: xr.Dataset, chosen: list[int], most: int) -> Iterator[tuple[int, dict[str, npt.NDArray[Any]] | None]]:
+    """Channels of file after file; None for a file of more than `most` events, which is not loaded."""
+    sizes = evt["row_size"].to_numpy()
+    ends = np.cumsum(sizes)
+    starts = ends - sizes
+    particles = evt[list(CHANNELS)]
+    group: list[int] = []
+    for at in [*chosen, None]:
+        full = bool(group) and (
+            at is None or ends[at] - starts[group[0]] > _ROWS or at != group[-1] + 1 or sizes[at] > most
+        )
+        if full:
+            first = starts[group[0]]
+            loaded = particles.isel(particle=slice(int(first), int(ends[group[-1]]))).load()
+            columns = {name: loaded[name].to_numpy() for name in CHANNELS}
+            for file in group:
+                yield file, {name: c[starts[file] - first : ends[file] - first] for name, c in columns.items()}
+            group = []
+        if at is not None and sizes[at] > most:
+            yield at, None
+        elif at is not None:
+            group.append(at)
+
+
+def _counted(files: list[_File], populations: tuple[str, ...], index: Mapping[str, str]) -> xr.Dataset:
+    """What the files tell without the water: counts, sizes, flags."""
+    shape = (len(files), len(populations), len(QUANTILES))
+    count, diameter, carbon = (np.full(shape, np.nan) for _ in range(3))
+    opp, ratio = (np.full((len(files), len(QUANTILES)), np.nan) for _ in range(2))
+    events = np.full((len(files), 4), np.nan)
+    diameters = {name: STATISTICS.index(f"diam_{index[name]}_med") for name in populations}
+    quotas = {name: STATISTICS.index(f"Qc_{index[name]}_mean") for name in populations}
+    for at, file in enumerate(files):
+        result, found = file.result, file.result.found
+        events[at, 0] = result.events
+        if found is not None:
+            events[at, 1:] = found.evt_count, found.noise_count, found.saturated_count
+            opp[at], ratio[at] = found.opp_count, found.ratio
+        if result.flag is Flag.OK:
+            count[at] = 0
+        for (quantile, name), (n, numbers) in result.summary.items():
+            place = at, populations.index(name), QUANTILES.index(quantile)
+            count[place], diameter[place], carbon[place] = n, numbers[diameters[name]], numbers[quotas[name]]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        background = 100 * count[:, -1] / count.sum(axis=1)
+    names = ("all_count", "evt_count", "noise_count", "saturated_count")
+    variables: dict[str, Any] = {
+        "file_id": ("time", np.array([file.file_id for file in files], dtype=np.str_)),
+        "n_count": (_EACH, count), "diameter": (_EACH, diameter), "carbon_quota": (_EACH, carbon),
+        "opp_count": (_BY_QUANTILE, opp), "opp_evt_ratio": (_BY_QUANTILE, ratio), "background": (_BY_QUANTILE, background),
+        **{name: ("time", events[:, i]) for i, name in enumerate(names)},
+        "file_flag": ("time", np.array([int(file.result.flag) for file in files], dtype=np.int8), _FLAGS),
+        "virtual_core": ("quantile", virtual_core(np.nan_to_num(ratio))),
+    }  # fmt: skip
+    time = np.array([file.time for file in files], dtype="datetime64[ns]")
+    coords = {"time": time, "population": np.array(populations, dtype=np.str_), "quantile": list(QUANTILES)}
+    return xr.Dataset(variables, coords)
+
+
+def _in_water(ds: xr.Dataset, files: list[_File], sfl: xr.Dataset, instrument: str) -> xr.Dataset:
+    """Counts per microlitre, by the pressures and durations of the SFL."""
+    rows = np.array([file.row for file in files], dtype=np.int64)
+    handed = {
+        name: ("time", np.asarray(sfl[name].to_numpy(), dtype=np.float64)[rows]) for name in HANDED if name in sfl
+    }
+    nothing = ("time", np.full(len(rows), np.nan))
+    pressure, seconds = (handed.get(name, nothing)[1] for name in ("stream_pressure", "file_duration"))
+    by_file = np.isin(ds["population"].to_numpy(), sorted(BY_FILE))[None, :, None]
+    ratio = np.where(by_file, ds["opp_evt_ratio"].to_numpy()[:, None, :], ds["virtual_core"].to_numpy())
+    cells, se = abundance(
+        ds["n_count"].to_numpy(), ratio=ratio, pressure=pressure[:, None, None], duration=seconds[:, None, None],
+        instrument=instrument,
+    )  # fmt: skip
+    rate, sd = flow_rate(pressure, instrument)
+    water: dict[str, Any] = {
+        "abundance": (_EACH, cells),
+        "abundance_se": (_EACH, se),
+        "biomass": (_EACH, cells * ds["carbon_quota"].to_numpy()),
+        "flow_rate": ("time", rate),
+        "flow_rate_sd": ("time", sd),
+        "volume": ("time", volume(pressure, seconds, instrument)),
+    }
+    return ds.assign(water | handed)
+
+
+def _described(ds: xr.Dataset) -> xr.Dataset:
+    for spec in PROVIDES:
+        if spec.name in ds.variables and spec.name != "time":
+            ds[spec.name].attrs |= spec.attrs()
+    return ds

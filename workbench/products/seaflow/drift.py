@@ -1,0 +1,117 @@
+"""How the beads move: a cytometer whose alignment or gain drifts shows it on particles that are all alike.
+
+Source: the operations page of the SeaFlow project: beads by pe > 5e4 and D1, D2 < reference + 1.5e4 (log codes),
+hourly medians against the reference.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from workbench.core.codes import to_log
+from workbench.core.filters import FilterParameters
+from workbench.core.plan_dataset import parameters_in
+from workbench.core.variables import VARIABLES, VariableSpec
+from workbench.products.contract import CRUISE, product
+
+_CHANNELS = ("fsc_small", "D1", "D2")
+_NEEDED = ("D1", "D2", "fsc_small", "pe")
+_HOUR = np.timedelta64(3600, "s")
+_ROWS = 1 << 20
+
+
+def _specs() -> tuple[VariableSpec, ...]:
+    time = ("time",)
+    out = [VARIABLES["time"], VariableSpec("beads", time, "int64", "1", None, "beads seen in the hour")]
+    for name in _CHANNELS:
+        label = VARIABLES[name].long_name
+        out.append(VariableSpec(f"{name}_beads", time, "float64", "1", None, f"{label} of the beads (log code)"))
+        out.append(VariableSpec(f"{name}_drift", time, "float64", "percent", None, f"drift of the beads in {label}"))
+    return tuple(out)
+
+
+PROVIDES = _specs()
+
+
+@product(reach=CRUISE, provides=PROVIDES)
+def bead_drift(evt: xr.Dataset, plan: xr.Dataset, *, min_pe: float = 5e4, above: float = 1.5e4) -> xr.Dataset:
+    """Bead drift: hourly bead positions in D1, D2 and forward scatter against the filter's.
+
+    Parameters
+    ----------
+    evt : xarray.Dataset
+        Particles (``particle``, ``file``) with D1, D2, fsc_small and pe: raw as the reader ``seaflow_evt`` gives them,
+        or OPP (linear values are turned into log codes); loaded some files at a time.
+    plan : xarray.Dataset
+        As the reader ``seaflow_plan`` gives it: the beads of quantile 50 are the reference, of the filter that holds at
+        the time.
+    min_pe : float, log code
+        Beads are brighter.
+    above : float, log code
+        D1 and D2 of beads are below the reference and this.
+
+    Returns
+    -------
+    xarray.Dataset
+        Along ``time``, the beginnings of the hours that have files: ``beads`` (count), ``<channel>_beads`` (median log
+        code) and ``<channel>_drift`` (per cent of the reference: ``100 * (median / reference - 1)``) of fsc_small, D1
+        and D2; NaN in hours without beads or before the filter plan begins.
+    """
+    filters = parameters_in(plan).filters
+    time = evt["time"].to_numpy().astype("datetime64[ns]")
+    dated = np.flatnonzero(~np.isnat(time))
+    hours = np.unique(time[dated].astype("datetime64[h]").astype("datetime64[ns]"))
+    found: list[list[npt.NDArray[np.float64]]] = [[] for _ in hours]
+    places = np.searchsorted(hours, time[dated], "right") - 1
+    references = [_reference(filters.at(hour + _HOUR - np.timedelta64(1, "ns"))) for hour in hours]
+    of_file = dict(zip(dated.tolist(), places.tolist(), strict=True))
+    for file, rows in _loaded(evt, dated):
+        reference = references[of_file[file]]
+        low = (rows[:, 3] > min_pe) & (rows[:, 0] < reference[1] + above) & (rows[:, 1] < reference[2] + above)
+        found[of_file[file]].append(rows[low])
+    middles = np.full((len(hours), 3), np.nan)
+    count = np.zeros(len(hours), dtype=np.int64)
+    for at, parts in enumerate(found):
+        beads = np.concatenate([np.empty((0, 4)), *parts])
+        count[at] = len(beads)
+        if len(beads):
+            middles[at] = np.median(beads[:, [2, 0, 1]], axis=0)
+    drift = 100 * (middles / np.array(references).reshape(-1, 3) - 1)
+    variables: dict[str, Any] = {"beads": ("time", count)}
+    for at, name in enumerate(_CHANNELS):
+        variables[f"{name}_beads"] = ("time", middles[:, at])
+        variables[f"{name}_drift"] = ("time", drift[:, at])
+    ds = xr.Dataset(variables, {"time": hours})
+    for spec in PROVIDES[1:]:
+        ds[spec.name].attrs |= spec.attrs()
+    return ds
+
+
+def _reference(parameters: FilterParameters | None) -> npt.NDArray[np.float64]:
+    """fsc_small, D1 and D2 of the beads in quantile 50; NaN without parameters."""
+    return np.full(3, np.nan) if parameters is None else parameters.array[1, :3]
+
+
+def _loaded(evt: xr.Dataset, chosen: npt.NDArray[np.intp]) -> Any:
+    """(file, its events as float64 (n, 4) of D1, D2, fsc_small and pe), some files at a time."""
+    sizes = evt["row_size"].to_numpy().astype(np.int64)
+    ends = np.cumsum(sizes)
+    particles = evt[list(_NEEDED)]
+    linear = [particles[name].attrs.get("scale") == "linear" for name in _NEEDED]
+    at = 0
+    while at < len(chosen):
+        stop = at + 1
+        first = int(ends[chosen[at]] - sizes[chosen[at]])
+        while stop < len(chosen) and chosen[stop] == chosen[stop - 1] + 1 and ends[chosen[stop]] - first <= _ROWS:
+            stop += 1
+        loaded = particles.isel(particle=slice(first, int(ends[chosen[stop - 1]]))).load()
+        columns = [loaded[name].to_numpy() for name in _NEEDED]
+        for file in chosen[at:stop].tolist():
+            own = slice(int(ends[file] - sizes[file]) - first, int(ends[file]) - first)
+            values = [to_log(c[own]) if flat else c[own] for c, flat in zip(columns, linear, strict=True)]
+            yield file, np.column_stack([np.asarray(v, dtype=np.float64) for v in values])
+        at = stop
