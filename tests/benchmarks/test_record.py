@@ -100,7 +100,7 @@ def test_opening(cruise, measure, smoke: bool) -> None:
 
 
 def test_few_points_of_all_days(cruise, measure, smoke: bool) -> None:
-    record, days = cruise
+    record, _ = cruise
     files = sorted((record.folder / "series/underway").glob("*.parquet"))
 
     def ours(names: list[str]) -> xr.Dataset:

@@ -55,7 +55,7 @@ def interval(first: int, last: int, points: int) -> int:
     for width in _NICE:
         if last // width - first // width < points:
             return width
-    return _NICE[-1] * 100
+    return 2**63 - 1
 
 
 def binned(look: Look, stamps: Sequence[Stamps], points: int) -> xr.Dataset:
