@@ -20,6 +20,7 @@ from workbench.views import cytogram, say
 def cytograms(mosaic: Mosaic, source: str) -> list[tuple[Picture, Picture]]:
     """For each plane: the picture of all particles, and the pictures through time under the same axes."""
     out = []
+    sparse = 2 * sum(part.particles == 0 for part in mosaic.parts) > len(mosaic.parts)  # gaps are told elsewhere
     for (x, y), fine in mosaic.whole.items():
         shown = int(fine.sum(dtype=np.int64))
         big = cytogram.draw(None, None, x=x, y=y)
@@ -28,18 +29,17 @@ def cytograms(mosaic: Mosaic, source: str) -> list[tuple[Picture, Picture]]:
         names = f"{cytogram.title(x)} and {cytogram.title(y)}"
         peak = np.unravel_index(int(coarser(fine, 64).argmax()), (64, 64))
         alt = f"Cytogram of {say.count(shown)} particles by {names}. Most lie near {_code(int(peak[1]))} and {_code(int(peak[0]))}."
-        many = [cytogram.draw(None, None, x=x, y=y) for _ in mosaic.parts]
+        parts = [part for part in mosaic.parts if part.particles] if sparse else list(mosaic.parts)
+        many = [cytogram.draw(None, None, x=x, y=y) for _ in parts]
         for i, plot in enumerate(many):
             plot.name = f"{big.name}:{i}"
             plot.x_range, plot.y_range = big.x_range, big.y_range
             for axis in plot.axis:
                 axis.visible = False
-        embedded = {
-            p.name: [_packed(levels(part.counts[x, y]), PART)] for p, part in zip(many, mosaic.parts, strict=True)
-        }
-        captions = tuple(_part_caption(part.window, part.particles) for part in mosaic.parts)
+        embedded = {p.name: [_packed(levels(part.counts[x, y]), PART)] for p, part in zip(many, parts, strict=True)}
+        captions = tuple(_part_caption(part.window, part.particles) for part in parts)
         caption = f"{say.count(shown)} particles" + (f", every {mosaic.every}th file" if mosaic.every > 1 else "")
-        counts = ", ".join(say.count(part.particles) for part in mosaic.parts)
+        counts = ", ".join(say.count(part.particles) for part in parts)
         out.append((
             Picture("cytogram", (big,), alt, names, caption, {"levels": {big.name: pictures}}),
             Picture("mosaic", tuple(many), f"The same through time, {len(many)} pictures with {counts} particles.", names, "",

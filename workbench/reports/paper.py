@@ -55,7 +55,7 @@ def print_pdf(html: str | os.PathLike[str], pdf: str | os.PathLike[str], *, pati
             *sandbox,
             f"--user-data-dir={folder}/profile",
             f"--print-to-pdf={temp}",
-            Path(html).absolute().as_uri(),
+            f"{Path(html).absolute().as_uri()}#paper",
         ]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=patience, stdin=subprocess.DEVNULL)
