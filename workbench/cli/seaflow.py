@@ -9,7 +9,7 @@ from importlib import import_module
 from workbench.cli.options import Command, number
 
 #: Modules ``workbench.cli.seaflow_NAME``, each with ``declare(verb)``: what stands beside ``workbench seaflow EVT_DIR``.
-VERBS = ("sfl",)
+VERBS = ("sfl", "beads")
 
 
 def _seaflow(args: argparse.Namespace) -> int:

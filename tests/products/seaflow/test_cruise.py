@@ -118,3 +118,19 @@ def test_the_columns_handed_on_are_those_of_the_sfl(evt, plans, sfl):
     row = sfl.isel(time=sfl["file_id"].to_numpy() == str(ds["file_id"][0].item()))
     for name in ("latitude", "par", "stream_pressure"):
         assert float(ds[name][0]) == float(row[name][0])
+
+
+def test_what_is_kept_changes_nothing(evt, plans, sfl, monkeypatch):
+    """Files that were worked on are not worked on again; what comes out is the same."""
+    from workbench.products.seaflow import cruise as home
+
+    wanted, kept, worked = seaflow(evt, plans["plan"], sfl), {}, []
+    process = home.process
+    monkeypatch.setattr(home, "process", lambda *args, **given: worked.append(1) or process(*args, **given))
+    xr.testing.assert_identical(seaflow(evt, plans["plan"], sfl, kept=kept), wanted)
+    first = len(worked)
+    assert first > 0
+    xr.testing.assert_identical(seaflow(evt, plans["plan"], sfl, kept=kept), wanted)
+    assert len(worked) == first
+    seaflow(evt, plans["plan"], sfl, kept=kept, max_opp=400)
+    assert len(worked) == 2 * first

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import pickle
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from workbench.core.sizes import INDICES, SizeTable
 from workbench.core.variables import VARIABLES, VariableSpec
 from workbench.products.contract import CRUISE, product
 from workbench.products.seaflow.abundance import BY_FILE, abundance, virtual_core
-from workbench.products.seaflow.filter import MAX_EVENTS, MAX_OPP, Flag
+from workbench.products.seaflow.filter import MAX_EVENTS, MAX_OPP, Flag, Focused
 from workbench.products.seaflow.flow import flow_rate, volume
 from workbench.products.seaflow.process import CHANNELS, FileResult, process, too_many
 from workbench.products.seaflow.summary import STATISTICS
@@ -30,6 +32,7 @@ _BY_QUANTILE = ("time", "quantile")
 HANDED = (
     "latitude", "longitude", "sea_water_temperature", "salinity", "par", "stream_pressure", "file_duration", "event_rate",
 )  # fmt: skip
+_NO_LABELS, _NO_ROWS = np.empty((0, 3), np.int8), np.empty((0, 3), np.int32)
 #: Rows of particles that are loaded at a time.
 _ROWS = 1 << 20
 
@@ -88,6 +91,7 @@ def seaflow(
     index: str | dict[str, str] = "mid",
     max_particles: int = MAX_EVENTS,
     max_opp: int = MAX_OPP,
+    kept: MutableMapping[Any, Any] | None = None,
 ) -> xr.Dataset:
     """SeaFlow populations: filter, gate, size and count raw particles.
 
@@ -107,6 +111,8 @@ def seaflow(
         or by population (those not named: ``mid``).
     max_particles, max_opp : int
         Files with more are flagged and left out.
+    kept : dict, optional
+        What was worked out of files before, for whoever makes a cruise again as it grows (see `workbench.products`).
 
     Returns
     -------
@@ -130,7 +136,7 @@ def seaflow(
         raise WorkbenchError("the plan does not say which instrument this is. Name it: instrument: '740'")
     populations = _populations(parameters)
     chosen = {name: _column(index, name) for name in populations}
-    files, left_out = _work(evt, sfl, parameters, table, max_particles, max_opp)
+    files, left_out = _work(evt, sfl, parameters, table, max_particles, max_opp, {} if kept is None else kept)
     ds = _counted(files, populations, chosen)
     if sfl is not None:
         ds = _in_water(ds, files, sfl, serial)
@@ -161,7 +167,8 @@ def _column(index: str | Mapping[str, str], population: str) -> str:
 
 
 def _work(
-    evt: xr.Dataset, sfl: xr.Dataset | None, parameters: Parameters, table: SizeTable | None, max_events: int, max_opp: int
+    evt: xr.Dataset, sfl: xr.Dataset | None, parameters: Parameters, table: SizeTable | None, max_events: int,
+    max_opp: int, kept: MutableMapping[Any, Any],
 ) -> tuple[list[_File], list[tuple[str, str]]]:  # fmt: skip
     """Work on the files that have a time and parameters, and say why others do not."""
     ids = [str(name) for name in evt["file_id"].to_numpy()]
@@ -185,16 +192,34 @@ def _work(
         elif name in seen:
             seen.remove(name)  # once, however often it stands
             chosen[at] = filter_, parameters.gatings.at(time) if parameters.gatings else None
-    files = []
-    for at, codes in _loaded(evt, list(chosen), max_events):
-        filter_, gating = chosen[at]
+    sizes = evt["row_size"].to_numpy()
+    known = {id(part): _identity(part) for part in (table, *(part for of in chosen.values() for part in of))}
+    keys = {
+        at: (ids[at], int(sizes[at]), *(known[id(part)] for part in (*of, table)), max_events, max_opp)
+        for at, of in chosen.items()
+    }
+    for at, codes in _loaded(evt, [at for at, key in keys.items() if key not in kept], max_events):
         if codes is None:
-            result = too_many(int(evt["row_size"][at]), max_events)
+            result = too_many(int(sizes[at]), max_events)
         else:
+            filter_, gating = chosen[at]
             result = process([codes], filter_, gating, table, max_events=max_events, max_opp=max_opp)
-        files.append(_File(ids[at], times[at], rows.get(ids[at], -1), result))
+        kept[keys[at]] = replace(result, channels={}, label=_NO_LABELS, rows=_NO_ROWS, found=_bare(result.found))
+    for key in kept.keys() - set(keys.values()):
+        del kept[key]
+    files = [_File(ids[at], times[at], rows.get(ids[at], -1), kept[key]) for at, key in keys.items()]
     files.sort(key=lambda file: (file.time, file.file_id))
     return files, left_out
+
+
+def _identity(part: Any) -> str:
+    """A short text that is equal only for equal parameters, gates or tables."""
+    return blake2b(pickle.dumps(part), digest_size=12).hexdigest()
+
+
+def _bare(found: Focused | None) -> Focused | None:
+    """What the filter counted, without its rows."""
+    return None if found is None else replace(found, index=np.empty(0, np.int64), mask=np.empty(0, np.uint8))
 
 
 def _loaded(evt: xr.Dataset, chosen: list[int], most: int) -> Iterator[tuple[int, dict[str, npt.NDArray[Any]] | None]]:
