@@ -183,6 +183,13 @@ class CruiseMap(View):
         self._lon0, self._near = lon0, near
         return plot
 
+    @staticmethod
+    def explore(ds: xr.Dataset, **options: Any) -> Any:
+        """The picture of a dataset alone, as HoloViews elements (``ds.cruise``)."""
+        from workbench.views import explore
+
+        return explore.track(ds, **options)
+
     def voyage(self) -> Voyage:
         """What the session looks at now."""
         feed, window = cast(RowFeed, self.feed), self.session.window

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import panel as pn
+import xarray as xr
 from bokeh.models import BoxZoomTool, ColumnDataSource, LinearColorMapper, PanTool, Range1d, WheelZoomTool
 from bokeh.plotting import figure
 
@@ -125,6 +126,13 @@ class Cytogram(View):
         """The cytogram of these levels. Pure."""
         x, y = self.axes
         return draw(levels, viewport, x=x, y=y, theme=theme)
+
+    @staticmethod
+    def explore(ds: xr.Dataset, **options: Any) -> Any:
+        """The picture of a dataset alone, as HoloViews elements (``ds.cruise``)."""
+        from workbench.views import explore
+
+        return explore.cytogram(ds, **options)
 
     @property
     def axes(self) -> tuple[str, str]:

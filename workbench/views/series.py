@@ -201,6 +201,13 @@ class Series(View):
             charts[chart] = tuple(v if v.partition(".")[0] in self.feeds else f"{self.source}.{v}" for v in variables)
         self.session.charts = charts
 
+    @staticmethod
+    def explore(ds: xr.Dataset, **options: Any) -> Any:
+        """The picture of a dataset alone, as HoloViews elements (``ds.cruise``)."""
+        from workbench.views import explore
+
+        return explore.series(ds, **options)
+
     @property
     def variables(self) -> tuple[str, ...]:
         """SOURCE.VARIABLE of each panel."""
