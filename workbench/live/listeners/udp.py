@@ -36,7 +36,7 @@ class Udp(Listener):
 
     schemes: ClassVar[tuple[str, ...]] = ("udp",)
 
-    def __init__(self, name: str, address: Address, door: Door, *, buffer: int = 8 << 20) -> None:
+    def __init__(self, name: str, address: Address, door: Door, *, buffer: int = 32 << 20) -> None:
         super().__init__(name, address, door)
         self.port = address.need_port()
         self.buffer = buffer
