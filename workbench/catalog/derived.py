@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
+from inspect import signature
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ import xarray as xr
 
 from workbench.catalog import location
 from workbench.catalog.origin import Cursor, row_dimension
-from workbench.catalog.registered import named_in, product_named, provided_by
+from workbench.catalog.registered import KEPT, named_in, product_named, provided_by
 from workbench.core.errors import ReaderError, WorkbenchError
 from workbench.core.variables import VariableSpec
 from workbench.core.window import ALWAYS, MAX, Window
@@ -66,6 +67,7 @@ class Derived:
         self._lock = threading.RLock()
         self._made: tuple[str, xr.Dataset] | None = None  # what came of everything, and of which state
         self._cursors: dict[str, Any] = {}
+        self._kept: dict[Any, Any] = {}  # what the product worked out of files
         reach = getattr(self.product, "reach", "cruise")
         self.reach: np.timedelta64 | None = None if isinstance(reach, str) else np.timedelta64(reach, "ns")
 
@@ -129,7 +131,8 @@ class Derived:
             asking.remove(self.name)
 
     def _make(self, inputs: Mapping[str, xr.Dataset]) -> xr.Dataset:
-        made = self.product(**inputs, **location.expanded(self.options))
+        memory = {KEPT: self._kept} if KEPT in signature(self.product).parameters else {}
+        made = self.product(**inputs, **location.expanded(self.options), **memory)
         if not isinstance(made, xr.Dataset) or "time" not in made.variables:
             raise WorkbenchError(f"the product of source '{self.name}' made no dataset with a time")
         return made
@@ -151,6 +154,8 @@ class Derived:
                 more = True
                 while more:
                     new, self._cursors[given] = source.changed(self._cursors.get(given))
+                    if new.attrs.get("replaces"):
+                        self._kept.clear()
                     more = bool(new.attrs.get("more"))
         text = json.dumps(self._cursors, sort_keys=True, default=str)
         return blake2b(text.encode(), digest_size=16).hexdigest()

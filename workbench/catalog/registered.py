@@ -16,6 +16,8 @@ from workbench.readers.reader import Reader
 
 Product = Callable[..., xr.Dataset]
 
+#: What a product may keep from one time to the next (see `workbench.products`).
+KEPT = "kept"
 #: What every reader takes and no catalog gives.
 _OURS = ("self", "filename_or_obj", "start", "stop")
 
@@ -44,7 +46,8 @@ def inputs_of(product: Product) -> dict[str, bool]:
 
 def product_options(product: Product) -> dict[str, Parameter]:
     """The options of a product: its keyword-only parameters."""
-    return {p.name: p for p in signature(product).parameters.values() if p.kind is Parameter.KEYWORD_ONLY}
+    found = signature(product).parameters.values()
+    return {p.name: p for p in found if p.kind is Parameter.KEYWORD_ONLY and p.name != KEPT}
 
 
 def provided_by(product: Product) -> dict[str, VariableSpec]:

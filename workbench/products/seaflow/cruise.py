@@ -193,9 +193,9 @@ def _work(
             seen.remove(name)  # once, however often it stands
             chosen[at] = filter_, parameters.gatings.at(time) if parameters.gatings else None
     sizes = evt["row_size"].to_numpy()
-    known = {id(part): _identity(part) for part in (table, *(part for of in chosen.values() for part in of))}
+    told = {id(part): _identity(part) for part in (table, *(part for of in chosen.values() for part in of))}
     keys = {
-        at: (ids[at], int(sizes[at]), *(known[id(part)] for part in (*of, table)), max_events, max_opp)
+        at: (ids[at], int(sizes[at]), *(told[id(part)] for part in (*of, table)), max_events, max_opp)
         for at, of in chosen.items()
     }
     for at, codes in _loaded(evt, [at for at, key in keys.items() if key not in kept], max_events):
