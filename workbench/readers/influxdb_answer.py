@@ -23,7 +23,7 @@ __all__ = ["Columns", "Kind", "annotated", "parquet", "plain", "shown", "tagset"
 Kind = Literal["time", "moment", "float", "integer", "boolean", "string"]
 Columns = dict[str, npt.NDArray[Any]]
 _TYPES: dict[str, Any] = {
-    "time": pa.int64(), "moment": pa.timestamp("ns", "UTC"), "float": pa.float64(), "integer": pa.float64(),
+    "time": pa.int64(), "moment": pa.string(), "float": pa.float64(), "integer": pa.float64(),
     "boolean": pa.bool_(), "string": pa.dictionary(pa.int32(), pa.string()),
 }  # fmt: skip
 _BLOCK = 4 << 20
@@ -166,6 +166,8 @@ def _array(column: Any, kind: Kind) -> npt.NDArray[Any]:
         words = np.append(np.array(column.dictionary.to_pylist(), dtype=object), "")
         at = pc.fill_null(column.indices, len(words) - 1).to_numpy(zero_copy_only=False)
         return np.asarray(words[at])
+    if pa.types.is_string(column.type):  # RFC 3339 of Flux, the same without its Z of InfluxDB 3
+        column = pc.utf8_rtrim(column, "Z").cast(pa.timestamp("ns"))
     if kind in ("time", "moment"):
         return np.asarray(column.cast(pa.int64()).to_numpy(zero_copy_only=False)).astype(np.int64).view("M8[ns]")
     if kind == "boolean":

@@ -57,7 +57,7 @@ class Flux(Dialect):
         return Schema(fields, tags, math.prod(sizes))
 
     def ends(self, schema: Schema) -> tuple[int, int] | None:
-        base = f'{self._from(FIRST, LAST, schema)} |> group() |> keep(columns: ["_time"])'
+        base = f'{self._from(FIRST, LAST, self.wanted)} |> group() |> keep(columns: ["_time"])'
         first = self._ask(f'{base} |> min(column: "_time")', {"_time": "moment"})["_time"]
         last = self._ask(f'{base} |> max(column: "_time")', {"_time": "moment"})["_time"]
         return (int(first.view(np.int64)[0]), int(last.view(np.int64)[0])) if first.size and last.size else None
@@ -66,7 +66,7 @@ class Flux(Dialect):
         if start >= stop:
             return np.empty(0, np.int64), np.empty(0, np.int64)
         query = (
-            f"{self._from(start, stop, schema)}{_PIVOT} |> group() |> map(fn: (r) => ({{_time: r._time, _value: 1}}))"
+            f"{self._from(start, stop, self.wanted)}{_PIVOT} |> group() |> map(fn: (r) => ({{_time: r._time, _value: 1}}))"
             f' |> window({_every(width, start)}) |> count() |> group() |> sort(columns: ["_start"])'
         )
         found = self._ask(query, {"_start": "moment", "_value": "float"})
@@ -79,20 +79,19 @@ class Flux(Dialect):
         if start < stop:
             order = ", ".join(map(_text, ("_time", *schema.varied)))
             tail = "" if limit is None else f" |> limit(n: {limit})"
-            query = f"{self._from(start, stop, schema)}{_PIVOT} |> group() |> sort(columns: [{order}]){tail}"
+            query = f"{self._from(start, stop, self.wanted)}{_PIVOT} |> group() |> sort(columns: [{order}]){tail}"
             found = self._ask(query, kinds)
         fields = {name: found[name] for name in schema.fields}
         return Table(found["_time"], fields, {name: found[name] for name in schema.varied}).sorted()
 
     def bins(self, schema: Schema, start: int, stop: int, width: int, tags: tuple[str, ...]) -> Table:
-        numbers = Schema({name: schema.fields[name] for name in schema.numbers}, schema.tags)
         by = ", ".join(map(_text, ("_field", *tags)))
         kinds: dict[str, Kind] = {"_time": "moment", **dict.fromkeys(tags, "string")}
         kinds |= dict.fromkeys(schema.numbers, "float")
         parts = []
         for how in ("mean", "min", "max"):
             query = (
-                f"{self._from(start, stop, numbers)} |> group(columns: [{by}]) |> aggregateWindow({_every(width, start)}, "
+                f"{self._from(start, stop, schema.numbers)} |> group(columns: [{by}]) |> aggregateWindow({_every(width, start)}, "
                 f'fn: {how}, createEmpty: false, timeSrc: "_start"){_PIVOT} |> group()'
             )
             found = self._ask(query, kinds)
@@ -106,10 +105,9 @@ class Flux(Dialect):
 
     # how it is written
 
-    def _from(self, start: int, stop: int, schema: Schema | None = None) -> str:
+    def _from(self, start: int, stop: int, wanted: tuple[str, ...] | None = None) -> str:
         place = self.server.place
         conditions = [f"r._measurement == {_text(place.measurement)}"]
-        wanted = self.wanted if schema is None else tuple(schema.fields)
         if wanted is not None:
             conditions.append("(" + " or ".join(f"r._field == {_text(name)}" for name in wanted) + ")")
         for tag, values in self.where.items():

@@ -64,8 +64,16 @@ class InfluxQL(Dialect):
         values: dict[str, set[str]] = {}
         for name, value in zip(*found, strict=True):
             values.setdefault(name, set()).add(value)
-        tags = {name: self._one(Schema(fields, {}), name, each) for name, each in sorted(values.items())}
-        return Schema(fields, tags, math.prod(len(each) + 1 for name, each in values.items() if tags[name] is None))
+        known = Schema(fields, {})
+        for name in sorted(values):
+            if self._untagged(known, name):
+                values[name].add("")
+        tags = {name: next(iter(each)) if len(each) == 1 else None for name, each in sorted(values.items())}
+        return Schema(fields, tags, math.prod(len(values[name]) for name, value in tags.items() if value is None))
+
+    def _untagged(self, schema: Schema, tag: str) -> bool:
+        """Are there rows without this tag?"""
+        return bool(self._select(schema, (), f"{_name(tag)} = ''", tail=" LIMIT 1")["time"].size)
 
     def _missing(self) -> ReaderError:
         """What to say when the measurement is not there, or not even the database."""
@@ -76,13 +84,6 @@ class InfluxQL(Dialect):
         if databases and self.server.place.database not in databases:
             return self.server.no_database(tuple(databases))
         return self.server.missing(tuple(self._show(f"SHOW MEASUREMENTS {self._on}", ("name",))[0]))
-
-    def _one(self, schema: Schema, tag: str, values: set[str]) -> str | None:
-        """The value every row has, or None."""
-        if len(values) != 1:
-            return None
-        untagged = self._select(schema, (), f"{_name(tag)} = ''", tail=" LIMIT 1")
-        return None if untagged["time"].size else next(iter(values))
 
     def ends(self, schema: Schema) -> tuple[int, int] | None:
         first = self._select(schema, (), tail=" ORDER BY time ASC LIMIT 1")["time"]
@@ -146,13 +147,7 @@ class InfluxQL(Dialect):
 
     def _tag(self, schema: Schema) -> str | None:
         """A tag that every row has."""
-        for tag in schema.tags:
-            if (
-                schema.tags[tag] is not None
-                or not self._select(schema, (), f"{_name(tag)} = ''", tail=" LIMIT 1")["time"].size
-            ):
-                return tag
-        return None
+        return next((tag for tag in schema.tags if not self._untagged(schema, tag)), None)
 
     def sparse(self) -> None:
         _sparse.add(self.server.place)
@@ -168,7 +163,8 @@ class InfluxQL(Dialect):
 
     def bins(self, schema: Schema, start: int, stop: int, width: int, tags: tuple[str, ...]) -> Table:
         names = schema.numbers
-        asked, kinds = [], dict[str, Kind](time="time", tags="string")
+        asked, kinds = [], dict[str, Kind](time="time")
+        kinds |= {"tags": _TEXT} if self.version == 1 else dict.fromkeys(tags, _TEXT)
         for i, name in enumerate(names):
             for how in ("mean", "min", "max"):
                 asked.append(f'{how}({_name(name)}) AS "{how}{i}"')
@@ -182,11 +178,17 @@ class InfluxQL(Dialect):
         fields: dict[str, Any] = {}
         for i, name in enumerate(names):
             fields |= {name: found[f"mean{i}"], f"{name}_min": found[f"min{i}"], f"{name}_max": found[f"max{i}"]}
-        words, at = np.unique(found["tags"].astype(str), return_inverse=True)
-        sets = [answer.tagset(str(word)) for word in words]
-        values = {tag: np.array([each.get(tag, "") for each in sets] or [""], object)[at] for tag in tags}
+        values = self._labels(found, tags)
         time = np.maximum(found["time"].view(np.int64), start).view("M8[ns]")
         return Table(time, fields, values).sorted()
+
+    def _labels(self, found: Columns, tags: tuple[str, ...]) -> Columns:
+        """Tags of bins: InfluxDB 1 and 2 write them into one column, InfluxDB 3 into one each."""
+        if self.version != 1:
+            return {tag: found[tag] for tag in tags}
+        words, at = np.unique(found["tags"].astype(str), return_inverse=True)
+        sets = [answer.tagset(str(word)) for word in words]
+        return {tag: np.array([each.get(tag, "") for each in sets] or [""], object)[at] for tag in tags}
 
     # how it is written
 
