@@ -131,6 +131,7 @@ class ListenerTests:
             names("workbench.listeners")
         )
         assert (type(listener).__doc__ or "").strip()
+        assert listener.stream == self.stream, "whoever reads the journal must know whether pieces are messages"
         parameters = inspect.signature(type(listener)).parameters.values()
         assert all(p.kind is not inspect.Parameter.VAR_KEYWORD for p in parameters)
         assert all(option.default is not inspect.Parameter.empty for option in options_of(type(listener)).values())
