@@ -60,5 +60,5 @@ def _part_caption(window: Window, particles: int) -> str:
 
 def _packed(picture: npt.NDArray[np.uint8], cells: int) -> dict[str, Any]:
     v = viewport(cells)
-    data = base64.b64encode(zlib.compress(np.ascontiguousarray(picture).tobytes(), 9)).decode()
+    data = base64.b64encode(zlib.compress(np.ascontiguousarray(picture).tobytes(), 6)).decode()
     return {"x": v.x0, "y": v.y0, "dw": v.x1 - v.x0, "dh": v.y1 - v.y0, "width": cells, "height": cells, "data": data}

@@ -48,7 +48,11 @@ def files(
         short = [parts[0].rsplit("/", 1)[-1] for parts in names]
         others = [plural(len(short) - 3, "other")] if len(short) > 3 else []
         first = joined([*short[:3], *others])
-        more = tuple(Number(name, parts[-1]) for name, parts in zip(short[:40], names[:40], strict=True))
+        more = tuple(
+            number
+            for i, (name, parts) in enumerate(zip(short[:40], names[:40], strict=True), 1)
+            for number in (Number(f"file {i}", name), Number(f"why {i}", parts[-1]))
+        )
         rest = (Number("others", len(short) - 3),) if len(short) > 3 else ()
         text = f"{plural(len(refused), 'file', number=say.count)} could not be read: {first}."
         found.append(
