@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
 import subprocess
@@ -11,11 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import aiomqtt
+import numpy as np
 import pytest
 
 from tests.services.broker import Broker
+from workbench.core.window import Window
 from workbench.live.journal import Journal
 from workbench.live.listeners import Listener, open_listener
+from workbench.live.replay import Piece, Stream, of_files, replay
 from workbench.testing import listeners
 from workbench.testing.listeners import Desk, until
 
@@ -214,6 +218,57 @@ def test_tls(tmp_path: Path) -> None:
             await listener.stop()
 
     asyncio.run(run())
+
+
+@pytest.mark.fault
+def test_a_killed_broker_that_forgot_us(broker: Broker) -> None:
+    """kill -9 of the broker, and all it had kept is gone: the listener subscribes anew by itself."""
+
+    async def run() -> None:
+        desk = Desk()
+        listener = _open(broker, desk)
+        await listener.start()
+        await _subscribed(listener)
+        broker.stop(kill=True)
+        (broker.folder / "mosquitto.db").unlink(missing_ok=True)
+        await until(lambda: listener.counters.fault is not None, 10)
+        broker.start()
+        await _subscribed(listener)
+        await _publish(broker, _numbers(0, 10))
+        await until(lambda: desk.bodies == _numbers(0, 10), 10)
+        await listener.stop()
+
+    asyncio.run(run())
+
+
+def test_a_replay_over_mqtt(broker: Broker, tmp_path: Path) -> None:
+    """Replay, broker, listener, journal: the same lines, each feed under its own topic."""
+    start = np.datetime64("2023-01-12T03", "ns")
+    for name in ("gps", "gyro"):
+        lines = (f"{start + np.timedelta64(i, 's')}Z ${name.upper()},{i}\r\n" for i in range(50))
+        (tmp_path / f"{name}.log").write_bytes("".join(lines).encode())
+    streams = []
+    for name in ("gps", "gyro"):
+        (stream,) = of_files([tmp_path / f"{name}.log"])
+        streams.append(dataclasses.replace(stream, name=name, pieces=_renamed(stream, name)))
+
+    async def run() -> None:
+        with Journal(tmp_path / "raw") as journal:
+            listener = open_listener("all", f"mqtt://localhost:{broker.port}/ship/#", journal)
+            await listener.start()
+            await _subscribed(listener)
+            await replay(streams, [f"mqtt://localhost:{broker.port}/ship"], warp=np.inf)
+            await until(lambda: listener.counters.received == 100, 10)
+            await listener.stop()
+            for name in ("gps", "gyro"):
+                found = [entry.body for entry in journal.read("all") if entry.peer == f"ship/{name}"]
+                assert found == [f"${name.upper()},{i}\r\n".encode() for i in range(50)]
+
+    asyncio.run(run())
+
+
+def _renamed(stream: Stream, name: str) -> Callable[[Window], Iterator[Piece]]:
+    return lambda window: (dataclasses.replace(piece, source=name) for piece in stream.pieces(window))
 
 
 _LISTENER = """

@@ -195,6 +195,24 @@ def test_through_the_ships_doors_into_a_journal(tmp_path: Path, scheme: str) -> 
     assert stream.name == "ship" and [piece.payload for piece in stream.pieces(Window())] == bodies
 
 
+def test_a_real_feed_over_udp_is_the_lines_that_its_logger_received(data: Path, tmp_path: Path) -> None:
+    """The Seapath of NBP1406: 5,000 sentences, each a datagram, none changed."""
+    (stream,) = of_files([data / "underway" / "NBP1406" / "s330" / "raw"])
+    (log,) = (data / "underway" / "NBP1406" / "s330" / "raw").iterdir()
+
+    async def run() -> list[bytes]:
+        with Journal(tmp_path) as journal:
+            listener = open_listener("ship", "udp://127.0.0.1:0", journal)
+            await listener.start()
+            await replay([stream], [f"udp://{listener.bound}"], warp=np.inf)
+            await until(lambda: listener.counters.received + listener.counters.dropped == 5000, 10)
+            await listener.stop()
+            assert listener.counters.dropped == 0
+            return [entry.body for entry in journal.read("ship")]
+
+    assert asyncio.run(run()) == [line.split(b" ", 1)[1] for line in log.read_bytes().splitlines(keepends=True)]
+
+
 def test_the_pace() -> None:
     """Never before it is due: 3 s of the cruise at 20 times the speed."""
 
