@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from workbench.core.window import Window
 
 @pytest.fixture
 def cruise(simulated: Path) -> Cruise:
-    return open_cruise(simulated)
+    """The three sources that are files."""
+    whole = open_cruise(simulated)
+    return replace(whole, sources={name: whole[name] for name in ("seaflow", "sfl", "underway")})
 
 
 class Text(HTMLParser):

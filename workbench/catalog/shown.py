@@ -218,7 +218,8 @@ def _told(source: Source, seen: Glimpse | None) -> tuple[str, str, str, str, str
         made = html.escape(f"made when opened, of {', '.join(source.inputs.values())}")
         return f"<span style='{_SOFT}'>{made}</span>", "", "", _units(seen), ""
     if seen.span is None:
-        return f"<span style='{_SOFT}'>no data yet</span>", "0", "", _units(seen), ""
+        said = "without times" if seen.rows else "no data yet"
+        return f"<span style='{_SOFT}'>{said}</span>", str(seen.rows or 0), "", _units(seen), ""
     rows = "many" if seen.rows is None else f"{seen.rows:,}".replace(",", "\u2009")
     kind = f"<br><span style='{_SOFT}'>particles</span>" if seen.particles else ""
     newest = "" if seen.age is None else f"<span style='white-space:nowrap'>{ago(seen.age)} ago</span>"

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import panel as pn
+import param
 from panel.viewable import Viewable, Viewer
 
 from workbench.catalog.cruise import Cruise
@@ -117,6 +118,8 @@ class View(Viewer):
     #: Height in a notebook, pixels; None: as high as it needs.
     tall: ClassVar[int | None] = 420
 
+    source = param.String(default="", doc="The Source shown; another one is drawn as soon as it is set.")
+
     def __init__(self, data: Session | Feeds | Cruise, source: str | None = None, *, title: str | None = None) -> None:
         super().__init__()
         self.session = session_of(data)
@@ -125,6 +128,7 @@ class View(Viewer):
         self._card: Viewable | None = None
         self._head: CardHead | None = None
         self._watchers = [self.session.param.watch(self._on_change, list(self.follows))]
+        self.param.watch(self._on_change, "source")
 
     # what subclasses do
 
@@ -151,6 +155,10 @@ class View(Viewer):
     def feed(self) -> Feed:
         """The feed of `source`."""
         return self.feeds[self.source]
+
+    def sources(self) -> tuple[str, ...]:
+        """The sources that it can show."""
+        return tuple(name for name, feed in self.feeds.items() if self._fits(feed))
 
     def _first(self) -> str:
         for name, feed in self.feeds.items():
