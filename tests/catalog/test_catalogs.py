@@ -58,7 +58,8 @@ def test_the_demo_is_what_the_simulation_writes(root):
     written = yaml.safe_load(simulation.catalog(simulation.Parameters(7, 20_000, str(simulation.START)), demo.LENGTH))
     assert ours["metadata"].pop("record") == f"{{{{ CATALOG_DIR }}}}/../demo-data/{simulation.ID}.cruise"
     for source in written["sources"].values():
-        source["args"]["url"] = source["args"]["url"].replace("{{ CATALOG_DIR }}", "{{ CATALOG_DIR }}/../demo-data")
+        for key in {"url", "size_table"} & source["args"].keys():
+            source["args"][key] = source["args"][key].replace("{{ CATALOG_DIR }}", "{{ CATALOG_DIR }}/../demo-data")
     assert ours == written
 
 
@@ -91,6 +92,12 @@ def test_the_test_cruise(root, data):
     ]  # fmt: skip
     assert len(ds.attrs["refused"].splitlines()) == 5
     assert cruise["sfl"].open().sizes["time"] == 9
+    found = cruise["populations"].open()
+    np.testing.assert_allclose(
+        [float(found[name].sum()) for name in ("n_count", "abundance", "abundance_se")],
+        [1878, 43.5544, 2.04763],
+        rtol=5e-6,
+    )  # what the SFL file says; the one in the databases says 12.00 psi for the last file: 43.6686, 2.05291
     assert len(cruise["seaflow"].files()) == 10
     assert len(cruise["seaflow"].files("2014-07-04T01:00..2014-07-04T01:20")) == 2
     assert cruise["seaflow"].open("2014-07-04T01:00..2014-07-04T01:20").sizes["file"] == 2

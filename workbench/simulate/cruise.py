@@ -17,6 +17,7 @@ from workbench.readers.seaflow_files import file_name
 from workbench.simulate import populations, sea
 from workbench.simulate.chance import Floats, normal, uniform, wander
 from workbench.simulate.happenings import Happenings
+from workbench.simulate.plan import write_plan
 from workbench.simulate.route import Track
 
 ID = "SIM25"
@@ -201,6 +202,7 @@ def begin(
         )
     _room(folder, days, particles)
     _put(folder / PARAMETERS, json.dumps(asdict(wanted), indent=1) + "\n")
+    write_plan(folder, wanted.seed, np.datetime64(wanted.start, "s"))
     _put(folder / CATALOG, catalog(wanted, _longest(folder, wanted, max(days, length or 0))))
     return wanted
 

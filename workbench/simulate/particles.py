@@ -13,19 +13,19 @@ from workbench.simulate.populations import CHANNELS, Truth, generator
 F32 = npt.NDArray[np.float32]
 D1, D2, FSC, PE, CHL = range(5)
 #: Spread of the log codes by population and channel, and how much of it follows the particle's size.
-_SPREAD = np.array(
+SPREAD = np.array(
     [
         [750, 700, 2300, 1150, 2300], [1900, 1900, 3000, 4000, 4000], [3000, 3000, 4300, 1400, 4000],
         [2300, 2300, 1900, 2600, 2300], [750, 750, 330, 360, 1000],
     ], dtype=np.float32,
 )  # fmt: skip
-_SIZE = np.array(
+WITH_SIZE = np.array(
     [
         [0.85, 0.85, 1, 0, 0.65], [0.5, 0.5, 1, 0.45, 0.5], [0.7, 0.7, 1, 0.2, 0.8], [0.6, 0.6, 1, 0.4, 0.4],
         [0, 0, 1, 0.4, 0],
     ], dtype=np.float32,
 )  # fmt: skip
-_REST = np.sqrt(1 - _SIZE**2)
+_REST = np.sqrt(1 - WITH_SIZE**2)
 #: The lowest chlorophyll code the detector gives, and the highest code that is not saturated, by channel.
 _DARK = np.float32(2300)
 _TOP = np.array([65008, 65504, 65520, 65520, 65520], dtype=np.float32)
@@ -72,7 +72,7 @@ def columns(seed: int, index: int, truth: Truth, row: int) -> dict[str, npt.NDAr
 def _populations(rng: np.random.Generator, codes: F32, truth: Truth, row: int) -> int:
     """Fill in the populations, in focus and out of it; where they end."""
     at = 0
-    for p in range(len(_SPREAD)):
+    for p in range(len(SPREAD)):
         focused, blurred = int(truth.focused[row, p]), int(truth.blurred[row, p])
         n = focused + blurred
         if n == 0:
@@ -82,7 +82,7 @@ def _populations(rng: np.random.Generator, codes: F32, truth: Truth, row: int) -
         for c in range(5):
             own = rng.standard_normal(n, dtype=np.float32) if _REST[p, c] else np.float32(0)
             median = np.float32(truth.medians[row, p, c])
-            part[c] = median + _SPREAD[p, c] * (_SIZE[p, c] * size + _REST[p, c] * own)
+            part[c] = median + SPREAD[p, c] * (WITH_SIZE[p, c] * size + _REST[p, c] * own)
         np.maximum(part[: FSC + 1], 16, out=part[: FSC + 1])
         if blurred:
             _blur(rng, part[:, focused:])

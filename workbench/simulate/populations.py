@@ -15,7 +15,7 @@ CHANNELS = ("D1", "D2", "fsc_small", "pe", "chl_small")
 #: Cells per microlitre in the warm pool, at the upwelling, in the gyre.
 _WATERS = np.array([[168, 6, 3, 3, 4], [130, 52, 18, 0.1, 4], [190, 3, 1.5, 1, 4]], dtype=np.float64)
 #: Median log codes by population and channel.
-_MEDIANS = np.array(
+MEDIANS = np.array(
     [
         [2250, 2150, 6900, 1450, 8200],
         [5700, 5500, 18900, 15500, 16500],
@@ -120,7 +120,7 @@ def truth(
     others = focused.sum(axis=1) + blurred.sum(axis=1) + noise + saturated
     rate = seen * water.sum(axis=1) / duration * (1 + 0.02 * normal(seed, "rate", index))
     drift = alignment(seed, seconds)
-    medians = _MEDIANS + drift[:, None, :]
+    medians = MEDIANS + drift[:, None, :]
     medians[:, 0, 2] += 4200 * (growth - 0.25)  # Prochlorococcus grows with the light, and divides at night
     medians[:, 0, 4] += 1500 * (growth - 0.25)
     return Truth(
