@@ -11,9 +11,8 @@ from typing import Any
 
 from workbench.core.errors import ReaderError, WorkbenchError
 from workbench.core.filters import FIELDS
-from workbench.core.gates import Plan
 from workbench.core.parameters import Parameters
-from workbench.readers.parameter_tables import AUTO, CHANNELS, filter_rows, filters_of, parameters_of, tables_of
+from workbench.readers.parameter_tables import AUTO, CHANNELS, filter_rows, parameters_of, tables_of
 from workbench.readers.sqlite_file import TableRow, read_table, read_tables
 
 __all__ = ["TABLES", "is_database", "read_parameters", "read_table", "write_csv", "write_tsv"]
@@ -47,7 +46,7 @@ def read_parameters(path: str | PathLike[str]) -> Parameters:
     place = Path(path)
     try:
         if place.is_file() and place.suffix.lower() == ".csv":
-            return Parameters(Plan((), filters_of(_delimited(place, ","))))
+            return parameters_of({"filter": _delimited(place, ",")})
         if place.is_file() and not place.name.endswith(".tsv"):
             return parameters_of(_database(place))
         return parameters_of({name: _delimited(file, "\t") for name, file in _find(place).items()})
@@ -160,7 +159,7 @@ def write_tsv(prefix: str | PathLike[str], parameters: Parameters) -> list[Path]
 
 
 def write_csv(path: str | PathLike[str], parameters: Parameters, *, separator: str = "_") -> None:
-    """Write the reference CSV: one filter, no id, no gates.
+    """Write the reference CSV: one filter, no id, no gates; instrument and cruise where they are known.
 
     Parameters
     ----------
@@ -178,8 +177,10 @@ def write_csv(path: str | PathLike[str], parameters: Parameters, *, separator: s
     sets = list(parameters.filters.sets.values())
     if len(sets) != 1:
         raise WorkbenchError(f"a reference CSV holds one filter, not {len(sets)}; write a database or TSVs")
-    rows = [{name: row[name] for name in ("quantile", *FIELDS)} for row in filter_rows(sets[0])]
-    _write(Path(path), ("quantile", *FIELDS), rows, ",", separator)
+    about = {"instrument": parameters.instrument, "cruise": parameters.cruise}
+    known = {name: value for name, value in about.items() if value}
+    rows = [{**known, **row} for row in filter_rows(sets[0])]
+    _write(Path(path), (*known, "quantile", *FIELDS), rows, ",", separator)
 
 
 def _write(
