@@ -17,7 +17,7 @@ service   := service and not (fault or notebook or benchmark)
 fault     := fault and not (notebook or benchmark)
 notebook  := notebook and not benchmark
 
-.PHONY: help install demo test test-all $(SUITES:%=test-%) tools lint bench soak picture lock clean
+.PHONY: help install demo test test-all $(SUITES:%=test-%) tools lint bench bench-peers soak picture lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -88,6 +88,9 @@ lint: $(STAMP)  ## ruff, mypy and the layers
 
 bench: $(STAMP)  ## measure speed; ratios to the libraries one would use otherwise
 	$(PYTEST) -m benchmark -s $(ARGS)
+
+bench-peers: $(STAMP)  ## install the client libraries of InfluxDB that `make bench` compares to
+	$(BIN)/python -m tests.benchmarks.influx_peers
 
 soak: $(STAMP)  ## an hour of the demo with a page open: memory flat, logs clean (ARGS="--minutes 10")
 	$(BIN)/python -m tests.faults.soak $(ARGS)

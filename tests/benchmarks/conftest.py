@@ -77,6 +77,19 @@ def measure() -> Callable[..., dict[str, float]]:
     return run
 
 
+@pytest.fixture
+def record_cpu() -> Callable[..., None]:
+    """``record_cpu(title, {name: seconds of CPU}, per=1)``: for the table, what a test measured in processes of their own."""
+
+    def keep(title: str, told: Mapping[str, float], *, per: float = 1) -> None:
+        first = next(iter(told.values()))
+        for name, seconds in told.items():
+            each = {"seconds": seconds, "ns_each": seconds / per * 1e9, "ratio": seconds / first}
+            _RESULTS.append({"benchmark": title, "candidate": name, **each})
+
+    return keep
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not _RESULTS:
         return
