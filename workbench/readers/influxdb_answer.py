@@ -27,6 +27,7 @@ _TYPES: dict[str, Any] = {
     "boolean": pa.bool_(), "string": pa.dictionary(pa.int32(), pa.string()),
 }  # fmt: skip
 _BLOCK = 4 << 20
+_NAT = -(2**63)
 
 
 def plain(body: Body, kinds: Mapping[str, Kind], url: str) -> Columns:
@@ -169,7 +170,10 @@ def _array(column: Any, kind: Kind) -> npt.NDArray[Any]:
     if pa.types.is_string(column.type):  # RFC 3339 of Flux, the same without its Z of InfluxDB 3
         column = pc.utf8_rtrim(column, "Z").cast(pa.timestamp("ns"))
     if kind in ("time", "moment"):
-        return np.asarray(column.cast(pa.int64()).to_numpy(zero_copy_only=False)).astype(np.int64).view("M8[ns]")
+        if kind == "time" and column.null_count:
+            raise pa.ArrowInvalid("a row has no time")
+        filled = pc.fill_null(column.cast(pa.int64()), _NAT)
+        return np.asarray(filled.to_numpy(zero_copy_only=False)).view("M8[ns]")
     if kind == "boolean":
         column = column.cast(pa.uint8()).cast(pa.float64())
     return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
