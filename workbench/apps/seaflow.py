@@ -25,6 +25,8 @@ from workbench.record.seaflow_run import run as run_work
 from workbench.record.seaflow_work import Limits, Work, plan_work
 
 Row = dict[str, Any]
+#: How long a Dask scheduler may take to answer.
+PATIENCE = "20s"
 _CANONICAL = {
     "file_duration": "file_duration", "lat": "latitude", "lon": "longitude", "conductivity": "conductivity",
     "salinity": "salinity", "ocean_tmp": "sea_water_temperature", "par": "par", "bulk_red": "bulk_red",
@@ -54,10 +56,41 @@ class Inputs:
     instrument: str | None = None
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a run over a cruise came to: what there was to do, files processed now, and with what."""
+
+    work: Work
+    processed: int
+    instrument: str
+    with_sfl: bool
+    with_sizes: bool
+
+
 def run(
     inputs: Inputs, *, since: str | None, limits: Limits, workers: int, scheduler: str | None, as_json: bool
 ) -> int:
     """Process a cruise and say what came of it; 0 when it went through, 1 when nothing could be processed."""
+    found = bring_up_to_date(
+        inputs, since=since, limits=limits, workers=workers, scheduler=scheduler, quiet=as_json
+    )  # fmt: skip
+    database = popcycle.open_database(inputs.out / "cruise.db")
+    try:
+        report = _report(
+            database, found.work, found.processed, found.instrument, not found.with_sfl, not found.with_sizes
+        )  # fmt: skip
+    finally:
+        database.close()
+    print(json.dumps(report, indent=1) if as_json else _say(report, inputs.out))
+    return 0 if report["files"] else 1
+
+
+def bring_up_to_date(
+    inputs: Inputs, *, since: str | None = None, limits: Limits | None = None, workers: int = 1,
+    scheduler: str | None = None, quiet: bool = True,
+) -> Outcome:  # fmt: skip
+    """Process what is not done yet, and restate the abundances."""
+    limits = limits or Limits()
     parameters = read_parameters(inputs.params)
     instrument = _instrument(inputs, parameters)
     rows = read_sfl(inputs)
@@ -66,17 +99,15 @@ def run(
     work = plan_work(
         str(inputs.evt), parameters, sfl=times, table=table, limits=limits, since=moment(since) if since else None
     )
-    processed = _work_through(work, inputs, parameters, table, limits, workers, scheduler, quiet=as_json)
-    database = popcycle.open_database(inputs.out / "cruise.db")
-    try:
-        if rows is not None:
+    processed = _work_through(work, inputs, parameters, table, limits, workers, scheduler, quiet=quiet)
+    if rows is not None:
+        database = popcycle.open_database(inputs.out / "cruise.db")
+        try:
             seaflow_cruise.put_sfl(database, rows)
             seaflow_cruise.put_abundance(database, instrument)
-        report = _report(database, work, processed, instrument, rows is None, table is None)
-    finally:
-        database.close()
-    print(json.dumps(report, indent=1) if as_json else _say(report, inputs.out))
-    return 0 if report["files"] else 1
+        finally:
+            database.close()
+    return Outcome(work, processed, instrument, rows is not None, table is not None)
 
 
 def _work_through(
@@ -85,11 +116,7 @@ def _work_through(
 ) -> int:  # fmt: skip
     from tqdm import tqdm
 
-    client = None
-    if scheduler:
-        from distributed import Client
-
-        client = Client(scheduler, timeout="20s")
+    client = _client(scheduler) if scheduler else None
     try:
         with tqdm(total=len(work.tasks), unit="file", disable=quiet or not sys.stderr.isatty()) as bar:
             processed = run_work(
@@ -101,6 +128,17 @@ def _work_through(
     finally:
         if client is not None:
             client.close()
+
+
+def _client(scheduler: str) -> Any:
+    from distributed import Client
+
+    try:
+        return Client(scheduler, timeout=PATIENCE)
+    except (OSError, ValueError) as error:
+        raise WorkbenchError(
+            f"no Dask scheduler answers at {scheduler} ({error}). Start one with `dask scheduler`, or leave --scheduler out."
+        ) from error
 
 
 def _instrument(inputs: Inputs, parameters: Parameters) -> str:
@@ -123,7 +161,7 @@ def read_sfl(inputs: Inputs) -> list[Row] | None:
     with sqlite3.connect(f"{inputs.params.absolute().as_uri()}?mode=ro", uri=True) as connection:
         rows = read_table(connection, "sfl")
     connection.close()
-    return rows or None
+    return [dict(row) for row in rows] or None
 
 
 def sfl_rows(ds: xr.Dataset) -> list[Row]:

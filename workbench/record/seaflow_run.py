@@ -90,14 +90,17 @@ def run(
 
 def process_file(task: Task, table: SizeTable | None, limits: Limits) -> FileResult:
     """Read and process one file (on whatever machine this runs); one that cannot be read is flagged, with the reason."""
-    try:
-        header = seaflow_layout.probe(task.path)
-        if header.rows > limits.events:
-            return too_many(header.rows, limits.events)
-        pieces = seaflow_pieces.pieces(task.path, header, CHANNELS)
-        return process(pieces, task.filter, task.gating, table, max_events=limits.events, max_opp=limits.opp)
-    except ReaderError as error:
-        return FileResult(None, Flag.UNREADABLE, str(error).removeprefix(f"{task.path}: "))
+    said = ""
+    for path in task.paths:
+        try:
+            header = seaflow_layout.probe(path)
+            if header.rows > limits.events:
+                return too_many(header.rows, limits.events)
+            pieces = seaflow_pieces.pieces(path, header, CHANNELS)
+            return process(pieces, task.filter, task.gating, table, max_events=limits.events, max_opp=limits.opp)
+        except ReaderError as error:
+            said = said or str(error).removeprefix(f"{path}: ")
+    return FileResult(None, Flag.UNREADABLE, said or "is not there any more")
 
 
 def _worked(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -39,7 +40,9 @@ class Task:
 
     Attributes
     ----------
-    path, file_id : str
+    paths : tuple of str
+        Where it stands, plain and compressed, in the order in which they are tried.
+    file_id : str
     time : numpy.datetime64[ns]
     filter : FilterParameters
     gating : Gating or None
@@ -47,7 +50,7 @@ class Task:
         Digest of everything its result depends on; the same key, the same result.
     """
 
-    path: str
+    paths: tuple[str, ...]
     file_id: str
     time: np.datetime64
     filter: FilterParameters
@@ -138,9 +141,20 @@ def _task(
     for value in (chosen, gating):
         if id(value) not in known:
             known[id(value)] = _digest(json.dumps(_plain(value), sort_keys=True).encode())
-    stat = os.stat(path)
-    key = _digest(base, known[id(chosen)], known[id(gating)], f"{limits}", f"{stat.st_size} {stat.st_mtime_ns} {time}")
-    return Task(path, name, time, chosen, gating, key)
+    places = _places(path)
+    state = [f"{place.st_size} {place.st_mtime_ns}" for place in places.values()]
+    key = _digest(base, known[id(chosen)], known[id(gating)], f"{limits} {time}", *state)
+    return Task(tuple(places), name, time, chosen, gating, key)
+
+
+def _places(path: str) -> dict[str, os.stat_result]:
+    """Where a file stands, under its own name and compressed beside it."""
+    plain, _ = names.stem(path)
+    found = {}
+    for place in (path, *(plain + suffix for suffix in names.SUFFIXES)):
+        with contextlib.suppress(OSError):
+            found[place] = os.stat(place)
+    return found
 
 
 def _plain(value: FilterParameters | Gating | None) -> Any:
