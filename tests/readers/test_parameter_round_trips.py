@@ -19,6 +19,7 @@ from workbench.core.parameters import Parameters
 from workbench.readers import popcycle
 from workbench.readers.parameter_files import TABLES, read_parameters, write_csv, write_tsv
 from workbench.readers.parameter_tables import AUTO, CHANNELS
+from workbench.readers.sqlite_file import read_tables
 
 NUMBER = st.one_of(st.integers(-70_000, 70_000).map(float), st.floats(-1e6, 1e6, allow_nan=False))
 WORD = st.text("abcdefghij-0123456789", min_size=1, max_size=12)
@@ -186,3 +187,30 @@ def test_a_spoilt_row_of_a_database_is_named(data, tmp_path):
         connection.execute("UPDATE filter SET width = 'wide' WHERE quantile = 50")
     with pytest.raises(ReaderError, match=r"a\.db: .*table filter, row 2, column width: 'wide' is not a number"):
         read_parameters(path)
+
+
+CELLS = {"TEXT": WORD, "INTEGER": st.integers(-(2**53), 2**53), "REAL": NUMBER}
+
+
+@given(st.data())
+def test_every_table_of_a_database_comes_back_as_it_was_put(data):
+    """metadata, sfl, opp, opp2, vct, filter, gating, poly, plans, outlier: any cells, NULL where it may be."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.db"
+        connection = popcycle.open_database(path)
+        connection.execute("BEGIN")
+        names = [*(name for name in popcycle.TABLES if name != "stat"), *TABLES]
+        put: dict[str, list[dict]] = {}
+        for name in names:
+            kinds = [row[1:4] for row in connection.execute(f"PRAGMA table_info({name})")]
+            cell = {c: CELLS[kind] if needed else st.none() | CELLS[kind] for c, kind, needed in kinds}
+            key = [row[1] for row in connection.execute(f"PRAGMA table_info({name})") if row[5]] or [kinds[0][0]]
+            rows = st.lists(
+                st.fixed_dictionaries(cell), max_size=3, unique_by=lambda row, key=key: tuple(map(row.get, key))
+            )
+            put[name] = data.draw(rows)
+            popcycle.put(connection, name, put[name])
+        connection.execute("COMMIT")
+        connection.close()
+        found = read_tables(path, names)
+    assert {name: [dict(row) for row in rows] for name, rows in found.items()} == put

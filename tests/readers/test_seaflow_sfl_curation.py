@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,9 @@ from workbench.readers.seaflow_sfl import CURATED
 from workbench.readers.seaflow_sfl_cells import Cells, find_sfl, read_cells, write_cells
 from workbench.readers.seaflow_sfl_counts import event_counts, manifest
 from workbench.readers.seaflow_sfl_findings import NUMBERS, validate
+from workbench.readers.seaflow_sfl_instrument import write_instrument_sfl
 from workbench.readers.seaflow_sfl_repair import repair
+from workbench.testing.strategies import sfl_columns
 
 _START = np.datetime64("2014-07-04T00:00:02")
 
@@ -233,3 +236,33 @@ def test_both_leftovers_of_the_test_cruise(data, layout):
     assert found["only_sfl"] == ["2014_185/2014-07-04T01-24-02+00-00"]
     assert found["only_disk"] == [f"2014_185/2014-07-04T01-{minute}-02+00-00" for minute in (21, 27)]
     assert len(found["both"]) == 8
+
+
+@given(sfl_columns())
+def test_the_instruments_own_file_is_read_as_it_was_written(columns):
+    columns["longitude"] = np.mod(columns["longitude"] + 180.0, 360.0) - 180.0
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "day.sfl"
+        write_instrument_sfl(path, columns)
+        with path.open("ab") as file:  # the line break that the instrument writes before its next line
+            file.write(b"\r\n")
+        ds = xr.open_dataset(path, engine="seaflow_sfl").load()
+    assert ds["file_id"].to_numpy().tolist() == list(columns["file_id"])
+    for name in ("latitude", "par", "stream_pressure", "event_rate", "salinity"):
+        np.testing.assert_allclose(ds[name], columns[name], atol=5.1e-7, rtol=1e-12, err_msg=name)
+
+
+def test_the_real_day_file_comes_back(data, tmp_path):
+    source = next((data / "seaflow" / "testcruise" / "evt_v1" / "2014_185").glob("*.sfl"))
+    theirs = xr.open_dataset(source, engine="seaflow_sfl").load()
+    write_instrument_sfl(tmp_path / "made.sfl", theirs)
+    ours = xr.open_dataset(tmp_path / "made.sfl", engine="seaflow_sfl").load()
+    assert (tmp_path / "made.sfl").read_bytes().split(b"\r\n")[0] == source.read_bytes().split(b"\r\n")[0].split(b"\n")[
+        0
+    ]
+    assert ours.sizes == theirs.sizes and set(ours.variables) == set(theirs.variables)
+    for name in theirs.data_vars:
+        if theirs[name].dtype.kind == "f":
+            np.testing.assert_allclose(ours[name], theirs[name], atol=1e-6, err_msg=name)
+        elif name == "file_id":
+            np.testing.assert_array_equal(ours[name], theirs[name])

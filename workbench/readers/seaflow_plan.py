@@ -35,8 +35,8 @@ class SeaflowPlan(Reader):
     """SeaFlow plan: filter and gating parameters of a cruise, from when each holds, and the size table.
 
     Read from a popcycle database, a folder or prefix of TSVs (``*.filter.tsv``, ``*.filter_plan.tsv``,
-    ``*.gating.tsv``, ``*.gating_plan.tsv``, ``*.poly.tsv``), or the reference CSV. A dataset along ``time`` with
-    ``filter_id`` and ``gating_id`` that hold from then on, and flat tables of the filters (dim ``filter_row``), gates
+    ``*.gating.tsv``, ``*.gating_plan.tsv``, ``*.poly.tsv``; in a catalog, name the first, the others lie beside it), or
+    the reference CSV. A dataset along ``time`` with ``filter_id`` and ``gating_id`` that hold from then on, and flat tables of the filters (dim ``filter_row``), gates
     (``gate``, ``corner``; linear units) and sizes (``size``); `workbench.core.plan_dataset.parameters_in` makes the
     parameters of it. Gates that are not polygons (``auto``) are kept, and listed in attr ``not_evaluated``. A window
     gives what holds within it: also the last row before its start.
