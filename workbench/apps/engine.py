@@ -89,8 +89,10 @@ async def _run(
         swept = record.runs.sweep()
         if swept:
             log.info("%d runs were interrupted; they are done again", swept)
-        online = Online(cruise, record, scheduler=scheduler)
-        engine = Engine(cruise, journal, record, budget=Budget(cruise.folder, budget), arrived=online.arrived)
+            record.runs.again()
+        limit = Budget(cruise.folder, budget)
+        online = Online(cruise, journal, record, scheduler=scheduler, budget=limit)
+        engine = Engine(cruise, journal, record, budget=limit, arrived=online.arrived)
         await engine.start()
         online.start()
         server = listen(engine, access, port)

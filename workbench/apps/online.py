@@ -1,33 +1,84 @@
-"""Products that the engine makes while data come: populations within seconds of a file."""
+"""Products that the engine makes while data come: populations within seconds of a file.
+
+Each file that a folder's listener has taken is queued as a run (once: its name and sum are the run's key); then one
+SeaFlow run works off all that is queued, in another process. It leaves out what is done already, so nothing is worked on
+twice, whoever is killed when.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import Any
+from pathlib import Path
 
+from workbench.catalog import location
 from workbench.catalog.cruise import Cruise
+from workbench.catalog.source import Source
+from workbench.core.errors import WorkbenchError
+from workbench.live.journal import Journal
+from workbench.live.listeners.folder import arrived
+from workbench.record.budget import Budget
+from workbench.record.cursors import Cursors
 from workbench.record.record import Record
 
 log = logging.getLogger(__name__)
 
+#: The product that is made file by file, and its inputs in the catalog.
+PRODUCT = "seaflow"
+#: Seconds between two tries of what failed because the disk was full or a process died.
+AGAIN = 30.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """A derived Source that is worked on as its files come.
+
+    Attributes
+    ----------
+    name : str
+        The Source; the task of its runs.
+    heard : tuple of str
+        Its inputs that listen to folders.
+    evt, params, out : Path
+    sfl, size_table : Path or None
+    instrument : str or None
+    """
+
+    name: str
+    heard: tuple[str, ...]
+    evt: Path
+    params: Path
+    out: Path
+    sfl: Path | None
+    size_table: Path | None
+    instrument: str | None
+
 
 class Online:
-    """Runs each product that works on files of a folder once for each of its files, in another process.
+    """Runs the jobs of a cruise.
 
     Parameters
     ----------
     cruise : Cruise
+    journal : Journal
     record : Record
         Its `runs` say what was done.
     scheduler : str, optional
         A Dask cluster to work on.
+    budget : Budget, optional
     """
 
-    def __init__(self, cruise: Cruise, record: Record, *, scheduler: str | None = None) -> None:
-        self.cruise, self.record, self.scheduler = cruise, record, scheduler
+    def __init__(
+        self, cruise: Cruise, journal: Journal, record: Record, *, scheduler: str | None = None,
+        budget: Budget | None = None,
+    ) -> None:  # fmt: skip
+        self.cruise, self.journal, self.record, self.scheduler = cruise, journal, record, scheduler
+        self.budget = budget or Budget(cruise.folder)
+        self.jobs = [job for name, source in cruise.items() if (job := job_of(name, source, cruise)) is not None]
         self._due = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._pool: ProcessPoolExecutor | None = None
@@ -37,8 +88,10 @@ class Online:
         self._due.set()
 
     def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._work())
+        """Begin, with what was left the last time."""
+        self._due.set()
+        if self.jobs:
+            self._task = asyncio.create_task(self._work())
 
     async def stop(self) -> None:
         """End; what is under way is done again the next time."""
@@ -52,8 +105,89 @@ class Online:
         while True:
             await self._due.wait()
             self._due.clear()
+            for job in self.jobs:
+                await asyncio.to_thread(self._queue, job)
+                if not await self._run(job):
+                    asyncio.get_running_loop().call_later(AGAIN, self._due.set)
 
-    def _process(self) -> Any:
+    def _queue(self, job: Job) -> None:
+        """Queue a run for each file that was taken since the last time."""
+        cursors = Cursors(self.cruise.folder)
+        for name in job.heard:
+            mirror = f"online {job.name} {name}"
+            last = None
+            for entry in self.journal.read(name, cursors.get(mirror)):
+                file = arrived(entry.body)
+                if file is not None:
+                    self.record.runs.queue(job.name, f"{name}/{file.path} {file.sha256[:16]}")
+                last = entry.after
+            if last is not None:
+                cursors.set(mirror, last.as_json())
+
+    async def _run(self, job: Job) -> bool:
+        """Work off what is queued; False when it must be tried again."""
+        runs = []
+        while (run := await asyncio.to_thread(self.record.runs.start, job.name)) is not None:
+            runs.append(run)
+        if not runs:
+            return True
+        rows, error = 0, ""
+        try:
+            await asyncio.to_thread(self.budget.require, "particles")
+            loop = asyncio.get_running_loop()
+            rows = await loop.run_in_executor(self._process(), work, job, self.scheduler)
+        except asyncio.CancelledError:
+            raise
+        except BrokenProcessPool as broken:
+            self._pool, error = None, f"the process that worked on it ended: {broken}"
+        except (WorkbenchError, OSError) as wrong:
+            error = str(wrong)
+        except Exception as wrong:
+            log.exception("%s", job.name)
+            error = f"{type(wrong).__name__}: {wrong}"
+        for run in runs:
+            await asyncio.to_thread(self.record.runs.end, run, rows=rows if run is runs[-1] else 0, error=error)
+        if error:
+            log.warning("%s: %s", job.name, error)
+            await asyncio.to_thread(self.record.runs.again, job.name)
+        return not error
+
+    def _process(self) -> ProcessPoolExecutor:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
         return self._pool
+
+
+def job_of(name: str, source: Source, cruise: Cruise) -> Job | None:
+    """The job that a Source asks for; None when it is no SeaFlow product, or none of its inputs is a folder."""
+    if source.product != PRODUCT:
+        return None
+    inputs = {given: cruise[other] for given, other in source.inputs.items()}
+    heard = tuple(str(each.name) for each in inputs.values() if str(each.listen or "").startswith("folder:"))
+    if not heard or "evt" not in inputs or "plan" not in inputs:
+        return None
+    plan, sfl = inputs["plan"], inputs.get("sfl")
+    table, instrument = (
+        plan.options.get("size_table"),
+        source.options.get("instrument") or plan.options.get("instrument"),
+    )
+    return Job(
+        name, heard, _place(inputs["evt"]), _place(plan), cruise.folder / "particles", None if sfl is None else _place(sfl),
+        None if table is None else Path(location.expand(str(table))), None if instrument is None else str(instrument),
+    )  # fmt: skip
+
+
+def _place(source: Source) -> Path:
+    """The one folder or file of a Source."""
+    places = source.places()
+    if len(places) != 1:
+        raise WorkbenchError(f"source {source.name}: only one place can be worked on as files come, not {len(places)}")
+    return Path(places[0])
+
+
+def work(job: Job, scheduler: str | None = None) -> int:
+    """Do what is not done yet; files worked on. Runs in a process of its own."""
+    from workbench.apps.seaflow import Inputs, bring_up_to_date
+
+    inputs = Inputs(job.evt, job.params, job.out, job.sfl, job.size_table, job.instrument)
+    return bring_up_to_date(inputs, scheduler=scheduler).processed

@@ -210,7 +210,7 @@ class Source(DataSource):
             return Stored("record", self._recorded, {"table": str(self.name)})
         if issubclass(reader_class(self.reader), Store):
             return Stored(self.reader, self._place, self.options)
-        return Files(self.reader, self._places, self.reader_options)
+        return Files(self.reader, self.places, self.reader_options)
 
     @property
     def reader_options(self) -> dict[str, Any]:
@@ -235,8 +235,8 @@ class Source(DataSource):
             raise WorkbenchError(f"source '{self.name}': its input '{name}' is no source of the workbench")
         return found
 
-    def _places(self) -> tuple[str, ...]:
-        """Where its files are."""
+    def places(self) -> tuple[str, ...]:
+        """Where its files are: absolute paths or patterns."""
         if self.listen is not None:
             return (location.heard_folder(self.listen),)
         urls = (self.url,) if isinstance(self.url, str) else self.url
@@ -249,8 +249,8 @@ class Source(DataSource):
         """The url of a store."""
         if isinstance(self.url, str) and location.scheme(self.url):
             return self.url
-        (place,) = self._places()
-        return place
+        (place,) = self.places()
+        return str(place)
 
     def _recorded(self) -> str:
         """The cruise folder."""

@@ -1,0 +1,96 @@
+"""Populations while files come: each file once, the same numbers as the command's."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from workbench.apps.engine import EngineLock
+from workbench.apps.online import Online, job_of
+from workbench.catalog.cruise import open_cruise
+from workbench.live.engine import Engine
+from workbench.live.journal import Journal
+from workbench.record.record import Record
+
+CATALOG = """\
+metadata: {cruise: {id: O1}}
+sources:
+  evt: {driver: workbench, args: {reader: seaflow_evt, listen: "folder:{{ CATALOG_DIR }}/evt"}}
+  sfl: {driver: workbench, args: {reader: seaflow_sfl, url: $WORKBENCH_DATA/seaflow/testcruise/testcruise_740.sfl}}
+  plan:
+    driver: workbench
+    args: {reader: seaflow_plan, url: $WORKBENCH_DATA/seaflow/testcruise/params/testcruise_full_one_param.db,
+           size_table: $WORKBENCH_DATA/seaflow/calibrated-mie.de77773.2020-10-23.csv, instrument: "740"}
+  populations: {driver: workbench, args: {product: seaflow, inputs: {evt: evt, sfl: sfl, plan: plan}}}
+"""
+
+
+@pytest.fixture
+def catalog(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("WORKBENCH_DATA", str(data))
+    (tmp_path / "evt").mkdir()
+    (tmp_path / "c.yaml").write_text(CATALOG)
+    return tmp_path / "c.yaml"
+
+
+def counted(folder: Path) -> int:
+    path = folder / "particles" / "cruise.db"
+    if not path.exists():
+        return 0
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("select coalesce(sum(count), 0) from vct").fetchone()[0]
+
+
+def test_each_file_is_worked_on_as_it_comes(catalog: Path, data: Path) -> None:
+    cruise = open_cruise(catalog)
+    day = data / "seaflow" / "testcruise" / "evt_v2" / "2014_185"
+    files = sorted(path for path in day.iterdir() if path.suffix != ".sfl")
+
+    async def live(seconds: float) -> None:
+        with EngineLock(cruise.folder), Journal(cruise.folder / "raw") as journal:
+            record = Record(cruise.folder)
+            online = Online(cruise, journal, record)
+            engine = Engine(cruise, journal, record, arrived=online.arrived)
+            await engine.start()
+            online.start()
+            target = catalog.parent / "evt" / "2014_185"
+            target.mkdir(exist_ok=True)
+            async with asyncio.timeout(seconds):
+                for path in files[:2]:
+                    shutil.copyfile(path, target / path.name)
+                while counted(cruise.folder) < 942:
+                    await asyncio.sleep(0.2)
+                for path in files[2:]:
+                    shutil.copyfile(path, target / path.name)
+                while counted(cruise.folder) < 2042:
+                    await asyncio.sleep(0.2)
+                while record.runs.counts()["running"]:
+                    await asyncio.sleep(0.1)
+            await online.stop()
+            await engine.stop()
+            record.close()
+
+    asyncio.run(live(100))
+    record = Record(cruise.folder)
+    runs = record.runs.find()
+    assert runs and {run.state for run in runs} == {"ok"}
+    keys = {run.inputs for run in runs}
+    assert len(keys) == len(runs), "each file once"
+    assert any("2014-07-04T00-00-02+00-00" in key for key in keys)
+    asyncio.run(live(60))  # nothing is done again
+    assert {run.inputs for run in Record(cruise.folder).runs.find()} == keys
+    found = cruise["populations"].open()
+    assert int(found["n_count"].sum()) == 2042
+    assert float(found["abundance"].sum()) == pytest.approx(34.3968, rel=5e-6)
+
+
+def test_a_product_without_a_folder_is_no_job(catalog: Path) -> None:
+    cruise = open_cruise(catalog)
+    assert job_of("evt", cruise["evt"], cruise) is None
+    job = job_of("populations", cruise["populations"], cruise)
+    assert job is not None and job.heard == ("evt",) and job.out == cruise.folder / "particles"
