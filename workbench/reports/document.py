@@ -274,12 +274,17 @@ class Document:
 
     def whole(self) -> str:
         """`html` with its figures in place."""
+        from bokeh.document import Document as BokehDocument
         from bokeh.embed import components
 
         text = self.html()
         plots = {plot.id: plot for pictures in self.pictures.values() for p in pictures for plot in p.figures}
         if not plots:
             return text.replace("@@SCRIPT@@", "")
+        drawn = BokehDocument()
+        with drawn.models.freeze():  # else every figure makes Bokeh walk through all of them
+            for plot in plots.values():
+                drawn.add_root(plot)
         made, divs = components(plots, wrap_script=False)
         for key, div in divs.items():
             text = text.replace(f"@@{key}@@", div, 1)
