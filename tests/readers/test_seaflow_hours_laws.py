@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
 
 from workbench.core.errors import ReaderError
 from workbench.core.filters import QUANTILES
@@ -169,3 +172,36 @@ def test_what_we_write_is_what_is_read(data, tmp_path):
     seaflow_hourly.write_hour(tmp_path / path.name, seaflow_hourly.read_hour(path, seaflow_hourly.VCT))
     ours, theirs = (xr.open_dataset(p, engine="seaflow_vct").load() for p in (tmp_path / path.name, path))
     xr.testing.assert_identical(ours, theirs)
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=4), st.integers(0, 2**32 - 1))
+def test_hours_written_by_a_run_come_back(rows, seed):
+    """Every value, label, flag and id that `opp_table` and `vct_table` were given, in any order of files."""
+    rng = np.random.default_rng(seed)
+    names = ("unknown", "prochloro", "beads")
+    tables, wanted = [], []
+    for number, n in enumerate(rows):
+        time = _START + np.timedelta64(180 * number, "s")
+        channels = {name: rng.uniform(1, 3000, n) for name in CHANNELS}
+        mask = rng.integers(1, 8, n).astype(np.uint8)
+        label = np.where(mask[:, None] >> np.arange(3) & 1, rng.integers(0, 3, (n, 3)), -1).astype(np.int8)
+        sizes = np.where(label[:, :, None] < 0, np.nan, rng.uniform(0.1, 9, (n, 3, 6)))
+        opp = seaflow_hourly.opp_table(time, file_name(time), f"f{number % 2}", channels, mask)
+        tables.append(seaflow_hourly.vct_table(opp, label, names, sizes, "g"))
+        wanted.append((time, channels, mask, label, sizes))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / seaflow_hourly.hour_name(_START, "vct")
+        for at in rng.permutation(len(tables)):
+            seaflow_hourly.merge_hour(path, tables[at], {file_name(wanted[at][0])})
+        ds = xr.open_dataset(path, engine="seaflow_vct").load()
+    np.testing.assert_array_equal(ds["time"], [time for time, *_ in wanted])
+    assert ds["row_size"].to_numpy().tolist() == rows
+    assert ds["filter_id"].to_numpy().tolist() == [f"f{number % 2}" for number in range(len(rows))]
+    label, sizes = np.concatenate([w[3] for w in wanted]), np.concatenate([w[4] for w in wanted])
+    for name in CHANNELS:
+        np.testing.assert_array_equal(ds[name], np.concatenate([w[1][name] for w in wanted]))
+    for q, quantile in enumerate(QUANTILES):
+        assert ds[f"pop_q{quantile:g}"].to_numpy().tolist() == [names[i] if i >= 0 else "" for i in label[:, q]]
+        np.testing.assert_array_equal(ds[f"q{quantile:g}"], np.concatenate([w[2] for w in wanted]) >> q & 1 == 1)
+        for i, name in enumerate(COLUMNS):
+            np.testing.assert_array_equal(ds[f"{name}_q{quantile:g}"], sizes[:, q, i])

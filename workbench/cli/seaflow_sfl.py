@@ -92,7 +92,7 @@ def _fix(args: argparse.Namespace) -> int:
         raise WorkbenchError(f"{len(files)} files become one: say which with --out, --in-place is for one file")
     if not args.out and not args.in_place and len(files) > 1:
         raise WorkbenchError(f"{len(files)} files become one: say which with --out FILE")
-    out = first if args.in_place else Path(args.out or first.with_name(f"{first.stem}.fixed{first.suffix or '.sfl'}"))
+    out = first if args.in_place else Path(args.out or first.with_name(f"{first.stem}.fixed.sfl"))
     if not args.in_place and out.exists():
         again = any(out.samefile(path) for path in files)
         hint = "To replace it, say --in-place" if again else "Remove it, or name another with --out"
