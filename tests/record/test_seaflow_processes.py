@@ -184,6 +184,29 @@ def test_killed_again_and_again_then_finished(command, tmp_path):
     assert not [path for path in out.rglob(".*") if path.is_file()], "no half file is left"
 
 
+def test_one_run_a_folder(command, tmp_path, capsys):
+    import fcntl
+
+    from workbench.cli import main
+
+    out = tmp_path / "out"
+    out.mkdir()
+    handle = os.open(out, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    assert main(command.words(out)) == 1
+    assert "another run writes here" in capsys.readouterr().err
+    os.close(handle)
+    run(command.words(out), capsys)
+
+
+def test_what_a_killed_run_left_half_written_goes(command, tmp_path, capsys):
+    left = tmp_path / "vct" / ".2014-07-04T00-00-00+00-00.1H.vct.parquet.4242"
+    left.parent.mkdir()
+    left.write_bytes(b"half")
+    run(command.words(tmp_path), capsys)
+    assert not left.exists()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", ["plan", "one_param"])

@@ -7,6 +7,8 @@ again, with the same result.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.core.errors import ReaderError
+from workbench.core.errors import ReaderError, WorkbenchError
 from workbench.core.parameters import Parameters
 from workbench.core.sizes import SizeTable
 from workbench.products.seaflow.filter import Flag
@@ -60,8 +62,22 @@ def run(
     -------
     int
         Files processed now.
+
+    Raises
+    ------
+    WorkbenchError
+        When another run writes into `out`.
     """
     out.mkdir(parents=True, exist_ok=True)
+    with _alone(out):
+        return _run(work, out, parameters, table, limits, workers, client, done)
+
+
+def _run(
+    work: Work, out: Path, parameters: Parameters, table: SizeTable | None, limits: Limits, workers: int, client: Any,
+    done: Callable[[int], object],
+) -> int:  # fmt: skip
+    _sweep(out)
     marks = _marks(out / "run.db")
     database = popcycle.open_database(out / "cruise.db")
     try:
@@ -160,6 +176,29 @@ def _forget(database: sqlite3.Connection, out: Path, known: dict[str, tuple[str,
 
 def _hour(task: Task) -> str:
     return str(np.datetime_as_string(task.time, unit="h"))
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """One run a folder; the lock ends with the process, however it ends."""
+    handle = os.open(out, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise WorkbenchError(
+                f"{out}: another run writes here. Wait for it, or name another folder: --out DIR"
+            ) from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def _sweep(out: Path) -> None:
+    """Remove the unfinished files of a run that was killed."""
+    for kind in ("opp", "vct"):
+        for path in (out / kind).glob(".*.parquet.*"):
+            path.unlink(missing_ok=True)
 
 
 def _marks(path: Path) -> sqlite3.Connection:
