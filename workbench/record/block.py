@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pyarrow as pa
 import xarray as xr
 
 from workbench.core.errors import WorkbenchError
-from workbench.record.columns import OURS, SEQ, Column
+from workbench.record.columns import OURS, SEQ, Column, dumps
 
 #: Attributes of one answer, not of the data.
 PASSING = ("refused", "replaces", "more")
@@ -56,9 +56,10 @@ class Block:
         WorkbenchError
             When it has no time, or variables that cannot be kept.
         """
-        if "time" not in ds.variables or ds["time"].dims != ("time",) or ds["time"].dtype.kind != "M":
+        time = ds.variables.get("time")
+        if time is None or time.dims != ("time",) or time.dtype.kind != "M":
             raise WorkbenchError(f"table '{table}': rows need a coordinate 'time' (dim time, datetime64), in UTC")
-        stamps = ds["time"].to_numpy().astype("datetime64[ns]")
+        stamps = time.values.astype("datetime64[ns]")
         good = ~np.isnat(stamps)
         timeless = int((~good).sum())
         if timeless:
@@ -67,7 +68,19 @@ class Block:
         keys, labels = _keys(ds, columns)
         rows = _rows(stamps.astype(np.int64), columns, arrays, keys, labels)
         attrs = {str(name): value for name, value in ds.attrs.items() if name not in PASSING}
-        return cls(tuple(columns), tuple(keys), labels, attrs, dict(ds["time"].attrs), rows, timeless)
+        return cls(tuple(columns), tuple(keys), labels, attrs, dict(time.attrs), rows, timeless)
+
+    def bare(self) -> Block:
+        """The block without its rows."""
+        return replace(self, rows=self.rows.slice(0, 0))
+
+    def like(self, other: Block) -> bool:
+        """The same variables, labels and attributes."""
+        return (
+            (self.columns, self.keys, self.labels) == (other.columns, other.keys, other.labels)
+            and dumps(self.attrs) == dumps(other.attrs)
+            and dumps(self.time_attrs) == dumps(other.time_attrs)
+        )
 
 
 def _columns(table: str, ds: xr.Dataset) -> tuple[list[Column], dict[str, npt.NDArray[Any]]]:
@@ -84,7 +97,7 @@ def _columns(table: str, ds: xr.Dataset) -> tuple[list[Column], dict[str, npt.ND
                 "Drop it, or give it the dim time."
             )
         columns.append(Column.of(name, array, label in coords))
-        arrays[name] = np.asarray((array if array.dims == ("time",) else array.transpose("time", ...)).to_numpy())
+        arrays[name] = np.asarray((array if array.dims == ("time",) else array.transpose("time", ...)).values)
     return columns, arrays
 
 
@@ -127,9 +140,11 @@ def _rows(
 
 def occurrences(times: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """For each row, how many rows of equal time stand before it."""
+    if len(times) < 2:
+        return np.zeros(len(times), dtype=np.int64)
     order = np.argsort(times, kind="stable")
     ordered = times[order]
-    first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else np.empty(0, np.int64)
+    first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
     out = np.empty(len(times), dtype=np.int64)
     out[order] = np.arange(len(times)) - np.repeat(first, np.diff(np.r_[first, len(times)]))
     return out

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,12 @@ class Column:
         WorkbenchError
             When its values are neither numbers, text, truth values nor times.
         """
-        dtype = array.dtype
+        dims = tuple(str(dim) for dim in array.dims if dim != "time")
+        return cls._of(name, array.dtype, dims, _described(array.attrs), coord)
+
+    @classmethod
+    @lru_cache(maxsize=4096)
+    def _of(cls, name: str, dtype: np.dtype[Any], dims: tuple[str, ...], described: str, coord: bool) -> Column:
         if dtype.kind == "T" or not isinstance(dtype, np.dtype):
             dtype = np.dtype(object)
         if dtype.kind not in _KINDS:
@@ -71,14 +76,13 @@ class Column:
             dtype = np.dtype(f"{dtype.kind}8[ns]")
         elif dtype.kind == "f" and dtype.itemsize not in (4, 8):
             dtype = np.dtype("float32" if dtype.itemsize < 4 else "float64")
-        dims = tuple(str(dim) for dim in array.dims if dim != "time")
-        return cls(name, np.dtype(dtype).newbyteorder("=").str.lstrip("|="), dims, dumps(array.attrs), coord)
+        return cls(name, np.dtype(dtype).newbyteorder("=").str.lstrip("|="), dims, described, coord)
 
     @property
     def attrs(self) -> dict[str, Any]:
         return dict(loads(self.described))
 
-    @property
+    @cached_property
     def kind(self) -> str:
         return np.dtype(self.dtype).kind
 
@@ -123,7 +127,7 @@ class Column:
             return "" if self.kind == "U" else None
         return np.nan if self.kind == "f" else MISSING if self.flags else 0
 
-    @property
+    @cached_property
     def arrow(self) -> pa.DataType:
         """Its type in Arrow and Parquet."""
         return pa.string() if self.kind in "UO" else pa.from_numpy_dtype(np.dtype(self.dtype))
@@ -171,6 +175,21 @@ def _text(value: Any) -> str | None:
     if value is None or (isinstance(value, float) and value != value):
         return None
     return value if isinstance(value, str) else str(value)
+
+
+def _described(attrs: Mapping[Any, Any]) -> str:
+    """`dumps`, remembered where that can be."""
+    if not attrs:
+        return "{}"
+    try:
+        return _remembered(tuple(attrs.items()))
+    except TypeError:  # a list or an array
+        return dumps(attrs)
+
+
+@lru_cache(maxsize=4096)
+def _remembered(items: tuple[tuple[Any, Any], ...]) -> str:
+    return dumps(dict(items))
 
 
 def dumps(attrs: Mapping[Any, Any]) -> str:

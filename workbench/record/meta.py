@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workbench.core.errors import WorkbenchError
@@ -35,6 +35,8 @@ class Meta:
         Newest time there ever was (ns).
     gone : tuple of (start, stop, first, last)
         Rolled rows with ``start <= time < stop`` and ``first <= _rev <= last`` no longer count.
+    fed : Block or None
+        A block without rows of its own, which asked for nothing that was not there: others like it do not, either.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Meta:
     epoch: int = 0
     last: int | None = None
     gone: tuple[tuple[int, int, int, int], ...] = ()
+    fed: Block | None = field(default=None, compare=False)
 
     @classmethod
     def load(cls, connection: sqlite3.Connection, table: str, known: Meta | None = None) -> Meta | None:
@@ -101,7 +104,7 @@ def grow(connection: sqlite3.Connection, meta: Meta | None, table: str, block: B
         return _create(connection, table, block)
     if meta.name != table:
         raise WorkbenchError(f"table '{table}': there is a table '{meta.name}'; names must differ by more than case")
-    if block.rows.num_rows == 0:
+    if block.rows.num_rows == 0 or (meta.fed is not None and block.like(meta.fed)):
         return meta
     if {key.name for key in block.keys} - {key.name for key in meta.keys}:
         old, new = ", ".join(["time", *meta.labels]), ", ".join(["time", *block.labels])
@@ -124,7 +127,7 @@ def grow(connection: sqlite3.Connection, meta: Meta | None, table: str, block: B
     if (keys, columns, labels) != (meta.keys, meta.columns, meta.labels):
         _save_columns(connection, grown)
     elif dumps(attrs) == dumps(meta.attrs) and dumps(time_attrs) == dumps(meta.time_attrs):
-        return grown
+        return replace(grown, fed=block.bare() if meta.rev else None)
     return _save(connection, grown)
 
 
@@ -166,7 +169,7 @@ def _save(connection: sqlite3.Connection, meta: Meta) -> Meta:
         "update _tables set attrs = ?, time_attrs = ?, shape = ? where name = ?",
         (dumps(meta.attrs), dumps(meta.time_attrs), meta.shape + 1, meta.name),
     )
-    return replace(meta, shape=meta.shape + 1)
+    return replace(meta, shape=meta.shape + 1, fed=None)
 
 
 def _save_columns(connection: sqlite3.Connection, meta: Meta) -> None:

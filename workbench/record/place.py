@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from workbench.record.block import occurrences
 from workbench.record.columns import SEQ
 from workbench.record.meta import Meta
 
@@ -52,10 +51,9 @@ def by_time(rows: pa.Table, there: pa.Table, meta: Meta, *, all_new: bool) -> Pl
     all_new : bool
         True when none of `rows` can be there.
     """
-    times = rows["time"].to_numpy()
-    seq = occurrences(times)
     if there.num_rows == 0:
-        return Placed(_with(rows, seq), rows.num_rows)
+        return Placed(rows, rows.num_rows)
+    times, seq = rows["time"].to_numpy(), np.array(rows[SEQ].to_numpy())
     known = there["time"].to_numpy()
     next_free = {t: int(top) + 1 for t, top in zip(known.tolist(), there[SEQ].to_pylist(), strict=True)}  # in order
     if all_new:
