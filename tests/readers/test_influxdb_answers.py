@@ -88,6 +88,13 @@ def test_csv_comes_back(rows: list[tuple]) -> None:
     assert found["f2"].tolist() == [row[3] if row[3] != "NaN" else "" for row in rows]
 
 
+def test_newlines_in_text_where_blocks_meet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answer, "_BLOCK", 256)
+    rows = [(i, 0.5, None, "line\n" * (i % 9) + f"end {i}", "a", None) for i in range(200)]
+    found = answer.plain(body(written(rows)), KINDS, URL)
+    assert found["f2"].tolist() == [row[3] for row in rows]
+
+
 @pytest.mark.parametrize("way", ["plain", "annotated", "parquet", "typed"])
 def test_damaged_answers(way: str) -> None:
     """Columns or a ReaderError, whatever bytes come."""

@@ -53,7 +53,7 @@ class Standin:
     def __init__(self, points: Iterable[Point] = (), behind: int | None = None) -> None:
         self.points, self.behind = list(points), behind
         self.asked: list[str] = []
-        self.canned: bytes | None = None
+        self.written: list[bytes] = []
         standin = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -122,13 +122,14 @@ class Standin2(Standin):
             self.asked.append(params["q"])
             return self.from_behind(params, "application/csv" if "epoch" in params else "application/json")
         if path == "/api/v2/write":
-            status, kind, out = 204, "", b""
-            return status, kind, out
+            assert params["precision"] == "ns" and params["bucket"] == "cruise"
+            self.written.append(body)
+            return 204, "", b""
         if path != "/api/v2/query" or params.get("org") != "ship":
             return 404, "application/json", b'{"code":"not found","message":"organization name not found"}'
         query = json.loads(body)["query"]
         self.asked.append(query)
-        return 200, "text/csv; charset=utf-8", self.canned or self.flux(query)
+        return 200, "text/csv; charset=utf-8", self.flux(query)
 
     # Flux, as far as the reader asks it
 

@@ -22,7 +22,7 @@ from workbench.readers.influxdb import InfluxDB
 from workbench.readers.influxdb_http import Server
 from workbench.readers.influxdb_place import Place
 
-pytestmark = pytest.mark.service
+pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
 
 READER = InfluxDB()
 HEAD = "met\nTN413\na table\nNA\tNA\tNA\ntime\tfloat\tcategory\nNA\tNA\tNA\ntime\tpar\tside\n"

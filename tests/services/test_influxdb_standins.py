@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import xarray as xr
 
 from tests.services.influx import Influxd
 from tests.services.standin_influxdb import TOKEN, Point, Standin, Standin2, Standin3
+from workbench import cli
 from workbench.core.errors import ReaderError
 from workbench.core.window import Window
 from workbench.readers.influxdb import InfluxDB
@@ -156,3 +158,19 @@ def test_a_wrong_organisation(monkeypatch: pytest.MonkeyPatch) -> None:
         READER.open_dataset(standin.url, org="shore", token_env="THE_TOKEN")
     with Standin2(points()) as standin, pytest.raises(ReaderError, match="Give org"):
         READER.open_dataset(standin.url, api="flux", token_env="THE_TOKEN")
+
+
+def test_writing_with_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To ``/api/v2/write`` of an organisation."""
+    monkeypatch.setenv("THE_TOKEN", TOKEN)
+    head = "met\nTN413\na table\nNA\tNA\ntime\tfloat\nNA\tNA\ntime\tpar\n"
+    (tmp_path / "met.tsdata").write_text(head + "2024-01-01T00:00:00Z\t1.5\n")
+    (tmp_path / "catalog.yaml").write_text(
+        "metadata: {cruise: {id: X1}}\nsources:\n"
+        "  met: {driver: workbench, args: {reader: tsdata, url: '{{ CATALOG_DIR }}/met.tsdata'}}\n"
+    )
+    with Standin2() as standin:
+        to = f"influxdb://127.0.0.1:{standin.port}/cruise"
+        command = ["influx", "write", str(tmp_path / "catalog.yaml"), "met", "--to", to, "--org", "ship"]
+        assert cli.main([*command, "--token-env", "THE_TOKEN", "--tag", "leg=2"]) == 0
+        assert standin.written == [b"met,cruise=TN413,leg=2 par=1.5 1704067200000000000"]
