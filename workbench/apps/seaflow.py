@@ -6,7 +6,7 @@ import json
 import re
 import sqlite3
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,7 @@ def bring_up_to_date(
     limits = limits or Limits()
     parameters = read_parameters(inputs.params)
     instrument = _instrument(inputs, parameters)
+    parameters = replace(parameters, instrument=instrument)
     rows = read_sfl(inputs)
     table = read_size_table(inputs.size_table, instrument) if inputs.size_table else None
     times = None if rows is None else {row["file"]: parse_time(row["date"]) for row in rows}
