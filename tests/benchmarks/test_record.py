@@ -35,13 +35,14 @@ def rows(first: int, count: int, seed: int = 1) -> xr.Dataset:
 
 @pytest.fixture(scope="module")
 def cruise(tmp_path_factory: pytest.TempPathFactory, smoke: bool) -> Iterator[tuple[Record, int]]:
-    """59 whole days rolled and one hot, of which a smoke run has 3 short ones."""
+    """Rolled but for the last hour; a smoke run has 3 short days."""
     folder = tmp_path_factory.mktemp("cruise")
     days, each = (3, 1000) if smoke else (60, 86_400)
     record = Record(folder)
     for day in range(days):
         record.append("underway", rows(day * 86_400, each, day))
         record.roll(before=T + day * DAY)
+    record.roll(before=T + days * DAY - np.timedelta64(1, "h"))
     yield record, days
     record.close()
 

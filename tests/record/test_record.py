@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import shutil
 import sqlite3
@@ -351,6 +352,33 @@ def test_rows_replaced_while_a_day_is_written_are_replaced(record: Record, monke
     monkeypatch.setattr(rolling.days, "write", meanwhile)
     record.roll(before=T + 24 * HOUR)
     assert record.count("t") == 2
+
+
+def test_a_finished_cruise_is_read_from_a_disk_that_cannot_be_written(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ds = block([0, 1, 30])
+    record.append("t", ds)
+    record.roll(before=T + 24 * HOUR)
+    record.events.note("x", who="Ann", time=T)
+    record.close()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    before = sorted(record.folder.rglob("*"))
+    xr.testing.assert_identical(record.open("t").load(), ds)
+    assert len(record.events.events()) == 1
+    assert sorted(record.folder.rglob("*")) == before
+    with pytest.raises(WorkbenchError, match=r"readonly.*writable"):
+        record.append("t", block([2]))
+
+
+def test_a_cursor_of_rows_that_were_replaced_begins_again(record: Record) -> None:
+    record.append("t", block([0, 1]))
+    cursor = record.changed("t")[1]
+    record.replace("t", Window(T, T + HOUR), block([0]))
+    ds, after = record.changed("t", cursor)
+    assert (ds.sizes["time"], after) == (0, None)
+    assert "replaced" in ds.attrs["replaces"]
+    assert record.changed("t", after)[0].sizes["time"] == 2
 
 
 def test_a_newer_file_is_left_alone(record: Record) -> None:

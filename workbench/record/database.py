@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike, fspath
+from urllib.parse import quote
 
 from workbench.core.errors import WorkbenchError
 
@@ -15,8 +17,17 @@ PATIENCE = 30.0
 
 
 def connect(path: str | PathLike[str], *, synchronous: str = "full") -> sqlite3.Connection:
-    """A connection without transactions of its own; threads may share it when they take turns."""
-    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+    """A connection without transactions of its own; threads may share it when they take turns.
+
+    On a disk that cannot be written, a file that nobody writes is read as it is (WAL would want files beside it).
+    """
+    place: str = fspath(path)
+    still = not os.access(os.path.dirname(place), os.W_OK) and not os.path.exists(f"{place}-wal")
+    if still and os.path.exists(place):
+        place = f"file:{quote(place)}?mode=ro&immutable=1"
+    connection = sqlite3.connect(
+        place, timeout=PATIENCE, isolation_level=None, check_same_thread=False, uri=place.startswith("file:")
+    )
     connection.execute(f"pragma synchronous={synchronous}")
     return connection
 

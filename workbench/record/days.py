@@ -214,7 +214,7 @@ def _footer(path: str, mark: tuple[int, int, int]) -> Footer:
         ) from error
 
 
-@lru_cache(maxsize=192)
+@lru_cache(maxsize=128)
 def _times(path: str, mark: tuple[int, int, int]) -> npt.NDArray[np.int64]:
     try:
         with pq.ParquetFile(path, memory_map=True) as file:
