@@ -101,6 +101,16 @@ def test_of_a_log_whole_lines_are_taken_as_it_grows(steps: list[int]) -> None:
             assert found == []
 
 
+def test_a_file_is_left_alone_until_it_stood_still(tmp_path: Path) -> None:
+    """Also one that could be whole: written in place over what was there, its size says nothing."""
+    looks = _Looks(_arrivals(tmp_path, None))
+    for index in range(5):
+        (tmp_path / "a").write_bytes(b"%04d" % index)
+        os.utime(tmp_path / "a", (1673492400 + index,) * 2)
+        assert looks(2, 0.4) == []
+    assert [arrival.sha256 for arrival in looks(3, 0.4)] == [hashlib.sha256(b"0004").hexdigest()]
+
+
 def test_the_truncated_file_that_rsync_partial_leaves_waits(tmp_path: Path) -> None:
     """It has the final name, the date 1970, and could be whole by chance; the next run replaces it."""
     data = _evt(tmp_path / NAME)

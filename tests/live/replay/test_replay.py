@@ -152,13 +152,18 @@ def test_a_window_is_a_part_of_it(simulated: Path) -> None:
         assert inside
 
 
-def test_nothing_is_written_over(simulated: Path, tmp_path: Path) -> None:
-    streams = of_cruise(open_cruise(simulated))
-    asyncio.run(replay(streams, [f"sfl=folder:{tmp_path}"], warp=np.inf))
-    before = _tree(tmp_path)
+@pytest.mark.parametrize("name", ["sfl", "seaflow"])
+def test_nothing_is_written_over(simulated: Path, tmp_path: Path, name: str) -> None:
+    cruise = open_cruise(simulated)
+    assert cruise.start is not None
+    streams, window = of_cruise(cruise), Window(cruise.start, cruise.start + np.timedelta64(20, "m"))
+    asyncio.run(replay(streams, [f"{name}=folder:{tmp_path}"], warp=np.inf, window=window))
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"mine")
     with pytest.raises(WorkbenchError, match="is there already"):
-        asyncio.run(replay(streams, [f"sfl=folder:{tmp_path}"], warp=np.inf))
-    assert _tree(tmp_path) == before
+        asyncio.run(replay(streams, [f"{name}=folder:{tmp_path}"], warp=np.inf, window=window))
+    assert set(_tree(tmp_path).values()) == {b"mine"}
 
 
 @pytest.mark.parametrize("scheme", ["udp", "tcp", "tcp+listen"])

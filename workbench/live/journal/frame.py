@@ -66,9 +66,8 @@ def decode(data: bytes, at: int) -> Frame | bool:
 
 
 def next_mark(data: bytes, at: int) -> int:
-    """Where the next line that could be a header begins after `at`; -1 when there is none."""
-    found = data.find(b"\n" + _MARK, at)
-    return found + 1 if found >= 0 else -1
+    """Where the next bytes that could begin an entry are, from `at` on; -1 when there are none."""
+    return data.find(_MARK, at)
 
 
 @lru_cache(8)

@@ -94,7 +94,7 @@ def _entries(segment: Segment, begin: int, window: Window, damage: Damage, *, cl
 def _beyond(file: BinaryIO, data: bytes, at: int) -> tuple[bytes, int] | None:
     """Bytes from the next whole entry on, and how many before it went; None when there is none."""
     data, dropped = data[at:], 0
-    search = 0
+    search = 1
     while True:
         found = next_mark(data, search)
         if found < 0:
@@ -108,9 +108,9 @@ def _beyond(file: BinaryIO, data: bytes, at: int) -> tuple[bytes, int] | None:
         if isinstance(frame, Frame):
             return data[found:], dropped + found
         if frame and (more := file.read(_BLOCK)):
-            data, dropped, search = data[found - 1 :] + more, dropped + found - 1, 0
+            data, dropped, search = data[found:] + more, dropped + found, 0
             continue
-        search = found
+        search = found + 1
 
 
 def _skip(file: BinaryIO, begin: int) -> None:

@@ -21,24 +21,27 @@ from workbench.readers.reader import Reader
 
 #: Readers whose rows and files are about a time that begins at their stamp: they are written when it is over.
 _AFTERWARDS = ("seaflow_evt", "seaflow_sfl")
+#: Readers of what people decided, not of what an instrument said: it stays where it is.
+_PARAMETERS = ("seaflow_plan", "seaflow_db")
 _THREE_MINUTES = 180 * 10**9
 _SEGMENT = re.compile(r"\d{8,}_.*\.journal(\.zst)?")
 
 
 def of_cruise(cruise: Cruise) -> list[Stream]:
-    """The sources of a catalog that read files, or whose raw bytes are in its journal; derived ones are left out."""
+    """The sources of a catalog that read files, or whose raw bytes are in its journal; derived ones and parameters are not sent."""
     found = []
     for name, source in cruise.items():
         raw = cruise.folder / "raw" / name
+        if source.reader in _PARAMETERS:
+            continue
         if not _has_files(source):
             if raw.is_dir():
                 found.append(Stream(name, False, pieces.journal(name, raw)))
             continue
         try:
-            files = source.files()
+            reader, files = reader_class(source.reader)(), source.files()
         except WorkbenchError:
-            continue  # not there
-        reader = reader_class(source.reader)()
+            continue  # not there, or no files
         every = source.every
         lag = 0 if every is None else int(every / np.timedelta64(1, "ns"))
         found.append(_stream(name, source.reader, reader, files, _base(source, files), lag, source))
