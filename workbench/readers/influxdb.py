@@ -213,7 +213,7 @@ class InfluxDB(Store):
         if max_points is not None:
             if max_points < 1:
                 raise ReaderError(found.url, f"max_points is {max_points}; at least 1 is needed")
-            if found.count(first, last) > max_points:
+            if found.dialect.exceeds(found.schema, first, last, max_points):
                 return _binned(found, first, last, max_points)
         parts = found.parts(first, last)
         return found.lazy(parts) if parts else found.loaded(found.dialect.rows(found.schema, 0, 0))

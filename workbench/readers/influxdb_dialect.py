@@ -119,6 +119,10 @@ class Dialect(ABC):
     def counts(self, schema: Schema, start: int, stop: int, width: int) -> tuple[Numbers, Numbers]:
         """Beginning and number of rows of each bin of ``start <= time < stop`` that has any; bins begin at `start`."""
 
+    def exceeds(self, schema: Schema, start: int, stop: int, rows: int) -> bool:
+        """Are there more than `rows` rows with ``start <= time < stop``?"""
+        return int(self.counts(schema, start, stop, max(1, stop - start))[1].sum()) > rows
+
     @abstractmethod
     def rows(self, schema: Schema, start: int, stop: int, limit: int | None = None) -> Table:
         """Rows with ``start <= time < stop``; with `limit`, the first so many in order of time."""

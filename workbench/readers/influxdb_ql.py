@@ -133,17 +133,24 @@ class InfluxQL(Dialect):
     def _full(self, schema: Schema, start: int, stop: int) -> set[str]:
         """Fields that all of the first rows between two moments have."""
         names = tuple(schema.fields)
-        asked = ", ".join(f'count("f{i}") AS "c{i}"' for i in range(len(names)))
-        inner = (
-            f"SELECT {self._columns(schema, ())} FROM {self._source} WHERE {self._between(start, stop)} LIMIT {_SAMPLE}"
-        )
-        kinds: dict[str, Kind] = {f"c{i}": "float" for i in range(len(names))}
-        found = self._ask(f"SELECT {asked} FROM ({inner}) WHERE {_time(start, stop)}", kinds)
-        counts = [int(np.nansum(found[f"c{i}"])) for i in range(len(names))]
+        counts = self._first(schema, start, stop, _SAMPLE)
         rows = _SAMPLE
         if max(counts) < _SAMPLE:
             rows = int(self._carefully(schema, start, stop, max(1, stop - start))[1].sum())
         return {name for name, n in zip(names, counts, strict=True) if n == rows}
+
+    def exceeds(self, schema: Schema, start: int, stop: int, rows: int) -> bool:
+        return max(self._first(schema, start, stop, rows + 1)) > rows or super().exceeds(schema, start, stop, rows)
+
+    def _first(self, schema: Schema, start: int, stop: int, rows: int) -> list[int]:
+        """How many of the first rows have each field."""
+        n = len(schema.fields)
+        asked = ", ".join(f'count("f{i}") AS "c{i}"' for i in range(n))
+        limits = self._between(start, stop)
+        inner = f"SELECT {self._columns(schema, ())} FROM {self._source} WHERE {limits} LIMIT {rows}"
+        kinds: dict[str, Kind] = {f"c{i}": "float" for i in range(n)}
+        found = self._ask(f"SELECT {asked} FROM ({inner}) WHERE {_time(start, stop)}", kinds)
+        return [int(np.nansum(found[f"c{i}"])) for i in range(n)]
 
     def _tag(self, schema: Schema) -> str | None:
         """A tag that every row has."""
