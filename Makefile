@@ -71,7 +71,7 @@ $(SUITES:%=test-%): test-%: $(STAMP)
 # What the browser, service and fault suites need beside Python. Nothing is started by installing it.
 tools:
 	@missing=; PATH="$$PATH:/usr/sbin:/sbin"; \
-	for pair in chromium:chromium influxd:influxdb mosquitto:mosquitto rsync:rsync ip:iproute2; do \
+	for pair in chromium:chromium influxd:influxdb mosquitto:mosquitto rsync:rsync ip:iproute2 pdftoppm:poppler-utils; do \
 	  command -v $${pair%%:*} >/dev/null || missing="$$missing $${pair#*:}"; done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
