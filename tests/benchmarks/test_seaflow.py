@@ -10,7 +10,6 @@ the wall time of a machine that does nothing else); wall times are printed too.
 from __future__ import annotations
 
 import shutil
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +20,7 @@ import pytest
 from tests.benchmarks import conftest, seaflow_peer
 from workbench.simulate import cruise, particles
 
-REPEATS = 3
+REPEATS = 4
 OURS = [sys.executable, "-m", "workbench", "seaflow"]
 
 
@@ -72,15 +71,14 @@ def peer(command: Path, cruise: seaflow_peer.Cruise, layout: str, out: Path, *mo
 
 
 def race(candidates, repeats: int) -> dict[str, tuple[float, float]]:
-    """Wall and processor seconds of each candidate, start-up taken off: medians of rounds."""
-    found = {name: [] for name in candidates}
+    """Wall and processor seconds of each candidate: its best whole run less its best start, of some rounds."""
+    found = {name: ([], []) for name in candidates}
     for _ in range(repeats):
         for name, (start, whole) in candidates.items():
-            a, b = seaflow_peer.timed(start()), seaflow_peer.timed(whole())
-            found[name].append((b[0] - a[0], b[1] - a[1]))
-    return {
-        name: tuple(statistics.median(column) for column in zip(*rounds, strict=True)) for name, rounds in found.items()
-    }
+            found[name][0].append(seaflow_peer.timed(start()))
+            found[name][1].append(seaflow_peer.timed(whole()))
+    best = {name: [np.min(runs, axis=0) for runs in both] for name, both in found.items()}
+    return {name: tuple((whole - start).tolist()) for name, (start, whole) in best.items()}
 
 
 def show(title: str, seconds: dict[str, tuple[float, float]], particles: int) -> None:
