@@ -19,7 +19,7 @@ Product = Callable[..., xr.Dataset]
 #: What a product may keep from one time to the next (see `workbench.products`).
 KEPT = "kept"
 #: What every reader takes and no catalog gives.
-_OURS = ("self", "filename_or_obj", "start", "stop")
+_OURS = ("self", "filename_or_obj", "start", "stop", "max_points")
 
 
 def reader_class(name: str) -> type[Reader]:
