@@ -218,3 +218,13 @@ def test_a_window_is_a_selection(tmp_path):
     window = Window(_START + np.timedelta64(180, "s"), _START + np.timedelta64(540, "s"))
     ds = xr.open_dataset(path, engine="seaflow_db", start=window.start, stop=window.stop)
     assert ds.sizes["time"] == 2 and ds["n_count"].dims == ("time", "population", "quantile")
+
+
+def test_rows_follow_the_time_of_the_sfl_not_the_names(tmp_path):
+    path = make(tmp_path / "a.db", 0, files=2)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE sfl SET date = '2015-01-01T00:00:00+00:00' WHERE rowid = 1")
+        (rate,) = connection.execute("SELECT event_rate FROM sfl WHERE rowid = 1").fetchone()
+    ds = xr.open_dataset(path, engine="seaflow_db", table="sfl")
+    assert ds["time"].to_numpy()[1] == np.datetime64("2015-01-01") and ds["event_rate"].to_numpy()[1] == rate
+    assert ds["file_id"].to_numpy()[1] == file_name(_START)

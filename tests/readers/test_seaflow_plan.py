@@ -128,3 +128,13 @@ def test_auto_gates_are_listed(data):
 def test_another_dataset_is_no_plan():
     with pytest.raises(WorkbenchError, match="seaflow_plan"):
         parameters_in(xr.Dataset())
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "rows"),
+    [("01", "04", 3), ("02", "03", 1), ("02T12", "03", 1), ("02T12", "03T01", 2), ("03", "09", 1), ("01T01", "02", 1)],
+)
+def test_a_window_holds_what_began_before_it(start, stop, rows):
+    time = np.array(["2023-01-01", "2023-01-02", "2023-01-03"], "datetime64[ns]")
+    window = Window(np.datetime64(f"2023-01-{start}", "ns"), np.datetime64(f"2023-01-{stop}", "ns"))
+    assert len(time[holding(time, window)]) == rows
