@@ -33,6 +33,9 @@ def calm_path(faulty_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     del text["sources"]["underway"], text["metadata"]["kpis"]["speed"]
     text["metadata"]["board"][1]["source"] = "sfl"
     text["metadata"]["cruise"]["id"] = "CALM"
+    for part in faulty_path.parent.iterdir():
+        if part.is_dir() and part.name not in ("evt", "sfl", "underway", "truth") and part.suffix != ".cruise":
+            shutil.copytree(part, folder / part.name)
     (folder / "sfl").mkdir()
     lines = next((faulty_path.parent / "sfl").iterdir()).read_text().splitlines(keepends=True)
     (folder / "sfl" / "calm_740.sfl").write_text("".join(lines[:41]))

@@ -24,7 +24,7 @@ def shown(value: object) -> Iterator[str]:
         number = float(value)  # type: ignore[arg-type]
         for sign in (number, abs(number)):
             yield from (say.number(sign, digits) for digits in range(1, 7))
-            yield say.plain(sign)
+            yield from (say.plain(sign), f"{sign:.2g}")
             if sign == int(sign):
                 yield from (say.count(int(sign)), str(int(sign)))
             yield say.age(np.timedelta64(round(sign * 1e9), "ns")) if abs(sign) < 1e9 else ""

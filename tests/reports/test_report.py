@@ -27,6 +27,8 @@ from workbench.reports.findings import findings
 from workbench.reports.mosaic import FINE, PART, coarser, count, split
 from workbench.reports.write import Report, write
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def faulty_report(faulty: Cruise, tmp_path_factory: pytest.TempPathFactory) -> Report:

@@ -11,6 +11,7 @@ import xarray as xr
 from workbench.catalog.cruise import Cruise
 from workbench.catalog.source import Source
 from workbench.core.errors import WorkbenchError
+from workbench.core.spread import spread
 from workbench.core.window import ALWAYS, MAX, MIN, Window
 from workbench.record.state import Event, State
 from workbench.reports.mosaic import Mosaic, Planes, count
@@ -94,7 +95,8 @@ def gather(
             ds = cruise[name].open(asked)
             if "population" in ds.dims:
                 populations[name] = _one_quantile(ds).load()
-            else:
+                rows[name] = _loaded(spread(populations[name]))
+            elif "time" in ds.dims:  # what has no time is a parameter
                 rows[name] = _loaded(ds)
         except (WorkbenchError, OSError) as error:
             faults[name] = str(error)

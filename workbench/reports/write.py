@@ -112,7 +112,7 @@ def write(
 def _last(cruise: Cruise, window: Window, back: np.timedelta64) -> Window:
     """The last day of the window: up to its end, or now."""
     spans = [span for source in cruise.values() if (span := source.span()) is not None]
-    newest = max((span.stop for span in spans), default=cruise.now())
+    newest = min(max((span.stop for span in spans), default=cruise.now()), cruise.now())  # plans reach ahead
     stop = min(window.stop, newest)
     return Window(max(window.start, stop - back), stop)
 

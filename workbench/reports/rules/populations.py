@@ -19,6 +19,11 @@ def called(population: str) -> str:
     return NAMES.get(population, population[:1].upper() + population[1:])
 
 
+def _few(value: float) -> str:
+    """Three significant figures; two of small numbers."""
+    return f"{value:.2g}" if 1e-3 <= abs(value) < 1 else say.number(value, 3)
+
+
 def cells(ds: xr.Dataset, source: str, variable: str = "abundance") -> list[Finding]:
     """Median and range of each population's abundance, when it was highest, and how the two smallest compare.
 
@@ -61,8 +66,8 @@ def _one(ds: xr.Dataset, variable: str, name: str, source: str) -> Finding | Non
         where = f" at {place}"
     shown = say.unit(unit)
     text = (
-        f"{called(name)}: median {say.number(middle, 3)} {shown}; 95 % of the rows lie between {say.number(low, 3)} and {say.number(high, 3)} {shown}; "
-        f"most on {say.moment(time[peak], seconds=False)} UTC{where} ({say.number(float(values[peak]), 3)} {shown})."
+        f"{called(name)}: median {_few(middle)} {shown}; 95 % of the rows lie between {_few(low)} and {_few(high)} {shown}; "
+        f"most on {say.moment(time[peak], seconds=False)} UTC{where} ({_few(float(values[peak]))} {shown})."
     )  # fmt: skip
     rule = "percentiles and maximum over time; beads and what is no population left out"
     return Finding(TOPIC, "fact", text, tuple(numbers), f"{source}.{variable}", window_of(time[good]), rule)
@@ -79,7 +84,7 @@ def _ratio(ds: xr.Dataset, variable: str, names: list[str], source: str) -> list
     if not good.any():
         return []
     middle = float(np.median(ratio[good]))
-    text = f"The median ratio of Prochlorococcus to Synechococcus is {say.number(middle, 3)}."
+    text = f"The median ratio of Prochlorococcus to Synechococcus is {_few(middle)}."
     numbers = (Number("median of the ratio", middle, "1"), Number("rows with both", int(good.sum())))
     return [
         Finding(
