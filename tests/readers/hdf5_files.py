@@ -66,7 +66,7 @@ def plain(path: Path, part: int, rows: int = ROWS) -> Path:
         group["sst"].attrs["units"] = "K"
         group["salt"] = made["salt"]
         group["counts"] = made["counts"]
-        group.create_dataset("spectrum", data=made["spectrum"], chunks=(500, 4), compression="gzip")
+        group.create_dataset("spectrum", data=made["spectrum"], chunks=(min(rows, 500), 4), compression="gzip")
     return path
 
 

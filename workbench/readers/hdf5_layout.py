@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from workbench.core.errors import ReaderError, suggest
-from workbench.readers import hdf5_matlab, hdf5_pandas
+from workbench.readers import hdf5_matlab, hdf5_pandas, hdf5_written
 from workbench.readers.hdf5_file import BROKEN, refresh
 from workbench.readers.stored import Array, Stored, joined_characters, plain, refuse_size, text
 
@@ -41,17 +41,19 @@ class Hdf5Container:
         self.path = path
         self.file = file
         self.growing = bool(file.swmr_mode)
+        self.lenient = False  #: what is gone is NaN, not an error
 
-    def written(self, stored: Stored, rows: int) -> int:
-        """How many of the first `rows` values of the time of a growing file have been written."""
+    def written(self, stored: Stored, rows: int, *, moment: bool = False) -> int:
+        """How many of the first `rows` values in a growing file have been written; of a time, none is the fill value."""
         dataset = self._dataset(stored)
-        if stored.pick or dataset.ndim != 1 or not rows:
+        rows = hdf5_written.rows(dataset, rows)
+        if stored.pick or dataset.ndim != 1 or not rows or not moment:
             return rows
         fill = dataset.fillvalue
         first, *_ = np.asarray(dataset[0:1]).tolist()
         while rows > 1 and first != fill and dataset[rows - 1] == fill:
             rows -= 1
-        return 0 if rows == 1 and first == fill and not dataset.id.get_num_chunks() else rows
+        return rows
 
     def arrays(self, group: str) -> list[Stored]:
         """Every array below `group`; names are paths from there, joined by ``_`` (the last part where that is enough)."""
@@ -97,7 +99,8 @@ class Hdf5Container:
         if stored.how.startswith("matlab"):
             return hdf5_matlab.read(dataset, stored.how, where)
         if stored.how == "field":
-            return _field(dataset, stored, where)
+            values = _field(dataset, stored, where)
+            return hdf5_written.mend(self.path, dataset, where[: dataset.ndim], values, lenient=self.lenient)
         if stored.how == "column":
             return np.asarray(dataset[where[0], stored.pick[0]])
         if stored.how == "characters":
@@ -105,7 +108,7 @@ class Hdf5Container:
         values = np.asarray(dataset[where])
         if values.dtype.kind in "SO":
             return text(values)
-        return values
+        return hdf5_written.mend(self.path, dataset, where, values, lenient=self.lenient)
 
     def _dataset(self, stored: Stored) -> h5py.Dataset:
         dataset = self.file.get(stored.key)

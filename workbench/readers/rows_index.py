@@ -245,8 +245,10 @@ def rows_of(container: Container, layout: Layout) -> tuple[int, Moments]:
         rows = min([rows, *(container.length(each) for each in layout.rows if each.dims[0] == "time")])
     times = rows_layout.times(container, layout, 0, rows)
     if getattr(container, "growing", False):
-        written = container.written(layout.time, rows)  # type: ignore[attr-defined]
-        rows, times = written, times[:written]
+        live: Any = container
+        rows = live.written(layout.time, rows, moment=True)
+        rows = min([rows, *(live.written(each, rows) for each in layout.rows if each.dims[0] == "time")])
+        times = times[:rows]
     return rows, times
 
 

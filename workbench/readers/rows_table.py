@@ -78,17 +78,21 @@ class Table:
             chosen = np.array(member.picked[rows])
             begin, stop = (int(chosen.min()), int(chosen.max()) + 1) if len(chosen) else (0, 0)
             at = chosen - begin  # type: ignore[assignment]
-        values = _values(member.path, column, begin, stop, rest)
+        values = _values(member.path, column, begin, stop, rest, self.missing == "nan")
         return values[at].astype(dtype, copy=False)
 
 
-def _values(path: str, column: Column, begin: int, stop: int, rest: tuple[slice, ...]) -> Array:
+def _values(
+    path: str, column: Column, begin: int, stop: int, rest: tuple[slice, ...], lenient: bool
+) -> Array:  # fmt: skip
     """Rows `begin` to `stop`, the row axis first; refused when the file has not so many any more."""
     axis, where = column.axis, list(rest)
     where.insert(axis, slice(begin, stop))
     wanted = tuple(s.stop - s.start for s in where)
     with containers.opened(path) as container:
         container.sound(column.stored)
+        if lenient and hasattr(container, "lenient"):
+            container.lenient = True
         if axis == 0 and (there := container.length(column.stored)) < stop:
             if there <= begin:
                 return column.missing((stop - begin, *wanted[1:]))
