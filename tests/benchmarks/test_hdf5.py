@@ -1,0 +1,52 @@
+"""A thousand small NetCDF files opened as one, against xarray's open_mfdataset: CPU seconds, the same values."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from workbench.readers import hdf5
+
+T0 = np.datetime64("2024-01-01", "ns")
+
+
+def cpu(call: Callable[[], xr.Dataset]) -> tuple[float, xr.Dataset]:
+    begun = time.process_time()
+    ds = call()
+    return time.process_time() - begun, ds
+
+
+@pytest.mark.timeout(600)
+def test_a_thousand_files(tmp_path: Path, smoke: bool) -> None:
+    count, folder = 12 if smoke else 1000, tmp_path / "files"
+    folder.mkdir()
+    for i in range(count):
+        rng, when = np.random.default_rng(i), T0 + (np.arange(180) + 180 * i) * np.timedelta64(1, "s")
+        ds = xr.Dataset({f"v{k}": ("time", rng.normal(size=180), {"units": "m"}) for k in range(8)}, {"time": when})
+        encoding = {"time": {"units": "seconds since 2024-01-01", "dtype": "i8"}}
+        ds.to_netcdf(folder / f"{i:04d}.nc", engine="h5netcdf", encoding=encoding)
+    files, index = sorted(map(str, folder.iterdir())), str(tmp_path / "index.db")
+    tuned = {"engine": "netcdf4", "combine": "nested", "concat_dim": "time", "compat": "override", "coords": "minimal",
+             "data_vars": "minimal"}  # fmt: skip
+
+    def ours() -> xr.Dataset:
+        hdf5._named.clear()  # what memory knows is forgotten: only the index's file is left
+        return xr.open_dataset(folder, engine="hdf5", index=index, chunks={})
+
+    took = {}
+    took["ours, no index yet"], _ = cpu(ours)
+    took["ours, by the index"], found = cpu(ours)
+    took["open_mfdataset, tuned"], other = cpu(lambda: xr.open_mfdataset(files, **tuned))
+    np.testing.assert_array_equal(found["v3"].values, other["v3"].values)
+    np.testing.assert_array_equal(found["time"].values, other["time"].values)
+    other.close()
+    took["open_mfdataset, default"], other = cpu(lambda: xr.open_mfdataset(files))
+    other.close()
+    print({name: round(seconds, 3) for name, seconds in took.items()})
+    assert smoke or took["open_mfdataset, default"] > 25 * took["ours, by the index"]
+    assert smoke or took["open_mfdataset, tuned"] > 15 * took["ours, by the index"]
