@@ -153,6 +153,8 @@ def rows(reader: Reader, path: str | os.PathLike[str]) -> xr.Dataset | None:
         ds = reader.open_dataset(path)
     except (WorkbenchError, OSError, ValueError):
         return None
+    if reader.grows == "rows" and "time" not in ds.sizes:  # a container of other things
+        return None
     return ds if max(ds.sizes.values(), default=0) > 0 else None
 
 
