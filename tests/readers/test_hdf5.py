@@ -32,6 +32,7 @@ class OfAnyKind(ReaderTests):
     def write(self, folder: Path) -> list[Path]:
         return [type(self).written(folder / f"part{part}{self.suffix}", part, self.rows_each) for part in range(3)]
 
+    @pytest.mark.slow
     def test_mutations(self, files: list[Path], tmp_path: Path) -> None:
         """Damaged files: a dataset or a ReaderError, in bounded time and memory; nothing else."""
         told = damaged_in_a_child(files[0], dict(self.options), tries=self.tries, seed=1)
@@ -62,6 +63,7 @@ class TestNetcdf4(OfAnyKind):
     suffix = ".nc"
 
 
+@pytest.mark.slow
 class TestNetcdf3(OfAnyKind):
     written = staticmethod(make.netcdf3)
     suffix = ".nc"
@@ -81,18 +83,21 @@ class TestCompound(OfAnyKind):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 class TestStore(OfAnyKind):
     lazy = False  # likewise
     written = staticmethod(make.store)
     options: ClassVar[dict[str, Any]] = {"variables": CHOSEN}
 
 
+@pytest.mark.slow
 class TestMatlab(OfAnyKind):
     written = staticmethod(make.matlab)
     suffix = ".mat"
     options: ClassVar[dict[str, Any]] = {"variables": {**CHOSEN, "spectrum": "spectrum"}}
 
 
+@pytest.mark.slow
 class TestParquet(OfAnyKind):
     rows_each = 20_000
     head = 300 << 10  # 64 kB of footer, and the times
@@ -101,6 +106,7 @@ class TestParquet(OfAnyKind):
     options: ClassVar[dict[str, Any]] = {"variables": CHOSEN}
 
 
+@pytest.mark.slow
 class TestZarr(OfAnyKind):
     """A folder is no stream of bytes: what cuts and damages bytes does so to its metadata."""
 
