@@ -169,6 +169,7 @@ def _attributes(name: str, array: xr.Variable, ds: xr.Dataset, step: str) -> dic
     """Attributes as CF wants them: limits of the variable's own type, units that UDUNITS knows, coordinates named."""
     out = {str(key): _attribute(value) for key, value in array.attrs.items() if value is not None}
     out |= _kind(name, array, ds, step)
+    out.setdefault("long_name", name.replace("_", " "))
     for key in ("valid_min", "valid_max", "flag_values"):
         if key in out and array.dtype.kind in "fiu":
             out[key] = np.asarray(out[key]).astype(array.dtype)
@@ -182,6 +183,7 @@ def _attributes(name: str, array: xr.Variable, ds: xr.Dataset, step: str) -> dic
     out["coverage_content_type"] = _content(name, array)
     if name in _AXES:
         out["axis"] = _AXES[name]
+        out.setdefault("standard_name", name)
     elif _is_trajectory(ds) and array.dims == ("time",):
         out["coordinates"] = "time latitude longitude"
     return out
@@ -195,7 +197,7 @@ def _kind(name: str, array: xr.Variable, ds: xr.Dataset, step: str) -> dict[str,
         return told if name == "time" and _grows(ds) else told | missing
     if array.dtype.kind == "m":
         return missing | {"units": "nanoseconds", "dtype": "timedelta64[ns]"}
-    if array.dtype.kind == "f":
+    if array.dtype.kind == "f" and array.dims != (name,):  # CF has no missing values in coordinate variables
         return {"_FillValue": array.dtype.type(np.nan)}
     return {"dtype": "bool"} if array.dtype.kind == "b" else {}
 
