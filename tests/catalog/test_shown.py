@@ -50,7 +50,7 @@ def test_each_source_with_span_rows_units_age_curve_and_the_line_that_opens_it(c
     page = Text(shown.page("SIM25", cruise, shown.glimpses(cruise, 60)))
     for name, source in cruise.items():
         assert f'cruise["{name}"].open()' in page.text
-        assert f"{source.count():,}".replace(",", "\u2009") in page.text
+        assert f"{source.count():,}".replace(",", "\u202f") in page.text
         span = source.span()
         assert span is not None and str(span.start)[:10] in page.text
     assert "degree_Celsius" in page.text and "ago" in page.text

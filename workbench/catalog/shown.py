@@ -220,7 +220,7 @@ def _told(source: Source, seen: Glimpse | None) -> tuple[str, str, str, str, str
     if seen.span is None:
         said = "without times" if seen.rows else "no data yet"
         return f"<span style='{_SOFT}'>{said}</span>", str(seen.rows or 0), "", _units(seen), ""
-    rows = "many" if seen.rows is None else f"{seen.rows:,}".replace(",", "\u2009")
+    rows = "many" if seen.rows is None else f"{seen.rows:,}".replace(",", "\u202f")
     kind = f"<br><span style='{_SOFT}'>particles</span>" if seen.particles else ""
     newest = "" if seen.age is None else f"<span style='white-space:nowrap'>{ago(seen.age)} ago</span>"
     return _period(seen.span), rows + kind, newest, _units(seen), _spark(seen)

@@ -152,7 +152,7 @@ def series(ds: xr.Dataset, *, variables: Sequence[str] = (), points: int = POINT
     time = hv.Dimension("time", label="Time (UTC)")
     curves = [
         hv.Curve(_broken(table, name), time, _axis(ds, name)).opts(
-            backend="bokeh", height=190, responsive=True, tools=["hover"], framewise=True
+            backend="bokeh", width=720, height=190, tools=["hover"], framewise=True
         )
         for name in names
     ]

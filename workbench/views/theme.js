@@ -48,7 +48,10 @@ function repaint(figure, dark) {
   for (const model of [figure, ...figure.references()]) {
     for (const tag of model.tags ?? []) {
       const noted = entry(tag, "paint")
-      if (noted) model.setv(plain(entry(noted, dark ? "dark" : "light")), {sync: false})
+      if (!noted) continue
+      const colours = plain(entry(noted, dark ? "dark" : "light"))
+      for (const key of Object.keys(colours)) model.properties[key].internal = true  // in notebooks, sync alone is not heeded
+      model.setv(colours, {sync: false})
     }
   }
 }

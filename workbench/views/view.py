@@ -171,6 +171,7 @@ class View(Viewer):
             if self._head is not None:
                 self._head.renew()
             self._renew()
+            pn.io.push_notebook(self._card)  # figures changed by hand; a server sends such changes by itself
 
     def __panel__(self) -> Viewable:
         return self.card(alone=True)
