@@ -53,7 +53,8 @@ def test_source_both_ways(session) -> None:
     controls.source.value = "sfl"
     assert track.source == "sfl"
     rows = session.feeds["sfl"].rows
-    assert len(track.figure.select(name="whole")[0].data_source.data["x"]) <= rows + 10
+    whole = next(each for each in track.figure.renderers if each.name == "whole")
+    assert len(whole.data_source.data["x"]) <= rows + 10
     track.source = "underway"
     assert controls.source.value == "underway"
 

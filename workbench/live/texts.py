@@ -19,7 +19,7 @@ class Texts(Sequence[str]):
     """
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
-        raw = [text.encode("utf-8", "surrogateescape") for text in texts]
+        raw = [text.encode("utf-8", "surrogatepass") for text in texts]
         self._begin = _common(min(raw), max(raw)) if raw else b""
         self._rest: npt.NDArray[Any] = np.array([text[len(self._begin) :] for text in raw] or [], dtype="S")
 
@@ -62,12 +62,12 @@ class Texts(Sequence[str]):
 
     def among(self, texts: Iterable[str]) -> npt.NDArray[np.bool_]:
         """Which of these are among `texts`."""
-        raw = [text.encode("utf-8", "surrogateescape") for text in texts]
+        raw = [text.encode("utf-8", "surrogatepass") for text in texts]
         rest = [text[len(self._begin) :] for text in raw if text.startswith(self._begin)]
         return np.isin(self._rest, np.array(rest, dtype="S")) if rest else np.zeros(len(self), np.bool_)
 
     def _text(self, rest: bytes) -> str:
-        return (self._begin + rest).decode("utf-8", "surrogateescape")
+        return (self._begin + rest).decode("utf-8", "surrogatepass")
 
     def _after(self, begin: bytes) -> npt.NDArray[Any]:
         """What comes after `begin`, which is a beginning of the common one."""
