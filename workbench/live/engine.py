@@ -125,11 +125,11 @@ class Engine:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self._threads.shutdown)  # a recorder may be at work still
         for recorder in self.recorders.values():
             if not self._full():
                 await asyncio.to_thread(recorder.step)
             recorder.close()
-        self._threads.shutdown()
         shutil.rmtree(self.work, ignore_errors=True)
         (self.cruise.folder / FILE).unlink(missing_ok=True)
 
