@@ -1,0 +1,162 @@
+"""JupyterLab after ``pip install`` of the wheel: no configuration, no internet, nobody outside is asked."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.browser.board_page import Board
+from tests.browser.chromium import Tab
+from tests.browser.lab import Lab, Notebook, environment, wheel
+
+BOOKS = ("00-first-map", "01-the-catalog", "02-cytograms-and-populations", "03-your-own-reader-and-product")
+#: A prefix as JupyterHub gives one.
+HUB = "/hub/user/ana/"
+#: JupyterLab looks for a notebook that was open the last time.
+LOOKED_FOR = (r"404 \(Not Found\)",)
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="session")
+def clean(_cut_off: None, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of a clean environment with the wheel in it."""
+    folder = tmp_path_factory.mktemp("clean")
+    return environment(folder / "venv", wheel(root, folder / "dist"))
+
+
+@pytest.fixture(scope="session")
+def home(root: Path, simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Jupyter's root: the notebooks, and a catalog."""
+    folder = tmp_path_factory.mktemp("root")
+    shutil.copytree(root / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns("demo-data", ".*"))
+    (folder / "catalogs").mkdir()
+    text = simulated.read_text().replace("{{ CATALOG_DIR }}", str(simulated.parent))
+    (folder / "catalogs" / "ours.yaml").write_text(text)
+    (folder / "catalogs" / "wrong.yaml").write_text(text.replace("reader: seaflow_sfl", "reader: seaflow_sfll"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lab(clean: Path, home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with Lab(clean, home, tmp_path_factory.mktemp("home"), HUB) as started:
+        yield started
+
+
+@pytest.mark.parametrize("name", BOOKS)
+def test_notebooks_run_and_draw(lab: Lab, home: Path, open_tab: Callable[..., Tab], name: str) -> None:
+    tab = open_tab(
+        lab.url(f"lab/workspaces/{name}/tree/notebooks/{name}.ipynb"), width=1400, height=5200, forgive=LOOKED_FOR
+    )
+    book = Notebook(tab)
+    book.run()
+    tab.shot(f"lab-{name}")
+    assert not book.errors(), book.errors()
+    assert tab.page.locator(".bk-Figure").count() >= 1
+    for canvas in tab.page.locator(".bk-Canvas").all():
+        box = canvas.bounding_box()
+        assert box is not None and box["width"] > 100 and box["height"] > 50
+    if name.startswith("00"):
+        assert tab.page.locator(".stage .bk-Figure, .stage").count() >= 1  # the board's own views
+        assert tab.page.locator(".widget-toggle-buttons").count() == 1
+        assert tab.page.locator("svg[role=img]").count() >= 3  # sparklines of the cruise
+    book.save()
+    stored = (home / "notebooks" / f"{name}.ipynb").read_text()
+    assert len(stored) < 3_000_000
+    assert not re.search(r"https?://(cdn\.|unpkg)", stored), "addresses of others are stored"
+
+
+def test_controls_and_views_are_linked_both_ways(lab: Lab, open_tab: Callable[..., Tab]) -> None:
+    tab = open_tab(
+        lab.url("lab/workspaces/controls/tree/notebooks/00-first-map.ipynb"),
+        width=1400,
+        height=5200,
+        forgive=LOOKED_FOR,
+    )
+    book = Notebook(tab)
+    book.run()
+    page, text = tab.page, tab.page.locator(".widget-text input")
+    assert text.input_value() == "now-2h..now"
+    assert _x_range(tab)[1] - _x_range(tab)[0] < 3 * 3_600_000  # the last cell's two hours, drawn
+    page.locator(".widget-toggle-button", has_text="1 h").click()
+    page.wait_for_function("() => document.querySelector('.widget-text input').value === 'now-1h..now'")
+    before = _x_range(tab)
+    page.locator(".widget-toggle-button", has_text="all").click()
+    page.wait_for_function("() => document.querySelector('.widget-text input').value === 'all'")
+    page.wait_for_timeout(1500)
+    after = _x_range(tab)
+    assert after[1] - after[0] > 2 * (before[1] - before[0])
+
+
+def _x_range(tab: Tab) -> list[float]:
+    """Of the panels of the time series."""
+    found = tab.page.evaluate("""() => {
+      for (const document of Bokeh.documents) for (const model of document.all_models)
+        if (model.type === "Figure" && /^series:/.test(model.name ?? "")) return [model.x_range.start, model.x_range.end]
+      return null
+    }""")
+    assert found
+    return list(found)
+
+
+def _launch(lab: Lab, open_tab: Callable[..., Tab]) -> Tab:
+    """Open JupyterLab and click on the card; the page that opens."""
+    tab = open_tab(lab.url("lab/workspaces/launcher"), forgive=LOOKED_FOR)
+    card = tab.page.locator(".jp-LauncherCard", has_text="Cruise board")
+    card.wait_for(timeout=90_000)
+    icon = card.locator("img, svg").first
+    assert icon.count() == 1
+    tab.shot("lab-launcher")
+    with tab.page.context.expect_page() as opened:
+        card.click()
+    page = opened.value
+    page.set_viewport_size({"width": 1500, "height": 950})
+    made = Tab(page, tab.asked, tab.shots)
+    page.on("pageerror", lambda error: tab.errors.append(f"uncaught: {error}"))
+    return made
+
+
+def test_the_card_lets_choose_and_opens_the_board(lab: Lab, open_tab: Callable[..., Tab]) -> None:
+    tab = _launch(lab, open_tab)
+    tab.page.wait_for_selector("h1:has-text('Cruise boards')", timeout=90_000)
+    assert urlsplit(tab.page.url).path == f"{HUB}cruise-board/"
+    wrong = tab.page.locator("li.bad").inner_text()
+    assert "wrong.yaml" in wrong and "seaflow_sfl" in wrong
+    tab.shot("lab-chooser")
+    tab.page.click("li a:has-text('ours.yaml')")
+    board = Board(tab, pictures=2)
+    tab.shot("lab-board")
+    assert urlsplit(tab.page.url).path == f"{HUB}cruise-board/board"
+    assert all(picture["levels"] and max(picture["levels"]) > 0 for picture in board.read()["pictures"])
+    sockets = {a.url for a in tab.asked if a.how == "websocket" and "live/ws" in a.url}
+    assert sockets and all(urlsplit(url).path == f"{HUB}cruise-board/live/ws" for url in sockets)
+    board.until("location.search.includes('catalog=')")
+    tab.page.reload()
+    Board(tab, pictures=2)
+
+
+def test_nobody_gets_in_without_jupyters_token(lab: Lab, open_tab: Callable[..., Tab]) -> None:
+    tab = open_tab(f"{lab.address}cruise-board/", forgive=LOOKED_FOR)
+    assert "login" in tab.page.url
+
+
+def test_a_catalog_given_before_opens_at_once(
+    clean: Path, home: Path, tmp_path: Path, open_tab: Callable[..., Tab]
+) -> None:
+    with Lab(clean, home, tmp_path / "home", "/", {"WORKBENCH_CATALOG": "catalogs/ours.yaml"}) as lab:
+        tab = _launch(lab, open_tab)
+        Board(tab, pictures=2)
+        assert urlsplit(tab.page.url).path == "/cruise-board/board"
+        assert "catalogs/ours.yaml" in tab.page.url or "catalogs%2Fours.yaml" in tab.page.url
+
+
+def test_the_wheel_brings_its_configuration(clean: Path) -> None:
+    folder = clean.parents[1] / "etc" / "jupyter" / "jupyter_server_config.d"
+    found = json.loads((folder / "sciops-workbench.json").read_text())
+    assert found["ServerApp"]["jpserver_extensions"] == {"workbench.apps.jupyter": True}
