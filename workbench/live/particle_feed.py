@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +13,12 @@ import numpy.typing as npt
 import xarray as xr
 
 from workbench.core.codes import SIZE
+from workbench.core.errors import ReaderError
 from workbench.core.window import ALWAYS, Window
+from workbench.live.columns import Columns
 from workbench.live.feed import Feed
+from workbench.live.hours import Run, hourly, runs
+from workbench.live.labels import Labels
 from workbench.live.texts import Texts
 
 if TYPE_CHECKING:
@@ -109,13 +111,17 @@ class ParticleFeed(Feed):
     ----------
     table : FileTable
         The newest one; take it once and use it as long as you like.
+    labels : Labels
+        Numbers of the populations, where its particles have one.
     """
 
     def __init__(self, source: Source, kept: int = KEPT) -> None:
         super().__init__(source)
         self.table = FileTable()
+        self.labels = Labels()
         self._channels: tuple[str, ...] = ()
-        self._columns = Columns(source, kept)
+        self._runs: dict[int, Run] = {}
+        self._columns = Columns(source, kept, self.labels)
         self._rewritten: dict[str, int] = {}
         self._serial = 0
 
@@ -142,7 +148,14 @@ class ParticleFeed(Feed):
         """Names of the particles' channels: those of the newest files, else what the reader provides."""
         if self._channels:
             return self._channels
-        return tuple(name for name, spec in self.source.variables().items() if spec.dims == ("particle",))
+        specs = self.source.variables().items()
+        return tuple(name for name, spec in specs if spec.dims == ("particle",) and spec.dtype not in ("str", "bool"))
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the columns that say which population a particle is of."""
+        specs = self.source.variables().items()
+        return tuple(name for name, spec in specs if spec.dims == ("particle",) and spec.dtype == "str")
 
     def codes(self, path: str, serial: int, x: str, y: str, *, keep: bool = True) -> tuple[Codes, Codes]:
         """Two channels of one file as log codes.
@@ -167,11 +180,26 @@ class ParticleFeed(Feed):
         ReaderError
             When the file cannot be read, or has no such channel.
         """
-        a, b = self._columns.read(path, serial, (x, y), keep)
-        if a.dtype == np.uint16 and b.dtype == np.uint16:
-            return a, b
-        good = np.isfinite(a) & np.isfinite(b) & (a >= 0) & (b >= 0) & (a < SIZE) & (b < SIZE)
-        return a[good].astype(np.uint16), b[good].astype(np.uint16)
+        a, b = self._read(path, serial, (x, y), keep)
+        good = _good(a, b)
+        return (a, b) if good is None else (a[good].astype(np.uint16), b[good].astype(np.uint16))
+
+    def labelled(
+        self, path: str, serial: int, x: str, y: str, by: str, *, keep: bool = True
+    ) -> tuple[Codes, Codes, npt.NDArray[np.uint8]]:
+        """The same with the number of each particle's population (in `labels`) in the column `by`."""
+        a, b, names = self._read(path, serial, (x, y, by), keep)
+        good = _good(a, b)
+        return (a, b, names) if good is None else (a[good].astype(np.uint16), b[good].astype(np.uint16), names[good])
+
+    def _read(self, path: str, serial: int, names: Sequence[str], keep: bool) -> list[npt.NDArray[Any]]:
+        run = self._runs.get(serial)
+        if run is None:
+            return self._columns.read(path, serial, names, keep)
+        columns = self._columns.read(path, run.key, names, True)  # of an hour, the next file is asked for next
+        if any(len(values) != run.total for values in columns):
+            raise ReaderError(path, "has changed", expected=f"{run.total} particles", found=len(columns[0]))
+        return [values[run.rows] for values in columns]
 
     def _dataset(self) -> xr.Dataset:
         table = self.table
@@ -181,6 +209,7 @@ class ParticleFeed(Feed):
     def _restart(self, new: xr.Dataset) -> None:
         self._columns.clear()
         self._rewritten.clear()
+        self._runs.clear()
         self.table = FileTable().with_files(self._files(new))
 
     def _take(self, new: xr.Dataset) -> bool:
@@ -197,61 +226,20 @@ class ParticleFeed(Feed):
         """The files of a dataset as a table."""
         if not new.sizes.get("file"):
             return FileTable()
-        self._channels = tuple(str(name) for name, array in new.data_vars.items() if array.dims == ("particle",))
+        self._channels, self._columns.linear = _channels(new)
         times = new["time"].to_numpy().astype("datetime64[ns]").astype(np.int64)
         names = [str(name) for name in new["file_id"].to_numpy()]
-        paths = _located(names, self.source.files(_around(times)))
-        versions = np.array([self._rewritten.get(path, 0) for path in paths], np.int64)
-        serials = np.arange(self._serial, self._serial + len(paths))
-        self._serial += len(paths)
         sizes = new["row_size"].to_numpy().astype(np.int64)
+        serials = np.arange(self._serial, self._serial + len(names))
+        self._serial += len(names)
+        files = list(self.source.files(_around(times)))
+        hours = hourly(files)
+        placed = runs(times, sizes, serials, hours) if hours else {}
+        self._runs.update({serial: run for serial, (_, run) in placed.items()})
+        paths = _located(names, files)
+        paths = [placed[n][0] if n in placed else path for n, path in zip(serials.tolist(), paths, strict=True)]
+        versions = np.array([self._rewritten.get(path, 0) for path in paths], np.int64)
         return FileTable(times, sizes, versions, serials, Texts(names), Texts(paths))
-
-
-class Columns:
-    """Decoded columns of the files read last, up to `limit` bytes.
-
-    Parameters
-    ----------
-    source : Source
-    limit : int
-    """
-
-    def __init__(self, source: Source, limit: int) -> None:
-        self._source, self._limit = source, limit
-        self._held: OrderedDict[tuple[int, str], npt.NDArray[Any]] = OrderedDict()
-        self._bytes = 0
-        self._lock = Lock()
-
-    def read(self, path: str, serial: int, names: Sequence[str], keep: bool) -> list[npt.NDArray[Any]]:
-        """The named columns of one file; another serial means another content."""
-        with self._lock:
-            found = {name: self._held.get((serial, name)) for name in names}
-            for name, values in found.items():
-                if values is not None:
-                    self._held.move_to_end((serial, name))
-        lacking = [name for name, values in found.items() if values is None]
-        new = self._source.columns(path, lacking) if lacking else {}
-        if keep:
-            for name in lacking:
-                self._hold((serial, name), new[name])
-        return [values if (values := found[name]) is not None else new[name] for name in names]
-
-    def clear(self) -> None:
-        """Let go of everything."""
-        with self._lock:
-            self._held.clear()
-            self._bytes = 0
-
-    def _hold(self, key: tuple[int, str], values: npt.NDArray[Any]) -> None:
-        with self._lock:
-            if key in self._held or values.nbytes > self._limit:
-                return
-            values = values if values.base is None else values.copy()  # a view would keep the whole file
-            self._held[key] = values
-            self._bytes += values.nbytes
-            while self._bytes > self._limit:
-                self._bytes -= self._held.popitem(last=False)[1].nbytes
 
 
 def _around(times: npt.NDArray[np.int64]) -> Window:
@@ -272,3 +260,18 @@ def _located(names: Sequence[str], files: Iterable[Path]) -> list[str]:
         short.setdefault(plain, str(path))
     found = [long.get(name) or short.get(name.rsplit("/", 1)[-1]) for name in names]
     return [path if path is not None else f"(gone) {name}" for path, name in zip(found, names, strict=True)]
+
+
+def _channels(new: xr.Dataset) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The channels of a dataset, and those of them that are linear values. Beside linear channels, only channels count."""
+    along = {str(name): array for name, array in new.data_vars.items() if array.dims == ("particle",)}
+    linear = frozenset(name for name, array in along.items() if array.attrs.get("scale") == "linear")
+    numbers = tuple(name for name, array in along.items() if array.dtype.kind in "uif")
+    return (tuple(name for name in numbers if name in linear) if linear else numbers), linear
+
+
+def _good(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | None:
+    """Where both are log codes; None where all are."""
+    if a.dtype == b.dtype == np.uint16:
+        return None
+    return np.asarray(np.isfinite(a) & np.isfinite(b) & (a >= 0) & (b >= 0) & (a < SIZE) & (b < SIZE))

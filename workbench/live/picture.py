@@ -14,21 +14,20 @@ import numpy.typing as npt
 
 from workbench.core.errors import WorkbenchError
 from workbench.core.viewport import Viewport
-from workbench.live.particle_feed import Codes, FileTable, ParticleFeed
+from workbench.live.labels import order
+from workbench.live.particle_feed import FileTable, ParticleFeed
 from workbench.live.question import Question
+from workbench.live.tally import Counts, Tally, nothing, plus
 from workbench.raster.count import count_codes
 from workbench.raster.encode import pack
 from workbench.raster.levels import levels
 
 log = logging.getLogger(__name__)
 
-Counts = npt.NDArray[np.uint32]
 #: Rows of a FileTable.
 Indices = npt.NDArray[np.int64]
 #: Particles from which two threads count faster than one, and from which columns are not kept (they would not fit).
 MANY, TOO_MANY = 4_000_000, 8_000_000
-#: Particles gathered before they are counted (each call pays for the whole picture once).
-BATCH = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -115,11 +114,11 @@ class Picture:
         staying = table.sizes[part][np.isin(table.serials[part], self._held)]
         if self._counts is None or table.sizes[gone].sum() >= staying.sum():
             return False
-        off, faults = np.zeros_like(self._counts), list[str]()
-        self._count(table, gone, off, False, lambda: False, faults)
+        faults = list[str]()
+        _, off = self._count(table, gone, False, lambda: False, faults)
         if faults:
             return False
-        self._counts -= off
+        self._counts = plus(self._counts, off, -1)
         self._held = self._held[~np.isin(self._held, left)]
         return True
 
@@ -131,10 +130,9 @@ class Picture:
         lock = Lock()
 
         def work(mine: Indices) -> None:
-            out = np.zeros(self._shape, np.uint32)
-            done = self._count(table, mine, out, total < TOO_MANY, unwanted, faults)
+            done, out = self._count(table, mine, total < TOO_MANY, unwanted, faults)
             with lock:
-                self._counts = out if self._counts is None else self._counts + out
+                self._counts = out if self._counts is None else plus(self._counts, out)
                 self._held = np.concatenate([self._held, table.serials[done]])
 
         others = [pool.submit(work, part) for part in parts[1:]]
@@ -142,35 +140,39 @@ class Picture:
         for other in others:
             other.result()
 
-    @property
-    def _shape(self) -> tuple[int, int]:
-        return self.question.viewport.height, self.question.viewport.width
-
     def _count(
-        self, table: FileTable, files: Indices, out: Counts, keep: bool, unwanted: Callable[[], bool], faults: list[str]
-    ) -> list[int]:
-        """Count files of the table into `out`; the ones counted."""
+        self, table: FileTable, files: Indices, keep: bool, unwanted: Callable[[], bool], faults: list[str]
+    ) -> tuple[list[int], Counts]:
+        """Count files of the table; the ones counted, and their counts."""
         q = self.question
         done: list[int] = []
-        batch = _Batch(q.viewport, out)
+        tally = Tally(q.viewport, bool(q.by))
         for i in files.tolist():
             if unwanted():
                 break
+            path, serial = table.paths[i], int(table.serials[i])
             try:
-                batch.add(*self.feed.codes(table.paths[i], int(table.serials[i]), q.x, q.y, keep=keep))
+                if q.by:
+                    tally.add(*self.feed.labelled(path, serial, q.x, q.y, q.by, keep=keep))
+                else:
+                    tally.add(*self.feed.codes(path, serial, q.x, q.y, keep=keep))
                 done.append(i)
             except (WorkbenchError, OSError) as error:
                 faults.append(str(error))
-        batch.flush()
-        return done
+        tally.flush()
+        return done, tally.counts
 
     def _framed(self, table: FileTable, part: slice, revision: str, faults: list[str]) -> Frame:
-        counts = self._counts if self._counts is not None else np.zeros(self._shape, np.uint32)
-        v, held = self.question.viewport, np.isin(table.serials[part], self._held)
+        v = self.question.viewport
+        counts = self._counts if self._counts is not None else nothing(v, bool(self.question.by))
+        more: dict[str, Any] = {}
+        if self.question.by:
+            counts, more = self._by_population(counts)
+        held = np.isin(table.serials[part], self._held)
         header: dict[str, Any] = {
             "revision": revision, "x0": v.x0, "x1": v.x1, "y0": v.y0, "y1": v.y1, "width": v.width, "height": v.height,
             "particles": int(table.sizes[part][held].sum()), "shown": int(counts.sum()), "files": int(held.sum()),
-            "time": _ends(table.times[part]), "max": int(counts.max(initial=0)),
+            "time": _ends(table.times[part]), "max": int(counts.max(initial=0)), **more,
         }  # fmt: skip
         if faults:
             header |= {"unread": len(faults), "why": faults[0]}
@@ -178,31 +180,18 @@ class Picture:
             header["empty"] = "no data in this time range"
         return Frame(revision, header, pack(levels(counts)))
 
-
-class _Batch:
-    """Gathers the particles of small files, so that counting (which pays for the whole picture) is called seldom."""
-
-    def __init__(self, viewport: Viewport, out: Counts) -> None:
-        self._viewport, self._out = viewport, out
-        self._x, self._y = np.empty(BATCH, np.uint16), np.empty(BATCH, np.uint16)
-        self._size = 0
-
-    def add(self, x: Codes, y: Codes) -> None:
-        """Count these, now or with the next ones."""
-        if self._size + x.size > BATCH:
-            self.flush()
-        if x.size > BATCH:
-            count_codes(x, y, self._viewport, self._out)
-            return
-        end = self._size + x.size
-        self._x[self._size : end], self._y[self._size : end] = x, y
-        self._size = end
-
-    def flush(self) -> None:
-        """Count what is left."""
-        if self._size:
-            count_codes(self._x[: self._size], self._y[: self._size], self._viewport, self._out)
-            self._size = 0
+    def _by_population(self, counts: Counts) -> tuple[Counts, dict[str, Any]]:
+        """The planes of those who are there, one below the other, and who they are: the levels of all are one scale."""
+        names = self.feed.labels.names
+        here = [i for i in order(names) if i < len(counts) and counts[i].any()]
+        v = self.question.viewport
+        shown = counts[here].reshape(len(here) * v.height, v.width)
+        told = {
+            "planes": max(1, len(here)),
+            "populations": [names[i] for i in here],
+            "each": [int(counts[i].sum()) for i in here],
+        }
+        return shown if here else np.zeros((v.height, v.width), np.uint32), told
 
 
 def warm() -> None:

@@ -38,6 +38,8 @@ class Question:
         Time range as people write it.
     viewport : Viewport
         Snapped, in log codes.
+    by : str
+        Column that says which population a particle is of: a plane for each. Empty: all particles together.
     """
 
     source: str
@@ -45,10 +47,11 @@ class Question:
     y: str
     time: str
     viewport: Viewport
+    by: str = ""
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any], feeds: Mapping[str, Feed], now: np.datetime64) -> Question:
-        """Read a question as a tab sends it: ``source, x, y, time, range: [x0, x1, y0, y1], level``.
+        """Read a question as a tab sends it: ``source, x, y, time, range: [x0, x1, y0, y1], level``, perhaps ``by``.
 
         Raises
         ------
@@ -65,7 +68,10 @@ class Question:
             if channel not in feed.channels:
                 raise QuestionError(f"'{source}' has no channel '{channel}'. {suggest(channel, feed.channels)}")
         timespan.parse(time, now)
-        return cls(source, x, y, time.strip(), _viewport(raw))
+        by = _text(raw, "by") if raw.get("by") else ""
+        if by and by not in feed.groups:
+            raise QuestionError(f"'{source}' has no populations '{by}'. {suggest(by, feed.groups)}")
+        return cls(source, x, y, time.strip(), _viewport(raw), by)
 
     def window(self, now: np.datetime64) -> Window:
         """What the time range means at `now`; nothing once the clock has passed a fixed end (``now-1h..12:00``)."""

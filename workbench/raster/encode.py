@@ -36,7 +36,7 @@ def encode(header: dict[str, Any], levels: npt.NDArray[np.uint8]) -> bytes:
 
 
 def decode(data: bytes) -> tuple[dict[str, Any], npt.NDArray[np.uint8]]:
-    """The header and the levels of a frame. ValueError when it is not one."""
+    """The header and the levels of a frame (``planes`` of them, where told, one below the other). ValueError when it is not one."""
     if len(data) < 4:
         raise ValueError(f"a frame has at least 4 bytes, not {len(data)}")
     (size,) = struct.unpack_from("<I", data)
@@ -45,6 +45,6 @@ def decode(data: bytes) -> tuple[dict[str, Any], npt.NDArray[np.uint8]]:
     try:
         header = json.loads(data[4 : 4 + size])
         flat = np.frombuffer(zlib.decompress(data[4 + size :]), np.uint8)
-        return header, flat.reshape(header["height"], header["width"])
+        return header, flat.reshape(header["height"] * header.get("planes", 1), header["width"])
     except (ValueError, KeyError, TypeError, zlib.error) as error:
         raise ValueError(f"this is no frame of levels ({error})") from error
