@@ -118,7 +118,7 @@ def cytogram(ds: xr.Dataset, *, x: str = "fsc_small", y: str = "pe", cells: int 
         vdims=hv.Dimension("particles", label="Particles"), label=f"{say.count(total)} particles",
     )  # fmt: skip
     ticks = {key: _TICKS for key, name in (("xticks", x), ("yticks", y)) if _is_log(ds[name])}
-    return image.opts(backend="bokeh", cmap="viridis_r", cnorm="eq_hist", frame_width=420, frame_height=400, tools=["hover"],
+    return image.opts(backend="bokeh", cmap="viridis_r", cnorm="eq_hist", frame_width=330, frame_height=330, tools=["hover"],
                        colorbar=True, **ticks)  # fmt: skip
 
 
