@@ -204,6 +204,7 @@ def test_a_fault_is_told_in_words_and_goes_by_itself() -> None:
 
 
 def test_rows_that_cannot_be_taken_are_taken_anew_once_they_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "NEWEST", 4)
     feed, source = feed_of(3)
     source.add([at(10), at(11)], par=1.0)
     with monkeypatch.context() as patch:
@@ -213,7 +214,7 @@ def test_rows_that_cannot_be_taken_are_taken_anew_once_they_can(monkeypatch: pyt
     feed.poll()
     assert feed.fault is None
     assert feed.rows == 5
-    assert feed.snapshot.dataset.sizes["time"] == 5
+    assert feed.snapshot.dataset.sizes["time"] == 4
 
 
 def test_rewritten_rows_take_the_place_of_the_old() -> None:
@@ -317,3 +318,21 @@ def test_sixty_days_of_seconds_take_no_more_memory_than_one(monkeypatch: pytest.
     last = sizes[len(sizes) * 3 // 4 :]
     assert max(last) - min(last) < 200_000
     assert sizes[-1] < 6_000_000
+
+
+def test_bins_are_made_of_all_rows_once_the_tail_lets_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few rows have no bins; whenever they begin, they hold what they would have held from the start."""
+    monkeypatch.setattr(rows, "NEWEST", 100)
+    feed, source = feed_of(60)
+    assert not feed._kept._overviews
+    for second in range(60, 130, 10):
+        source.add([at(second + i) for i in range(10)], par=float(second))
+        feed.poll()
+        whole = rows.Overview(("par",), rows.BINS)
+        whole.append(source.time, {"par": source.columns["par"]})
+        if len(source.time) > 100:
+            held = feed._kept.overview("par").bins("par", at(0), at(1000))
+            wanted = whole.bins("par", at(0), at(1000))
+            assert all(np.array_equal(held[key], wanted[key]) for key in wanted)
+        else:
+            assert not feed._kept._overviews

@@ -1,4 +1,4 @@
-"""What a row feed keeps of a source, however long the cruise: bins of all rows, and the newest rows themselves."""
+"""What a row feed keeps of a source, however long the cruise: the newest rows, and bins of all rows once they are more."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AHEAD = np.timedelta64(366 * 86_400_000_000_000, "ns")
 
 
 class Rows:
-    """Bins and newest rows of one source.
+    """Newest rows of one source, and bins of all of them from when they are more than that.
 
     Parameters
     ----------
@@ -51,12 +51,13 @@ class Rows:
         self.first = self.last = np.datetime64("NaT", "ns")
         self.lock = RLock()
         self._within = within
+        self._numbers: dict[str, None] = {}  # names of the numeric variables, in the order they came
         self._overviews: dict[str, Overview] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the numeric variables seen so far."""
-        return tuple(self._overviews)
+        return tuple(self._numbers)
 
     @property
     def span(self) -> Window | None:
@@ -64,7 +65,7 @@ class Rows:
         return None if np.isnat(self.first) else Window(self.first, self.last + np.timedelta64(1, "ns"))
 
     def overview(self, name: str) -> Overview:
-        """The bins that hold the variable `name`. KeyError when no row had it."""
+        """The bins that hold the variable `name`. KeyError when no row had it, and before the tail let go of any row."""
         return self._overviews[name]
 
     def take(self, new: xr.Dataset) -> None:
@@ -90,16 +91,22 @@ class Rows:
             self.first = time[0] if np.isnat(self.first) else min(self.first, time[0])
             self.last = time[-1] if np.isnat(self.last) else max(self.last, time[-1])
             self.rows += time.size
+            self._numbers |= {name: None for name, values in columns.items() if _is_number(name, values)}
+            before = self.tail.time.view("M8[ns]"), {name: self.tail.column(name) for name in self.tail.names}
             self.tail.add(time.view(np.int64), columns, attrs)
-            self._bin(time, {name: values for name, values in columns.items() if _is_number(name, values)})
+            if self.tail.dropped and not self._overviews:
+                self._bin(*before)
+            if self.tail.dropped:
+                self._bin(time, columns)
 
     def _bin(self, time: npt.NDArray[np.datetime64], columns: dict[str, npt.NDArray[Any]]) -> None:
-        new = [name for name in columns if name not in self._overviews]
+        """Add rows to the bins, which are begun when the tail is about to let go of rows."""
+        new = [name for name in self._numbers if name not in self._overviews]
         if new:
             group = Overview(new, BINS)
             self._overviews.update(dict.fromkeys(new, group))
         for overview in {id(o): o for o in self._overviews.values()}.values():
-            mine = {name: columns[name] for name in overview.names if name in columns}
+            mine = {n: columns[n] for n in overview.names if n in columns and _is_number(n, columns[n])}
             if mine:
                 overview.append(time, mine)
 

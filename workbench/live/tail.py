@@ -14,12 +14,16 @@ from workbench.core.variables import MISSING
 
 Array = npt.NDArray[Any]
 
+#: Buffers are so many rows long, or twice, three times ... that.
+STEP = 4096
+
 
 class Tail:
     """At most `capacity` newest rows, in order of time.
 
-    Columns live in buffers twice that long and are only ever written behind what was handed out, so a dataset that
-    was taken stays as it was, and a new row costs no copy of the old ones.
+    Columns live in buffers of at most twice that length and are only ever written behind what was handed out, so a
+    dataset that was taken stays as it was, and a new row costs no copy of the old ones. Memory grows in few steps of
+    `STEP` rows, written over when they are made: what is held is seen from the beginning.
 
     Parameters
     ----------
@@ -95,9 +99,9 @@ class Tail:
         if self._stop + more <= len(self._time):
             return
         kept = min(len(self), max(self.capacity - more, 0))
-        size = 2 * self.capacity if self._stop + more > self.capacity // 4 else max(2 * (self._stop + more), 256)
+        size = 2 * self.capacity if self._stop + more > self.capacity // 4 else _rounded(self._stop + more)
         for name, values in {"": self._time, **self._columns}.items():
-            buffer = np.empty(max(size, kept + more), values.dtype)
+            buffer = _blank(max(size, kept + more), values.dtype)
             buffer[:kept] = values[self._stop - kept : self._stop]
             if name:
                 self._columns[name] = buffer
@@ -112,7 +116,7 @@ class Tail:
         old = self._columns.get(name)
         if old is None and values is not None:
             before = _missing(values.dtype, name, self._stop)
-            old = np.empty(len(self._time), np.result_type(values, before) if len(before) else values.dtype)
+            old = _blank(len(self._time), np.result_type(values, before) if len(before) else values.dtype)
             old[: self._stop] = before
         assert old is not None
         if values is None:
@@ -122,6 +126,18 @@ class Tail:
             old = old.astype(wide)
         old[self._stop : end] = values
         self._columns[name] = old
+
+
+def _rounded(rows: int) -> int:
+    """Room for these rows and a quarter more: few when they are few, else whole steps."""
+    return 256 if rows <= 128 else -(-(rows + rows // 4) // STEP) * STEP
+
+
+def _blank(size: int, dtype: np.dtype[Any]) -> Array:
+    """A buffer whose pages are all there."""
+    out = np.empty(size, dtype)
+    out.fill(None if dtype.kind == "O" else np.zeros((), dtype)[()])
+    return out
 
 
 def _missing(dtype: np.dtype[Any], name: str, size: int) -> Array:
