@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from workbench.apps import demo
+from workbench.catalog.cruise import open_cruise
 from workbench.core.errors import WorkbenchError
 from workbench.simulate.continuation import Continuation
 from workbench.simulate.cruise import ID
@@ -61,28 +62,33 @@ def test_it_serves_a_cruise_that_goes_on_and_ends_with_ctrl_c(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen: dict[str, object] = {}
+    started: list[demo.Supervisor] = []
+
+    def rows(record: Path) -> int:
+        """Positions that came over the socket and are in the record."""
+        return open_cruise(tmp_path / "d" / "catalog.yaml", record=record)["ship"].count()
 
     def serve(catalog: Path, record: Path, host: str, port: int) -> int:
         begun = len(list((tmp_path / "d").glob("evt/*/2*")))
         seen["clock"] = json.loads((record / "clock.json").read_text())
         seen["catalog"] = catalog.is_file()
         wait_for(lambda: len(list((tmp_path / "d").glob("evt/*/2*"))) > begun)
-        seen["pid"] = child.pid
+        seen["pids"] = [each.pid for each in started]
+        wait_for(lambda: rows(record) > 3)
         raise KeyboardInterrupt
 
     class Seen(demo.Supervisor):
         def __init__(self, command: list[str], **given) -> None:
-            nonlocal child
-            super().__init__(command)
-            child = self
+            super().__init__(command, **given)
+            started.append(self)
 
-    child: demo.Supervisor
     monkeypatch.setattr(demo, "serve_board", serve)
     monkeypatch.setattr(demo, "Supervisor", Seen)
     assert demo.run(str(tmp_path / "d"), warp=600, **SMALL) == 0
     assert seen["catalog"] and seen["clock"]["warp"] == 600
     assert seen["clock"]["start"] == "2025-01-14T20:28:48.000000000"
-    wait_for(lambda: not runs(seen["pid"]))
+    assert [each.name for each in started] == ["the engine", "the cruise's writer"]
+    assert not any(runs(pid) for pid in seen["pids"])
     assert "Simulating 0.02 days" in capsys.readouterr().out
 
     # the second run goes on where the data stand

@@ -1,4 +1,7 @@
-"""`workbench demo`: a simulated cruise that goes on while its board is served."""
+"""`workbench demo`: a simulated cruise that goes on, through the doors of a ship, while engine and board run.
+
+EVT files appear in a folder and positions come as datagrams; the engine keeps, records and works on them.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,8 @@ def run(
     host: str = "127.0.0.1", port: int = 5006,
 ) -> int:  # fmt: skip
     """Simulate `days` of a cruise into `dir` unless they are there, then serve its board while the cruise goes on.
+
+    An engine (its API at a free port) keeps and records what comes, as on a ship.
 
     A later run takes up the cruise where its newest data stand. A day takes about 145 MB on disk at 20,000 particles
     a file; the whole cruise of 12 days 1.7 GB.
@@ -58,8 +63,22 @@ def run(
     Clock(newest, warp, time.time()).save(record)
     print(_standing(folder, newest, end, warp), flush=True)
     writer = [sys.executable, "-m", "workbench.simulate.continuation", str(folder), str(record)]
+    engine = [
+        sys.executable,
+        "-m",
+        "workbench",
+        "engine",
+        str(folder / CATALOG),
+        "--record",
+        str(record),
+        "--port",
+        "0",
+    ]
     try:
-        with Supervisor(writer, name="the cruise's writer"):
+        with (
+            Supervisor(engine, name="the engine", piped=False),
+            Supervisor(writer, name="the cruise's writer"),
+        ):
             return serve_board(folder / CATALOG, record, host, port)
     except KeyboardInterrupt:
         return 0

@@ -70,6 +70,7 @@ def serve(
         When the catalog has mistakes, or another engine writes to this cruise folder.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
     logging.getLogger("tornado.access").setLevel(logging.WARNING)
     cruise = open_cruise(catalog, data=data, record=record)
     access = Access(host, (), read_tokens(tokens) if tokens else None)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -31,6 +33,8 @@ log = logging.getLogger(__name__)
 PRODUCT = "seaflow"
 #: Seconds between two tries of what failed because the disk was full or a process died.
 AGAIN = 30.0
+#: Niceness of the process that works: feeds and boards go first.
+GENTLY = 10
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,8 @@ class Online:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         if self._pool is not None:
+            for process in list(self._pool._processes.values()):
+                process.terminate()  # what is half done is done again the next time
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _work(self) -> None:
@@ -154,8 +160,16 @@ class Online:
 
     def _process(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+            self._pool = ProcessPoolExecutor(
+                1, mp_context=get_context("spawn"), initializer=os.nice, initargs=(GENTLY,)
+            )
         return self._pool
+
+
+def _gently() -> None:
+    """Let feeds and boards go first; Ctrl-C is the engine's business."""
+    os.nice(GENTLY)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def job_of(name: str, source: Source, cruise: Cruise) -> Job | None:

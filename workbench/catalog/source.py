@@ -17,6 +17,7 @@ from intake.source.base import DataSource, Schema
 from workbench.catalog import location
 from workbench.catalog.derived import Derived
 from workbench.catalog.files import Files
+from workbench.catalog.heard import Heard
 from workbench.catalog.origin import Cursor, Origin
 from workbench.catalog.registered import listener_options, options_of, reader_class, refuse_unknown
 from workbench.catalog.stored import Stored
@@ -207,7 +208,7 @@ class Source(DataSource):
         if self.product is not None:
             return Derived(str(self.name), self.product, self.inputs, self.options, self._sibling)
         if self.listen is not None and not self.listen.startswith("folder:"):
-            return Stored("record", self._recorded, {"table": str(self.name)})
+            return Heard(str(self.name), self.reader, self._recorded)
         if issubclass(reader_class(self.reader), Store):
             return Stored(self.reader, self._place, self.options)
         return Files(self.reader, self.places, self.reader_options)

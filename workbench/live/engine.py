@@ -228,7 +228,8 @@ class Engine:
         counters, recorder = listener.counters, self.recorders.get(name)
         age = None if np.isnat(counters.last) else float((clock.now() - counters.last) / np.timedelta64(1, "s"))
         return {
-            "name": name, "listen": listener.address.url, "age_s": age, "rate_hz": self._rate(name, counters.received),
+            "name": name, "listen": listener.address.url, "bound": listener.bound, "age_s": age,
+            "rate_hz": self._rate(name, counters.received),
             **{key: value for key, value in counters.as_json().items() if key != "last"},
             "rows": recorder.kept.rows if recorder else None,
             "unread": (recorder.kept.long + recorder.kept.refused) if recorder else 0,

@@ -1,7 +1,7 @@
 """A simulated cruise that goes on: what became due is written, and nothing is written twice.
 
 ``python -m workbench.simulate.continuation FOLDER RECORD`` follows the clock of the cruise folder RECORD until the
-cruise ends or standard input closes.
+cruise ends or standard input closes; positions are sent to the engine of RECORD as well.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from workbench.simulate import particles
 from workbench.simulate.cruise import EVERY, FIRST, ID, Files, Simulation, begins, planned_end, read_parameters
 from workbench.simulate.positions import lines
 from workbench.simulate.truth import told_until, write_truth
+from workbench.simulate.voice import Voice
 
 LOCK = "truth/.lock"
 _HOUR, _DAY = 3600, 86400
@@ -221,7 +222,9 @@ def _bar(done: int, total: int) -> Any:
 
 
 def follow(folder: str | os.PathLike[str], record: str | os.PathLike[str], *, tick: float = 1.0) -> int:
-    """Write what becomes due by the clock of `record` until the cruise ends or standard input closes.
+    """Write what becomes due by the clock of `record`, and send it to the engine there, until the cruise ends.
+
+    It ends, too, when standard input closes.
 
     Parameters
     ----------
@@ -239,7 +242,7 @@ def follow(folder: str | os.PathLike[str], record: str | os.PathLike[str], *, ti
     """
     clock.follow(record)
     end = planned_end(Path(folder))
-    with Continuation(folder) as cruise:
+    with Continuation(folder) as cruise, Voice(cruise.cruise, Path(record), end):
         while True:
             now = clock.as_of(end)
             cruise.until(now, stop=lambda: _alone(0))
