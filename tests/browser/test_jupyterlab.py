@@ -113,10 +113,11 @@ def _launch(lab: Lab, open_tab: Callable[..., Tab]) -> Tab:
     icon = card.locator("img, svg").first
     assert icon.count() == 1
     tab.shot("lab-launcher")
-    with tab.page.context.expect_page() as opened:
+    with tab.page.context.expect_page(timeout=90_000) as opened:
         card.click()
     page = opened.value
     page.set_viewport_size({"width": 1500, "height": 950})
+    page.set_default_navigation_timeout(90_000)
     made = Tab(page, tab.asked, tab.shots)
     page.on("pageerror", lambda error: tab.errors.append(f"uncaught: {error}"))
     return made
@@ -154,6 +155,7 @@ def test_a_catalog_given_before_opens_at_once(
         Board(tab, pictures=2)
         assert urlsplit(tab.page.url).path == "/cruise-board/board"
         assert "catalogs/ours.yaml" in tab.page.url or "catalogs%2Fours.yaml" in tab.page.url
+        tab.page.context.close()  # before the server goes
 
 
 def test_the_wheel_brings_its_configuration(clean: Path) -> None:
