@@ -174,3 +174,28 @@ def test_a_record_that_cannot_be_written_loses_nothing(place, monkeypatch: pytes
     monkeypatch.setattr(recorder.record, "append", append)
     assert recorder.step() == 1
     assert recorder.kept.fault is None
+
+
+SFL = b"FILE\tDATE\tFILE DURATION\tLAT\tLON\tSTREAM PRESSURE\tEVENT RATE\n"
+
+
+def test_a_message_that_comes_again_is_one_row_where_it_carries_its_time(tmp_path: Path) -> None:
+    """MQTT may give a message again after a kill: twice in the journal, once in the record."""
+    from workbench.readers.seaflow_sfl import SeaflowSfl
+
+    def line(i: int) -> bytes:
+        stamp = f"2014-07-04T00:{3 * i:02d}:02"
+        return f"2014_185/{stamp.replace(':', '-')}+00-00\t{stamp}+00:00\t180\t1\t2\t12\t{i}\n".encode()
+
+    with Journal(tmp_path / "raw") as journal:
+        record = Record(tmp_path)
+        for turn, said in enumerate([[0, 1], [1, 2], [0, 2, 3]]):
+            recorder = Recorder("sfl", SeaflowSfl(), journal, record, tmp_path / f"work{turn}", stream=False)
+            if turn == 0:
+                journal.append("sfl", SFL, "t", at(0))
+            for i in said:
+                journal.append("sfl", line(i), "t", at(1 + turn))
+            recorder.step()
+        np.testing.assert_array_equal(record.open("sfl")["event_rate"], [0, 1, 2, 3])
+        assert sum(1 for _ in journal.read("sfl")) == 8
+        record.close()

@@ -196,8 +196,8 @@ class Recorder:
             self._rows(spool, 0)  # a reader that reads on knows what stood before
 
     def _before(self, number: int) -> Iterator[Entry]:
-        """Entries of the segment before `number`: where lines may have begun."""
-        if self._stream and number > 0:
+        """Entries of the segment before `number`: where lines may have begun, and what may come again."""
+        if (self._stream or not self.reader.stamped) and number > 0:
             for entry in self.journal.read(self.name, Position(number - 1)):
                 if entry.at.segment >= number:
                     return
