@@ -17,6 +17,9 @@ service   := service and not (fault or notebook or benchmark)
 fault     := fault and not (notebook or benchmark)
 notebook  := notebook and not benchmark
 
+# Suites that start no server of their own and drive no browser run on all cores, file by file.
+slow_how := -n logical --maxprocesses 4 --dist loadfile
+
 .PHONY: help install demo test test-all $(SUITES:%=test-%) tools lint bench bench-peers soak picture lock clean
 .DEFAULT_GOAL := help
 
@@ -65,7 +68,7 @@ test-all: $(STAMP) tools  ## the slow, browser, service, fault and notebook suit
 
 # pytest ends with 5 when a suite holds no test yet.
 $(SUITES:%=test-%): test-%: $(STAMP)
-	@start=$$(date +%s); HYPOTHESIS_PROFILE=thorough $(PYTEST) -m "$($*)" $(ARGS); code=$$?; \
+	@start=$$(date +%s); HYPOTHESIS_PROFILE=thorough $(PYTEST) -m "$($*)" $($*_how) $(ARGS); code=$$?; \
 	echo "$* suite: $$(( ($$(date +%s) - start + 30) / 60 )) min ($$(( $$(date +%s) - start )) s)"; [ $$code = 0 ] || [ $$code = 5 ]
 
 # What the browser, service and fault suites need beside Python. Nothing is started by installing it.
