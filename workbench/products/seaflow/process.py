@@ -16,7 +16,7 @@ from workbench.core.sizes import SizeTable
 from workbench.products.seaflow.classify import classify
 from workbench.products.seaflow.filter import MAX_EVENTS, MAX_OPP, Flag, Focused, Focusing
 from workbench.products.seaflow.size import rows
-from workbench.products.seaflow.summary import summarize
+from workbench.products.seaflow.summary import by_group
 
 #: Channels that OPP and VCT files carry, linear.
 CHANNELS = ("D1", "D2", "fsc_small", "pe", "chl_small")
@@ -44,7 +44,7 @@ class FileResult:
         Row of the size table by quantile; -1 where it is not OPP in that quantile, or without a size table.
     populations : tuple of str
     summary : dict of (quantile, population) to (count, ndarray)
-        As `summarize` gives it.
+        As `summary.summarize` gives it.
     """
 
     found: Focused | None
@@ -111,17 +111,22 @@ def _populations(
     channels = {name: to_linear(values) for name, values in codes.items()}
     label = np.full((len(found.index), 3), -1, np.int8)
     sized = np.full((len(found.index), 3), -1, np.int32)
-    summary: dict[tuple[float, str], tuple[int, npt.NDArray[np.float64]]] = {}
     classes = classify(channels, gating)
-    for at, quantile in enumerate(QUANTILES):
+    names = ("unknown", *gating.populations)
+    taken, groups = [], []
+    for at in range(len(QUANTILES)):
         own = np.flatnonzero(found.mask >> at & 1)
         label[own, at] = classes[own]
         if table is not None:
             sized[own, at] = rows(codes["fsc_small"][own], float(parameters.beads_fsc[at]), table)
-        some = {name: values[own] for name, values in codes.items()}
-        of_table = sized[own, at] if table is not None else None
-        for population, row in summarize(some, of_table, table, classes[own], gating.populations).items():
-            summary[quantile, population] = row
+        taken.append(own)
+        groups.append(classes[own] + np.int64(at * len(names)))
+    every = np.concatenate(taken)
+    of_table = None if table is None else np.concatenate([sized[own, at] for at, own in enumerate(taken)])
+    some = {name: values[every] for name, values in codes.items()}
+    count, numbers = by_group(some, of_table, table, np.concatenate(groups), len(QUANTILES) * len(names))
+    each = [(quantile, name) for quantile in QUANTILES for name in names]
+    summary = {key: (int(n), row) for key, n, row in zip(each, count, numbers, strict=True) if n}
     return FileResult(found, Flag.OK, "", found.all_count, channels, label, sized, gating.populations, summary)
 
 

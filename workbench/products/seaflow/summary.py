@@ -50,45 +50,101 @@ def summarize(
     dict of str to (int, ndarray of float64 (len(STATISTICS),))
         Particles and statistics of each population that has any.
     """
-    out: dict[str, tuple[int, npt.NDArray[np.float64]]] = {}
-    for number, name in enumerate(("unknown", *populations)):
-        own = np.flatnonzero(label == number)
-        if not len(own):
-            continue
-        numbers = [_quartiles(_sorted(codes[channel][own]), to_linear) for channel in _CHANNELS.values()]
-        out[name] = (len(own), np.concatenate([*numbers, *_sizes(rows, table, own)]))
-    return out
+    names = ("unknown", *populations)
+    count, numbers = by_group(codes, rows, table, label.astype(np.int64), len(names))
+    return {name: (int(n), row) for name, n, row in zip(names, count, numbers, strict=True) if n}
 
 
-def _sizes(
-    rows: npt.NDArray[np.int32] | None, table: SizeTable | None, own: npt.NDArray[np.intp]
-) -> list[npt.NDArray[np.float64]]:
-    if rows is None or table is None:
-        return [np.full(3 * len(INDICES) + 4 * len(INDICES), np.nan)]
-    ordered = _sorted(rows[own].astype(np.uint16) if len(table.scatter) < 65536 else rows[own])
+def by_group(
+    codes: Mapping[str, npt.NDArray[Any]],
+    rows: npt.NDArray[np.int32] | None,
+    table: SizeTable | None,
+    group: npt.NDArray[np.int64],
+    groups: int,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Summarize particles by group, all groups at once.
+
+    Parameters
+    ----------
+    codes, rows, table
+        As for `summarize`.
+    group : ndarray of int64 (n,)
+        The group of each particle, from 0.
+    groups : int
+        How many there are, at most 65,536.
+
+    Returns
+    -------
+    count : ndarray of int64 (groups,)
+    numbers : ndarray of float64 (groups, len(STATISTICS))
+        NaN where a group has no particles.
+    """
+    count = np.bincount(group, minlength=groups)
+    numbers = np.full((groups, len(STATISTICS)), np.nan)
+    there = np.flatnonzero(count)
+    if not there.size:
+        return count, numbers
+    places = _Places(count[there])
+    parts = [places.quartiles(_ordered(codes[channel], group), to_linear) for channel in _CHANNELS.values()]
+    if rows is not None and table is not None:
+        parts += _sizes(_ordered(rows, group), table, places)
+    numbers[there, : sum(part.shape[1] for part in parts)] = np.concatenate(parts, axis=1)
+    return count, numbers
+
+
+class _Places:
+    """Where quartiles stand in values that are ascending within each group, group after group.
+
+    Parameters
+    ----------
+    count : ndarray of int64 (g,)
+        Values in each group, at least 1.
+    """
+
+    def __init__(self, count: npt.NDArray[np.int64]) -> None:
+        self.stops = np.cumsum(count)
+        self.starts = self.stops - count
+        last = (count - 1)[:, None]
+        place = last * np.array([0.25, 0.5, 0.75])
+        below = place.astype(np.intp)
+        self._part = place - below
+        self._low = self.starts[:, None] + below
+        self._high = self.starts[:, None] + np.minimum(below + 1, last)
+
+    def quartiles(
+        self, ordered: npt.NDArray[Any], value: Callable[[npt.NDArray[Any]], npt.NDArray[np.float64]] = np.asarray
+    ) -> npt.NDArray[np.float64]:
+        """First quartile, median and third quartile of each group, interpolated (type 7) between their `value`."""
+        low, high = value(ordered[self._low]), value(ordered[self._high])
+        return np.asarray(low + (high - low) * self._part)
+
+    def each(self) -> list[slice]:
+        """The values of each group."""
+        return [slice(a, b) for a, b in zip(self.starts.tolist(), self.stops.tolist(), strict=True)]
+
+
+def _sizes(ordered: npt.NDArray[Any], table: SizeTable, places: _Places) -> list[npt.NDArray[np.float64]]:
     diameters, quotas = [], []
     for at, column in enumerate(table.values.T):
         values = column[ordered]
-        if (values[1:] < values[:-1]).any():  # a table whose values do not rise with scatter
-            values = np.sort(values)
-        three = _quartiles(values)
+        falls = values[1:] < values[:-1]
+        falls[places.starts[1:] - 1] = False
+        if falls.any():  # a table whose values do not rise with scatter
+            for own in places.each():
+                values[own].sort()
+        three = places.quartiles(values)
         if at % 2 == 0:
             diameters.append(three)
-        else:
-            quotas.append(np.array([three[0], three[1], values.mean(), three[2]]))
+        else:  # the sums are those of each group alone: pairwise, to the last bit
+            mean = [np.add.reduce(values[own]) / (own.stop - own.start) for own in places.each()]
+            quotas.append(np.insert(three, 2, mean, axis=1))
     return [*diameters, *quotas]
 
 
-def _sorted(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Ascending; of uint16 in linear time."""
-    return np.sort(values, kind="stable" if values.dtype == np.uint16 else None)
-
-
-def _quartiles(
-    ordered: npt.NDArray[Any], value: Callable[[npt.NDArray[Any]], npt.NDArray[np.float64]] = np.asarray
-) -> npt.NDArray[np.float64]:
-    """First quartile, median and third quartile of ascending values, interpolated (type 7) between their `value`."""
-    place = (len(ordered) - 1) * np.array([0.25, 0.5, 0.75])
-    below = place.astype(np.intp)
-    low, high = value(ordered[below]), value(ordered[np.minimum(below + 1, len(ordered) - 1)])
-    return np.asarray(low + (high - low) * (place - below))
+def _ordered(values: npt.NDArray[Any], group: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """The values group after group, ascending within each."""
+    if values.dtype == np.uint16:
+        return np.sort(group.astype(np.uint32) << 16 | values).astype(np.uint16)
+    if values.dtype.kind == "i":  # rows of a table: not negative
+        return np.sort(group << 32 | values) & 0xFFFFFFFF
+    return values[np.lexsort((values, group))]
