@@ -157,7 +157,7 @@ def test_the_models_and_the_values_agree():
     assert KpiModel.model_fields["reduce"].annotation.__args__ == REDUCTIONS
     assert (
         set(VIEW_OPTIONS)
-        == {"cruise_map", "cytogram", "series", "populations", "tiles", "files"}
+        == {"cruise_map", "cytogram", "series", "populations", "t_s", "by_latitude", "tiles", "files"}
         <= set(plugins.names("workbench.views"))
     )
 

@@ -165,7 +165,14 @@ def _named(
         yield doc.problem(place, f"must be text, not {value}")
     elif key == "kpis" and value not in kpis:
         yield doc.problem(place, f"'{value}': there is no KPI of that name", kpis)
-    elif key in ("variables", "colour", "night", "x", "y"):
+    elif key == "by":
+        found = (known.get(item.source or "") or {}).values()
+        texts = tuple(spec.name for spec in found if spec.dims == PARTICLE and spec.dtype == "str")
+        if found and not texts:
+            yield doc.problem(place, f"the particles of '{item.source}' have no population")
+        elif found and value not in ("population", *texts):
+            yield doc.problem(place, f"'{value}' tells no population", ("population", *texts))
+    elif key in ("variables", "colour", "night", "salinity", "temperature", "latitude", "x", "y"):
         yield from _qualified(doc, place, key, value, item, known)
 
 

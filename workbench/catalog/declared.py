@@ -16,7 +16,9 @@ REDUCTIONS = ("last", "mean", "median", "min", "max", "sum", "count")
 VIEW_OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "cruise_map": ("colour", "title"),
-        "cytogram": ("x", "y", "title"),
+        "cytogram": ("x", "y", "by", "title"),
+        "t_s": ("salinity", "temperature", "latitude", "title"),
+        "by_latitude": ("variables", "latitude", "title"),
         "series": ("variables", "title"),
         "tiles": ("kpis", "title"),
         "populations": ("quantities", "night", "title"),
@@ -24,7 +26,7 @@ VIEW_OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 #: Views that show one source, and of these the ones that show particles.
-SOURCE_VIEWS = ("cruise_map", "cytogram", "populations", "files")
+SOURCE_VIEWS = ("cruise_map", "cytogram", "populations", "t_s", "by_latitude", "files")
 PARTICLE_VIEWS = ("cytogram",)
 #: Options that are lists of names.
 LISTS = ("variables", "kpis", "quantities")

@@ -120,6 +120,7 @@ class ParticleFeed(Feed):
         self.table = FileTable()
         self.labels = Labels()
         self._channels: tuple[str, ...] = ()
+        self._groups: tuple[str, ...] = ()
         self._runs: dict[int, Run] = {}
         self._columns = Columns(source, kept, self.labels)
         self._rewritten: dict[str, int] = {}
@@ -153,7 +154,9 @@ class ParticleFeed(Feed):
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """Names of the columns that say which population a particle is of."""
+        """Names of the columns that say which population a particle is of; as for `channels`."""
+        if self._channels:
+            return self._groups
         specs = self.source.variables().items()
         return tuple(name for name, spec in specs if spec.dims == ("particle",) and spec.dtype == "str")
 
@@ -226,7 +229,7 @@ class ParticleFeed(Feed):
         """The files of a dataset as a table."""
         if not new.sizes.get("file"):
             return FileTable()
-        self._channels, self._columns.linear = _channels(new)
+        self._channels, self._groups, self._columns.linear = _channels(new)
         times = new["time"].to_numpy().astype("datetime64[ns]").astype(np.int64)
         names = [str(name) for name in new["file_id"].to_numpy()]
         sizes = new["row_size"].to_numpy().astype(np.int64)
@@ -262,12 +265,16 @@ def _located(names: Sequence[str], files: Iterable[Path]) -> list[str]:
     return [path if path is not None else f"(gone) {name}" for path, name in zip(found, names, strict=True)]
 
 
-def _channels(new: xr.Dataset) -> tuple[tuple[str, ...], frozenset[str]]:
-    """The channels of a dataset, and those of them that are linear values. Beside linear channels, only channels count."""
+def _channels(new: xr.Dataset) -> tuple[tuple[str, ...], tuple[str, ...], frozenset[str]]:
+    """The channels of a dataset, its columns of text, and the channels that hold linear values.
+
+    Beside linear channels, other numbers (diameters, carbon) are no channels.
+    """
     along = {str(name): array for name, array in new.data_vars.items() if array.dims == ("particle",)}
     linear = frozenset(name for name, array in along.items() if array.attrs.get("scale") == "linear")
     numbers = tuple(name for name, array in along.items() if array.dtype.kind in "uif")
-    return (tuple(name for name in numbers if name in linear) if linear else numbers), linear
+    texts = tuple(name for name, array in along.items() if array.dtype.kind in "OUT")
+    return (tuple(name for name in numbers if name in linear) if linear else numbers), texts, linear
 
 
 def _good(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | None:

@@ -13,9 +13,11 @@ from bokeh.core.properties import value
 from bokeh.models import (
     BoxZoomTool,
     ColumnDataSource,
+    CustomJSTickFormatter,
     HoverTool,
     Legend,
     LegendItem,
+    LogTicker,
     PanTool,
     Range1d,
     WheelZoomTool,
@@ -70,13 +72,17 @@ class Axes:
         The x axis is latitude.
     isopycnals : bool
         x is practical salinity, y temperature: draw lines of equal density.
-    limits : mapping
+    log : bool
+        y spans decades.
+    colours : sequence of int
+        Which of the line colours each cloud has.
     """
 
     x: str
     y: str
     latitudes: bool = False
     isopycnals: bool = False
+    log: bool = False
     colours: Sequence[int] = field(default_factory=lambda: range(len(SIGNS)))
 
 
@@ -98,7 +104,8 @@ def draw(clouds: Sequence[Cloud], about: Axes, *, x_range: Any = None, theme: Th
     """
     shown = [cloud.columns() for cloud in clouds]
     plot = figure(
-        x_range=x_range or _range(shown, "x"), y_range=_range(shown, "y"), tools=[], sizing_mode="stretch_both", name="against"
+        x_range=x_range or Range1d(*limits(shown, "x")), y_range=Range1d(*limits(shown, "y", about.log)), tools=[],
+        y_axis_type="log" if about.log else "linear", sizing_mode="stretch_both", name="against",
     )  # fmt: skip
     wheel = WheelZoomTool()
     plot.add_tools(PanTool(), wheel, BoxZoomTool())
@@ -106,7 +113,11 @@ def draw(clouds: Sequence[Cloud], about: Axes, *, x_range: Any = None, theme: Th
     dress(plot, theme)
     plot.xaxis[0].axis_label, plot.yaxis[0].axis_label = about.x, about.y
     axes.plain(plot.xaxis[0])
-    axes.plain(plot.yaxis[0])
+    if about.log:
+        plot.yaxis[0].ticker = LogTicker(desired_num_ticks=4, num_minor_ticks=0)
+        plot.yaxis[0].formatter = CustomJSTickFormatter(code=axes.NUMBER)
+    else:
+        axes.plain(plot.yaxis[0])
     if about.latitudes:
         axes.latitudes(plot.xaxis[0])
     if about.isopycnals:
@@ -135,12 +146,17 @@ def draw(clouds: Sequence[Cloud], about: Axes, *, x_range: Any = None, theme: Th
     return plot
 
 
-def _range(shown: Sequence[Mapping[str, Floats]], name: str) -> Range1d:
-    """All values with some room."""
+def limits(shown: Sequence[Mapping[str, Floats]], name: str, log: bool = False) -> tuple[float, float]:
+    """From the lowest to the highest value, with some room."""
     values = np.concatenate([columns[name] for columns in shown] or [np.empty(0)])
+    if log:
+        values = values[values > 0]
+        low, high = (float(values.min()), float(values.max())) if values.size else (1.0, 10.0)
+        room = max(1.15, (high / low) ** 0.06)
+        return low / room, high * room
     low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
     room = 0.06 * (high - low) or max(0.5, 0.01 * abs(high))
-    return Range1d(low - room, high + room)
+    return low - room, high + room
 
 
 def _legend(plot: figure, items: list[LegendItem], theme: Theme) -> None:
@@ -152,17 +168,17 @@ def _legend(plot: figure, items: list[LegendItem], theme: Theme) -> None:
     plot.add_layout(legend, "above")
 
 
-def _isopycnals(plot: figure, shown: Sequence[Mapping[str, Floats]], theme: Theme) -> None:
-    """Lines of equal density through the range of the points, with their sigma-t beside the end."""
+def isopycnals(shown: Sequence[Mapping[str, Floats]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Lines of equal density through the range of the points: columns xs, ys, and x, y, text of their sigma-t."""
     x = np.concatenate([columns["x"] for columns in shown] or [np.empty(0)])
     y = np.concatenate([columns["y"] for columns in shown] or [np.empty(0)])
+    xs, ys, ends, names = [], [], [], []
     if not x.size:
-        return
+        return {"xs": xs, "ys": ys}, {"x": [], "y": [], "text": []}
     s = np.linspace(x.min() - 0.3 * max(0.2, np.ptp(x)), x.max() + 0.3 * max(0.2, np.ptp(x)), 60)
     t = np.linspace(y.min() - 0.3 * max(0.5, np.ptp(y)), y.max() + 0.3 * max(0.5, np.ptp(y)), 200)
     sigma = density(s[None, :], t[:, None]) - 1000
     step = next((v for v in (0.1, 0.2, 0.5, 1.0, 2.0) if np.ptp(sigma) / v <= 12), 5.0)
-    xs, ys, ends, names = [], [], [], []
     for level in np.arange(np.ceil(sigma.min() / step) * step, sigma.max(), step):
         line = np.array([np.interp(-level, -sigma[:, i], t, left=np.nan, right=np.nan) for i in range(s.size)])
         good = np.isfinite(line)
@@ -173,12 +189,19 @@ def _isopycnals(plot: figure, shown: Sequence[Mapping[str, Floats]], theme: Them
             if inside.size:
                 ends.append((s[inside[-1]], line[inside[-1]]))
                 names.append(f"{level:.4g}")
-    lines = plot.multi_line(xs, ys, line_width=1, line_dash=[3, 3], level="underlay", name="isopycnals")
+    return {"xs": xs, "ys": ys}, {"x": [e[0] for e in ends], "y": [e[1] for e in ends], "text": names}
+
+
+def _isopycnals(plot: figure, shown: Sequence[Mapping[str, Floats]], theme: Theme) -> None:
+    """Lines of equal density, with their sigma-t beside the end."""
+    lined, told = isopycnals(shown)
+    lines = plot.multi_line(
+        "xs", "ys", source=ColumnDataSource(lined), line_width=1, line_dash=[3, 3], level="underlay", name="isopycnals"
+    )
     paint(lines.glyph, theme, line_color="whole")
-    told = ColumnDataSource({"x": [e[0] for e in ends], "y": [e[1] for e in ends], "text": names})
     words = plot.text(
-        "x", "y", "text", source=told, text_font=value(FONT), text_font_size="10.5px", x_offset=3, y_offset=-2,
-        level="underlay", name="sigma",
+        "x", "y", "text", source=ColumnDataSource(told), text_font=value(FONT), text_font_size="10.5px", x_offset=3,
+        y_offset=-2, level="underlay", name="sigma",
     )  # fmt: skip
     paint(words.glyph, theme, text_color="muted")
 

@@ -27,6 +27,9 @@ from workbench.views.live_picture import WHOLE, LivePicture
 from workbench.views.paint import DENSITY, Theme, dress, paint
 from workbench.views.view import View
 
+#: The populations shown unless told: those of the middle quantile.
+MIDDLE = "pop_q50"
+
 
 def title(channel: str) -> str:
     """``Forward scatter (fsc_small)``: what people say and what the file says."""
@@ -100,6 +103,7 @@ class Cytogram(View):
 
     options: ClassVar[Mapping[str, str]] = {
         "x": "channel along the bottom", "y": "channel up the side", "title": "head line of the card",
+        "by": "population, or the column that tells it, such as pop_q97.5: a colour for each",
     }  # fmt: skip
     headline = "Cytogram"
     kind = "cytogram"
@@ -108,11 +112,11 @@ class Cytogram(View):
 
     def __init__(
         self, data: Any, source: str | None = None, *, x: str | None = None, y: str | None = None,
-        title: str | None = None, plane: int = 0, path: str = "",
+        by: str = "", title: str | None = None, plane: int = 0, path: str = "",
     ) -> None:  # fmt: skip
-        """As for `View`; `plane` is which of the session's planes it shows, `path` the page's route for pictures."""
+        """As for `View`; `by` as in `options`, `plane` is which of the session's planes it shows, `path` the page's route for pictures."""
         super().__init__(data, source, title=title)
-        self._plane, self._path = plane, path
+        self._plane, self._path, self._by = plane, path, by
         self._gallery: Gallery | None = None
         planes = list(self.session.planes)
         while len(planes) <= plane:
@@ -140,11 +144,31 @@ class Cytogram(View):
         x, y = self.session.planes[self._plane]
         return x, y
 
+    @property
+    def by(self) -> str:
+        """The column whose populations have colours of their own; empty for all particles together."""
+        groups: tuple[str, ...] = getattr(self.feed, "groups", ())
+        if self._by != "population":
+            return self._by
+        return next((name for name in (MIDDLE, *groups) if name in groups), "")
+
     def _fits(self, feed: Feed) -> bool:
         return bool(feed.source.is_particles)
 
     def _choices(self) -> list[Choice]:
-        return [self._choice(0, "x", "along the bottom"), self._choice(1, "y", "up the side")]
+        axes = [self._choice(0, "x", "along the bottom"), self._choice(1, "y", "up the side")]
+        return [*axes, self._grouped()] if getattr(self.feed, "groups", ()) else axes
+
+    def _grouped(self) -> Choice:
+        def chosen(value: list[str]) -> None:
+            self._by = value[0]
+            self._renew()
+
+        def columns() -> dict[str, str]:
+            groups = {name: f"by {name.replace('_q', ', quantile ')}" for name in getattr(self.feed, "groups", ())}
+            return {"": "all together", **groups}
+
+        return Choice("by", "by", "Populations that have a colour of their own", columns, lambda: [self.by], chosen)
 
     def _choice(self, i: int, key: str, where: str) -> Choice:
         def chosen(value: list[str]) -> None:
@@ -161,7 +185,7 @@ class Cytogram(View):
         self.figure = self.draw()
         self.stage = LivePicture(
             figure=pn.pane.Bokeh(self.figure, sizing_mode="stretch_both"), sizing_mode="stretch_both",
-            question=self._question(), path=self._path, fallback=True, answer=self._answer, whole=[*WHOLE, *WHOLE], plane=self._plane,
+            question=self._question(), level=self._level(), path=self._path, fallback=True, answer=self._answer, whole=[*WHOLE, *WHOLE], plane=self._plane,
             frame=b"" if self._path else self._first_frame(),
         )  # fmt: skip
         return self.stage
@@ -180,7 +204,8 @@ class Cytogram(View):
 
     def _question(self) -> dict[str, str]:
         x, y = self.axes
-        return {"source": self.source, "x": x, "y": y, "time": self.session.time}
+        question = {"source": self.source, "x": x, "y": y, "time": self.session.time}
+        return {**question, "by": self.by} if self.by else question
 
     def _renew(self) -> None:
         x, y = self.axes
@@ -188,7 +213,11 @@ class Cytogram(View):
             if axis.axis_label != title(channel):
                 label(self.figure, x, y)
                 break
-        self.stage.question = self._question()
+        self.stage.param.update(question=self._question(), level=self._level())
+
+    def _level(self) -> int:
+        """Cells along an axis: particles in focus are few, and a colour is seen on a larger dot only."""
+        return 256 if self.by else 512
 
     async def _answer(self, raw: dict[str, Any]) -> bytes:
         """A frame for a page without our route, such as a notebook."""

@@ -30,7 +30,9 @@ _OURS = Theme(
     json={"attrs": {name: {} for name in ("Axis", "Grid", "Legend", "BaseColorBar", "Title", "Plot", "Figure")}}
 )
 #: Options of views that a person may change on the page.
-_CHOSEN = ("x", "y", "colour", "variables")
+_CHOSEN = {"cytogram": ("x", "y"), "cruise_map": ("colour",), "series": ("variables",)}
+#: Cards of the upper row; further cytograms stand below.
+_UPPER = 3
 _HEAD = {
     "& .MuiAppBar-root": {
         "backgroundColor": "#10293a !important",
@@ -100,7 +102,7 @@ def views_of(session: Session, *, route: str, marks: Callable[[], Sequence[Any]]
         given = dict(item.options)
         if cruise.board:
             # The session holds what may be chosen on the page, from the board's options or the URL.
-            given = {key: value for key, value in given.items() if key not in _CHOSEN}
+            given = {key: value for key, value in given.items() if key not in _CHOSEN.get(item.view, ())}
         if item.view == "cytogram":
             given |= {"plane": counts["cytogram"], "path": route}
         elif item.view == "series":
@@ -156,16 +158,18 @@ def _lay_out(session: Session, views: Sequence[View], tab: Tab, notes: Notes) ->
     css = [style("board.css")]
     kinds: dict[str, list[View]] = {}
     for view in views:
-        kinds.setdefault(
-            view.kind if view.kind in ("tiles", "map", "cytogram", "series", "files") else "other", []
-        ).append(view)
+        known = ("tiles", "map", "cytogram", "series", "against", "files")
+        kinds.setdefault(view.kind if view.kind in known else "other", []).append(view)
     brush = next((view.range for view in views if isinstance(view, Series)), None)
     navigator = Navigator(session, brush=brush)
     control = pn.Row(TimeControl(session), notes, css_classes=["controlrow"], stylesheets=css, margin=0)
     timebar = pn.Column(control, navigator.bare(), css_classes=["card", "timebar"], stylesheets=css, margin=0)
-    upper = [view.card() for kind in ("map", "cytogram") for view in kinds.get(kind, [])]
+    pictures = [view.card() for kind in ("map", "cytogram") for view in kinds.get(kind, [])]
+    upper, more = pictures[:_UPPER], pictures[_UPPER:]
+    more += [view.card() for view in kinds.get("against", [])]
     lower = [view.card() for kind in ("series", "other", "files") for view in kinds.get(kind, [])]
     rows: list[Any] = [view.bare() for view in kinds.get("tiles", [])]
     rows += [_row(*upper, kind="upper")] if upper else []
     rows += [_row(*lower, kind="lower")] if lower else []
+    rows += [_row(*more[i : i + _UPPER], kind="more") for i in range(0, len(more), _UPPER)]
     return pn.Column(timebar, *rows, tab, css_classes=["board"], stylesheets=css, sizing_mode="stretch_both", margin=0)

@@ -49,6 +49,12 @@ POPULATIONS: dict[str, dict[Theme, str]] = {
     "beads": {"light": "#c5221f", "dark": "#ff7a70"}, "unknown": {"light": "#7d8a94", "dark": "#8494a0"},
 }  # fmt: skip
 
+#: What populations are called on a screen.
+NAMES = {
+    "prochloro": "Prochlorococcus", "synecho": "Synechococcus", "picoeuk": "Picoeukaryotes", "croco": "Crocosphaera",
+    "beads": "Beads", "unknown": "Unknown",
+}  # fmt: skip
+
 #: Few particles to many. On white the picture fades towards the paper, on black towards the night.
 DENSITY: dict[Theme, tuple[str, ...]] = {"light": tuple(Viridis256[::-1][14:]), "dark": tuple(Viridis256[14:])}
 #: A variable along the track.

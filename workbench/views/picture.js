@@ -40,6 +40,13 @@ export function render({model, view}) {
 
   const say = (state, text = "") => { el.dataset.state = state; cover.textContent = text }
   const hint = (text) => { note.textContent = text; note.hidden = !text }
+  const redraw = (drawn, h) => {
+    const image = ndarray(drawn.buffer, {dtype: "uint8", shape: [h.height, h.width]})
+    source.setv({data: new Map([...source.data.entries()].map(([k, v]) => [k, k === "image" ? [image] : v]))}, {sync: false, check_eq: false})
+  }
+  const groups = groupsOf(model, glyph.glyph.color_mapper, redraw)
+  el.append(groups.el)
+  stops.push(watchTheme(view.model.document, groups.paint))
   hint("")
   say("wait", "Waiting for the picture")
 
@@ -76,7 +83,7 @@ export function render({model, view}) {
       have = header.revision ?? ""
       words.replaceChildren()
     } else {
-      const h = header, image = ndarray(levels.buffer, {dtype: "uint8", shape: [h.height, h.width]})
+      const h = header, drawn = groups.draw(h, levels), image = ndarray(drawn.buffer, {dtype: "uint8", shape: [h.height, h.width]})
       source.setv({data: new Map(Object.entries({image: [image], x: [h.x0], y: [h.y0], dw: [h.x1 - h.x0], dh: [h.y1 - h.y0]}))}, {sync: false, check_eq: false})
       have = h.revision ?? ""
       say(h.particles ? "shown" : "empty", h.particles ? "" : "No data in this time range")
@@ -111,7 +118,7 @@ export function render({model, view}) {
     }
   }
 
-  model.on("question", () => { say(el.dataset.state === "shown" ? "shown" : "wait", cover.textContent); send(true) })
+  model.on("question", () => { key.hidden = Boolean(plain(model.question).by); say(el.dataset.state === "shown" ? "shown" : "wait", cover.textContent); send(true) })
   model.on("frame", () => { if (model.frame?.byteLength ?? model.frame?.length) show(model.frame) })
   const settle = debounce(300, () => keepInUrl(view, `zoom${model.plane}`, back.hidden ? null : [xr.start, xr.end, yr.start, yr.end].map(Math.round).join()))
   for (const range of [xr, yr]) for (const p of ["start", "end"]) watch(range.properties[p].change, () => { later(); settle(); zoomed() })
@@ -132,6 +139,7 @@ export function render({model, view}) {
     ramp.style.background = `linear-gradient(90deg, ${[0, 0.25, 0.5, 0.75, 1].map((f) => hex(p[Math.round(f * (p.length - 1))])).join()})`
   }
   watch(mapper.properties.palette.change, colour)
+  key.hidden = Boolean(plain(model.question).by)
   colour()
   model.on("remove", () => {
     gone = true

@@ -15,7 +15,7 @@ from workbench.core.window import Window
 from workbench.live.feed import Feed
 from workbench.products.night import nights
 from workbench.views import axes, say
-from workbench.views.paint import POPULATIONS, Theme, dress, paint, population_colour
+from workbench.views.paint import NAMES, POPULATIONS, Theme, dress, paint, population_colour
 from workbench.views.renew import renew
 from workbench.views.series import POINTS, Columns, look, shown, time_range
 from workbench.views.stages import TimeStage, tell
@@ -25,11 +25,6 @@ from workbench.views.view import View, once, split
 QUANTITIES = ("abundance", "diameter")
 #: Quantities whose values span decades.
 LOGARITHMIC = ("abundance", "biomass", "n_count", "count")
-#: What populations are called on a screen.
-NAMES = {
-    "prochloro": "Prochlorococcus", "synecho": "Synechococcus", "picoeuk": "Picoeukaryotes", "croco": "Crocosphaera",
-    "beads": "Beads", "unknown": "Unknown",
-}  # fmt: skip
 
 
 def populations_of(variables: Sequence[str], quantity: str) -> tuple[str, ...]:

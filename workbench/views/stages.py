@@ -46,6 +46,15 @@ class TimeStage(JSComponent):
     _stylesheets: ClassVar[list[str]] = [style("stage.css")]
 
 
+class AgainstStage(JSComponent):
+    """Figures of one quantity against another, one above the other."""
+
+    figures = Children(doc="Bokeh figures.")
+
+    _esm: ClassVar[str] = script("stage.js", "against.js")
+    _stylesheets: ClassVar[list[str]] = [style("stage.css")]
+
+
 def tell(axis: Range1d, start: float, end: float) -> None:
     """Set a shared time range from here, so that the browser does not take it for a person's choice."""
     if (axis.start, axis.end) != (start, end):
