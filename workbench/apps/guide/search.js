@@ -20,7 +20,7 @@
         if (inTitle >= 0) score += each.t === word ? 60 : inTitle === 0 || /\W/.test(each.t[inTitle - 1]) ? 30 : 12
         if (inText >= 0) score += Math.min(8, each.x.split(word).length - 1)
       }
-      if (score) scored.push([score - Math.min(3, each.x.length / 4000), each])
+      if (score) scored.push([score - Math.min(3, each.x.length / 4000) - (each.page.startsWith("decisions/0") ? 6 : 0), each])
     }
     return scored.sort((a, b) => b[0] - a[0]).slice(0, 12).map(([, each]) => [each, words])
   }
