@@ -14,6 +14,9 @@ import pytest
 from tests.live.standin import DAY, SECOND, ParticleSource, RowSource, StandInCruise, at, stop_clock
 from workbench.catalog.declared import Kpi
 from workbench.core.errors import ReaderError
+from workbench.core.variables import VARIABLES
+from workbench.core.window import ALWAYS
+from workbench.live.feed import open_feed
 from workbench.live.feeds import Feeds
 
 
@@ -170,3 +173,26 @@ def test_rows_a_month_beside_the_cruise_are_left_out() -> None:
     assert feeds["rows"].rows == 1
     assert feeds.span is not None
     assert feeds.span.start == at(0)
+
+
+def test_what_variables_are_is_asked_once_and_again_when_new_ones_come() -> None:
+    """A page asks for units at every tick: no server and no file may be asked for them."""
+    asked = []
+
+    class Counting(RowSource):
+        def variables(self):  # type: ignore[no-untyped-def]
+            asked.append(1)
+            return super().variables()
+
+    source = Counting(time=at(0), par=1.0)
+    feed = open_feed(source)  # type: ignore[arg-type]
+    assert feed.specs["par"].unit == VARIABLES["par"].unit
+    for i in range(1, 5):
+        source.add(at(i), par=2.0)
+        feed.poll()
+        feed.series("par", ALWAYS)
+        assert feed.specs["par"].unit == VARIABLES["par"].unit
+    assert len(asked) == 2
+    source.add(at(9), par=1.0, salinity=35.0)
+    feed.poll()
+    assert feed.specs["salinity"].name == "salinity" and len(asked) == 3

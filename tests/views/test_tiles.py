@@ -15,7 +15,7 @@ from workbench.catalog.declared import Kpi
 from workbench.core.errors import ReaderError
 from workbench.live.feeds import Feeds
 from workbench.live.session import Session
-from workbench.views.tiles import Reading, Tiles, draw, expected, sparkline, state
+from workbench.views.tiles import Reading, Tiles, draw, expected, sparkline, state, why
 
 T = np.datetime64("2014-07-04T00:10:00", "ns")
 
@@ -40,6 +40,21 @@ def test_a_fault_says_so_whatever_the_value() -> None:
     reading = Reading("p", "Stream pressure", 12.0, "psi", T, (11.5, 12.5), fault="disk is gone")
     assert state(reading)[0] == "fault"
     assert "disk is gone" in draw(reading)
+
+
+def test_a_fault_is_told_on_the_tile_and_all_of_it_in_the_tip() -> None:
+    fault = "influxdb://ship:8086/a/b: InfluxDB at ship:8086 does not answer (Connection refused). Is it running?"
+    html = draw(Reading("p", "Stream pressure", 12.0, "psi", T, (11.5, 12.5), fault=fault))
+    assert "<span>InfluxDB at ship:8086 does not answer (Connection refused)</span>" in html
+    assert "Is it running?" in html.split(">", 1)[0]
+    assert "spark" not in html and 'class="why"' not in draw(Reading("p", "Stream pressure", 12.0, "psi", T))
+
+
+@given(st.text(max_size=80))
+def test_whatever_a_fault_says_something_of_it_is_told(fault: str) -> None:
+    said = why(fault)
+    assert said in fault
+    assert bool(said.strip()) or not fault.strip() or fault.startswith(". ")
 
 
 def test_value_unit_age_and_range_are_on_the_tile() -> None:

@@ -15,16 +15,18 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
+from workbench.catalog.registered import named_in
 from workbench.core import clock
 from workbench.core.errors import WorkbenchError
 from workbench.core.snapshot import Snapshot
+from workbench.core.variables import VariableSpec
 from workbench.core.window import ALWAYS, Window
 
 if TYPE_CHECKING:
@@ -80,6 +82,8 @@ class Feed(ABC):
         self.more = False  #: the source has more to give at once; poll again
         self.detail = 0  #: grows when something finer than before can be given without new rows
         self.told: Callable[[], object] | None = None  #: called when `detail` grows
+        self._specs: dict[str, VariableSpec] | None = None  # asked of the source once, and again when new names come
+        self._named: set[str] = set()  # variables seen in what came
         self._cursor: Any = None
         self._lock = RLock()  # held while what is kept changes or is read
         self._polling = RLock()  # held by the one who polls
@@ -113,6 +117,13 @@ class Feed(ABC):
         """Take in what is new; False, with nothing taken, when only a restart can (rows were rewritten)."""
 
     # what all feeds do
+
+    @property
+    def specs(self) -> Mapping[str, VariableSpec]:
+        """What its variables are, by name; known without asking the source (a server, files) each time."""
+        if self._specs is None:
+            self._specs = dict(self.source.variables())
+        return self._specs
 
     @property
     def snapshot(self) -> Snapshot:
@@ -198,12 +209,21 @@ class Feed(ABC):
             new, after = self.source.changed(None)
             self._restart(new)
             self.refused = ()
+        self._learn(new)
         self._cursor, self.more = after, bool(new.attrs.get("more"))
         lines = [line for line in str(new.attrs.get("refused", "")).splitlines() if line not in self.refused]
         self.refused = (*self.refused, *lines)[-REFUSED:]
         if came:
             self.arrived = clock.now()
         return came or bool(lines)
+
+    def _learn(self, new: xr.Dataset) -> None:
+        """What variables are that were not seen before."""
+        names = set(map(str, new.variables)) if any(new.sizes.values()) else set()
+        if not names <= self._named:
+            specs = dict(self.source.variables())
+            self._specs = {**specs, **named_in(new, specs)}
+            self._named |= names
 
 
 def _least() -> np.timedelta64:

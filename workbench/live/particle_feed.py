@@ -149,7 +149,7 @@ class ParticleFeed(Feed):
         """Names of the particles' channels: those of the newest files, else what the reader provides."""
         if self._channels:
             return self._channels
-        specs = self.source.variables().items()
+        specs = self.specs.items()
         return tuple(name for name, spec in specs if spec.dims == ("particle",) and spec.dtype not in ("str", "bool"))
 
     @property
@@ -157,7 +157,7 @@ class ParticleFeed(Feed):
         """Names of the columns that say which population a particle is of; as for `channels`."""
         if self._channels:
             return self._groups
-        specs = self.source.variables().items()
+        specs = self.specs.items()
         return tuple(name for name, spec in specs if spec.dims == ("particle",) and spec.dtype == "str")
 
     def codes(self, path: str, serial: int, x: str, y: str, *, keep: bool = True) -> tuple[Codes, Codes]:

@@ -86,7 +86,7 @@ class RowFeed(Feed):
         """Names of the numeric variables: those seen, else those the reader provides."""
         if self._kept.names:
             return self._kept.names
-        specs = self.source.variables().items()
+        specs = self.specs.items()
         return tuple(name for name, spec in specs if spec.dtype not in ("str", "datetime64[ns]") and name != "time")
 
     def series(self, variable: str, window: Window, points: int = 1500, *, wait: bool = True) -> xr.Dataset:
@@ -245,7 +245,7 @@ class RowFeed(Feed):
         return sail(when, a["last"][i], b["last"][j], a["width"][0] if len(when) else np.timedelta64(0, "ns"))
 
     def _described(self, data: Columns, time: Times) -> xr.Dataset:
-        specs = self.source.variables()
+        specs = self.specs
         known = {name: specs.get(name.removesuffix("_min").removesuffix("_max")) for name in data}
         variables = {n: ("time", v, spec.attrs() if (spec := known[n]) else {}) for n, v in data.items()}
         return xr.Dataset(variables, {"time": ("time", time)})

@@ -212,7 +212,7 @@ class CruiseMap(View):
         return track.assign({variable: ("time", along(track, series, variable))})
 
     def _fits(self, feed: Feed) -> bool:
-        return "latitude" in feed.source.variables()
+        return "latitude" in feed.specs
 
     def _choices(self) -> list[Choice]:
         def chosen(value: list[str]) -> None:

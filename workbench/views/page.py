@@ -117,7 +117,7 @@ def views_of(session: Session, *, route: str, marks: Callable[[], Sequence[Any]]
 def _usual(feeds: Feeds) -> list[BoardItem]:
     """A board for a catalog that declares none."""
     rows = [name for name, feed in feeds.items() if isinstance(feed, RowFeed)]
-    ship = [name for name in rows if "latitude" in feeds[name].source.variables()]
+    ship = [name for name in rows if "latitude" in feeds[name].specs]
     particles = [name for name, feed in feeds.items() if isinstance(feed, ParticleFeed)]
     items = [BoardItem("tiles")] if feeds.cruise.kpis else []
     items += [BoardItem("cruise_map", name) for name in ship[:1]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -83,6 +84,11 @@ def state(reading: Reading) -> tuple[str, str]:
     return "ok", "in range"
 
 
+def why(fault: str) -> str:
+    """What a fault says, without the path or url before it and the advice after it, which the tip has."""
+    return re.split(r"\. (?=[A-Z])", re.sub(r"^\S+?: (?=\S)", "", fault, count=1), maxsplit=1)[0]
+
+
 def expected(reading: Reading) -> str:
     """The expected range in words."""
     if reading.expect is None:
@@ -145,12 +151,14 @@ def draw(reading: Reading) -> str:
     tip = " · ".join(
         t for t in (reading.label, reading.how, f"expected {want}" if want else "", reading.fault or "") if t
     )
+    line = sparkline(reading.spark_time, reading.spark, reading.expect)
+    middle = f'<p class="why"><span>{say.escape(why(reading.fault))}</span></p>' if reading.fault else line
     return (
         f'<article class="tile" data-watch data-kpi="{say.escape(reading.name)}" data-state="{sign}" title="{say.escape(tip)}">'
         f'<h3>{say.escape(reading.label)}</h3>'
         f'<p class="value"><b>{figure}</b><span class="unit">{say.escape(unit)}</span>'
         f'<span class="expect">{want}</span></p>'
-        f"{sparkline(reading.spark_time, reading.spark, reading.expect)}"
+        f"{middle}"
         f'<p class="foot">{badge}<span class="badge stale">{icon("old")}stale</span>'
         f"{when}</p></article>"
     )  # fmt: skip

@@ -206,11 +206,8 @@ class View(Viewer):
 
     def unit_of(self, source: str, variable: str) -> str:
         """UDUNITS unit of a variable; empty when nobody knows."""
-        spec = self.feeds[source].source.variables().get(variable) or VARIABLES.get(variable)
-        if spec is not None:
-            return spec.unit
-        data = self.feeds[source].snapshot.dataset
-        return str(data[variable].attrs.get("units", "")) if variable in data else ""
+        spec = self.feeds[source].specs.get(variable) or VARIABLES.get(variable)
+        return "" if spec is None else spec.unit
 
     def label_of(self, name: str) -> str:
         """``Sea water temperature [°C]`` for ``sfl.sea_water_temperature``; with the source where names repeat."""
