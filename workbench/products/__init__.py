@@ -24,8 +24,9 @@ The contract (`workbench.testing.products.ProductTests` holds it):
   the window, equal the result of everything, cut to the window. ``"cruise"`` when any row may depend on any other (an
   abundance by virtual core: the median over all files); then inputs are given whole.
 * ``kept``: a product that works through files may take this keyword-only dict, which its Source keeps from one time to
-  the next: what was worked out of a file is put into it under a key that says all it came from, and found there again.
-  It changes how long things take, never what comes out. It is no option of a catalog.
+  the next: what was worked out of files is put into it with all that it came from, and found there again (as little of
+  each file as will do: a cruise has ten thousands). It changes how long things take, never what comes out. It is no
+  option of a catalog.
 * ``provides``: the variables, as `VariableSpec`; what comes out has the dims, dtypes and units declared there. It may
   leave some out when an optional input is missing.
 * It works with inputs without rows: out comes a dataset without rows.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -20,10 +20,10 @@ from workbench.core.sizes import INDICES, SizeTable
 from workbench.core.variables import VARIABLES, VariableSpec
 from workbench.products.contract import CRUISE, product
 from workbench.products.seaflow.abundance import BY_FILE, abundance, virtual_core
-from workbench.products.seaflow.filter import MAX_EVENTS, MAX_OPP, Flag, Focused
+from workbench.products.seaflow.filter import MAX_EVENTS, MAX_OPP, Flag
 from workbench.products.seaflow.flow import flow_rate, volume
-from workbench.products.seaflow.process import CHANNELS, FileResult, process, too_many
-from workbench.products.seaflow.summary import STATISTICS
+from workbench.products.seaflow.process import CHANNELS, process, too_many
+from workbench.products.seaflow.worked import Worked, key_of
 
 Float = npt.NDArray[np.float64]
 _TIME, _EACH = ("time",), ("time", "population", "quantile")
@@ -32,7 +32,6 @@ _BY_QUANTILE = ("time", "quantile")
 HANDED = (
     "latitude", "longitude", "sea_water_temperature", "salinity", "par", "stream_pressure", "file_duration", "event_rate",
 )  # fmt: skip
-_NO_LABELS, _NO_ROWS = np.empty((0, 3), np.int8), np.empty((0, 3), np.int32)
 #: Rows of particles that are loaded at a time.
 _ROWS = 1 << 20
 
@@ -72,13 +71,13 @@ _FLAGS = {
 
 
 @dataclass(frozen=True, eq=False)
-class _File:
-    """One file that is worked on: its place in the particles, its time, and what came out."""
+class _Files:
+    """Files that are worked on, in order: names, times, rows of the SFL (-1 without), and what came out."""
 
-    file_id: str
-    time: np.datetime64
-    row: int
-    result: FileResult
+    ids: npt.NDArray[np.str_]
+    times: npt.NDArray[np.datetime64]
+    rows: npt.NDArray[np.int64]
+    numbers: npt.NDArray[Any]
 
 
 @product(reach=CRUISE, provides=PROVIDES)
@@ -136,8 +135,13 @@ def seaflow(
         raise WorkbenchError("the plan does not say which instrument this is. Name it: instrument: '740'")
     populations = _populations(parameters)
     chosen = {name: _column(index, name) for name in populations}
-    files, left_out = _work(evt, sfl, parameters, table, max_particles, max_opp, {} if kept is None else kept)
-    ds = _counted(files, populations, chosen)
+    worked = None if kept is None else kept.get("worked")
+    if worked is None or worked.index != chosen:
+        worked = Worked(chosen)
+    if kept is not None:
+        kept["worked"] = worked
+    files, left_out = _work(evt, sfl, parameters, table, max_particles, max_opp, worked)
+    ds = _counted(files, populations)
     if sfl is not None:
         ds = _in_water(ds, files, sfl, serial)
     gatings = parameters.gatings.sets if parameters.gatings else {}
@@ -168,8 +172,8 @@ def _column(index: str | Mapping[str, str], population: str) -> str:
 
 def _work(
     evt: xr.Dataset, sfl: xr.Dataset | None, parameters: Parameters, table: SizeTable | None, max_events: int,
-    max_opp: int, kept: MutableMapping[Any, Any],
-) -> tuple[list[_File], list[tuple[str, str]]]:  # fmt: skip
+    max_opp: int, worked: Worked,
+) -> tuple[_Files, list[tuple[str, str]]]:  # fmt: skip
     """Work on the files that have a time and parameters, and say why others do not."""
     ids = [str(name) for name in evt["file_id"].to_numpy()]
     rows: dict[str, int] = {}
@@ -195,31 +199,30 @@ def _work(
     sizes = evt["row_size"].to_numpy()
     told = {id(part): _identity(part) for part in (table, *(part for of in chosen.values() for part in of))}
     keys = {
-        at: (ids[at], int(sizes[at]), *(told[id(part)] for part in (*of, table)), max_events, max_opp)
+        at: key_of(ids[at], int(sizes[at]), *(told[id(part)] for part in (*of, table)), max_events, max_opp)
         for at, of in chosen.items()
     }
-    for at, codes in _loaded(evt, [at for at, key in keys.items() if key not in kept], max_events):
+    for at, codes in _loaded(evt, [at for at, key in keys.items() if key not in worked], max_events):
         if codes is None:
             result = too_many(int(sizes[at]), max_events)
         else:
             filter_, gating = chosen[at]
             result = process([codes], filter_, gating, table, max_events=max_events, max_opp=max_opp)
-        kept[keys[at]] = replace(result, channels={}, label=_NO_LABELS, rows=_NO_ROWS, found=_bare(result.found))
-    for key in kept.keys() - set(keys.values()):
-        del kept[key]
-    files = [_File(ids[at], times[at], rows.get(ids[at], -1), kept[key]) for at, key in keys.items()]
-    files.sort(key=lambda file: (file.time, file.file_id))
+        worked.add(keys[at], result)
+    worked.forget_others([*keys.values()])
+    order = sorted(keys, key=lambda at: (times[at], ids[at]))
+    files = _Files(
+        np.array([ids[at] for at in order], dtype=np.str_),
+        times[order],
+        np.array([rows.get(ids[at], -1) for at in order], dtype=np.int64),
+        worked.take([keys[at] for at in order]),
+    )
     return files, left_out
 
 
 def _identity(part: Any) -> str:
-    """A short text that is equal only for equal parameters, gates or tables."""
+    """A text that is equal only for equal parameters, gates or tables."""
     return blake2b(pickle.dumps(part), digest_size=12).hexdigest()
-
-
-def _bare(found: Focused | None) -> Focused | None:
-    """What the filter counted, without its rows."""
-    return None if found is None else replace(found, index=np.empty(0, np.int64), mask=np.empty(0, np.uint8))
 
 
 def _loaded(evt: xr.Dataset, chosen: list[int], most: int) -> Iterator[tuple[int, dict[str, npt.NDArray[Any]] | None]]:
@@ -246,44 +249,29 @@ def _loaded(evt: xr.Dataset, chosen: list[int], most: int) -> Iterator[tuple[int
             group.append(at)
 
 
-def _counted(files: list[_File], populations: tuple[str, ...], index: Mapping[str, str]) -> xr.Dataset:
+def _counted(files: _Files, populations: tuple[str, ...]) -> xr.Dataset:
     """What the files tell without the water: counts, sizes, flags."""
-    shape = (len(files), len(populations), len(QUANTILES))
-    count, diameter, carbon = (np.full(shape, np.nan) for _ in range(3))
-    opp, ratio = (np.full((len(files), len(QUANTILES)), np.nan) for _ in range(2))
-    events = np.full((len(files), 4), np.nan)
-    diameters = {name: STATISTICS.index(f"diam_{index[name]}_med") for name in populations}
-    quotas = {name: STATISTICS.index(f"Qc_{index[name]}_mean") for name in populations}
-    for at, file in enumerate(files):
-        result, found = file.result, file.result.found
-        events[at, 0] = result.events
-        if found is not None:
-            events[at, 1:] = found.evt_count, found.noise_count, found.saturated_count
-            opp[at], ratio[at] = found.opp_count, found.ratio
-        if result.flag is Flag.OK:
-            count[at] = 0
-        for (quantile, name), (n, numbers) in result.summary.items():
-            place = at, populations.index(name), QUANTILES.index(quantile)
-            count[place], diameter[place], carbon[place] = n, numbers[diameters[name]], numbers[quotas[name]]
+    numbers = files.numbers
+    count, diameter, carbon = (numbers["each"][..., i].copy() for i in range(3))
+    opp, ratio, flag = (numbers[name].copy() for name in ("opp", "ratio", "flag"))
     with np.errstate(invalid="ignore", divide="ignore"):
         background = 100 * count[:, -1] / count.sum(axis=1)
     names = ("all_count", "evt_count", "noise_count", "saturated_count")
     variables: dict[str, Any] = {
-        "file_id": ("time", np.array([file.file_id for file in files], dtype=np.str_)),
+        "file_id": ("time", files.ids),
         "n_count": (_EACH, count), "diameter": (_EACH, diameter), "carbon_quota": (_EACH, carbon),
         "opp_count": (_BY_QUANTILE, opp), "opp_evt_ratio": (_BY_QUANTILE, ratio), "background": (_BY_QUANTILE, background),
-        **{name: ("time", events[:, i]) for i, name in enumerate(names)},
-        "file_flag": ("time", np.array([int(file.result.flag) for file in files], dtype=np.int8), _FLAGS),
+        **{name: ("time", numbers["events"][:, i].copy()) for i, name in enumerate(names)},
+        "file_flag": ("time", flag, _FLAGS),
         "virtual_core": ("quantile", virtual_core(np.nan_to_num(ratio))),
     }  # fmt: skip
-    time = np.array([file.time for file in files], dtype="datetime64[ns]")
-    coords = {"time": time, "population": np.array(populations, dtype=np.str_), "quantile": list(QUANTILES)}
+    coords = {"time": files.times, "population": np.array(populations, dtype=np.str_), "quantile": list(QUANTILES)}
     return xr.Dataset(variables, coords)
 
 
-def _in_water(ds: xr.Dataset, files: list[_File], sfl: xr.Dataset, instrument: str) -> xr.Dataset:
+def _in_water(ds: xr.Dataset, files: _Files, sfl: xr.Dataset, instrument: str) -> xr.Dataset:
     """Counts per microlitre, by the pressures and durations of the SFL."""
-    rows = np.array([file.row for file in files], dtype=np.int64)
+    rows = files.rows
     handed = {
         name: ("time", np.asarray(sfl[name].to_numpy(), dtype=np.float64)[rows]) for name in HANDED if name in sfl
     }
