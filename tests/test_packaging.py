@@ -180,6 +180,8 @@ def test_the_wheel_holds_what_it_needs(root: Path, tmp_path: Path) -> None:
     tracked = {path.relative_to(root).as_posix() for path in _tracked(root)}
     package = {name for name in tracked if name.startswith("workbench/")}
     assert package <= names, f"not in the wheel: {sorted(package - names)}"
+    pages = {f"workbench/apps/guide/{name}" for name in tracked if name.startswith("docs/")}
+    assert pages <= names, f"not in the wheel: {sorted(pages - names)}"
     assert "workbench/py.typed" in names
     assert not [name for name in names if name.startswith("tests/") or "__pycache__" in name]
     assert any(name.endswith("licenses/NOTICE") for name in names)
