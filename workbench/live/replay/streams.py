@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.catalog import location
 from workbench.catalog.cruise import Cruise
 from workbench.catalog.registered import reader_class
 from workbench.catalog.source import Source
@@ -92,15 +91,15 @@ def _stream(
 
 
 def _has_files(source: Source) -> bool:
-    return bool(getattr(source, "url", None)) and source.reader in names("xarray.backends")
+    heard = str(source.listen or "").startswith("folder:")  # read where its files are
+    return (bool(source.url) or heard) and source.reader in names("xarray.backends")
 
 
 def _base(source: Source, files: Sequence[Path]) -> Path:
-    """The folder that names are told from: the source's url where that is a folder."""
-    if isinstance(source.url, str):
-        place = Path(location.expand(source.url))
-        if place.is_dir():
-            return place
+    """The folder that names are told from: the source's own where it has one."""
+    places = source.places()
+    if len(places) == 1 and Path(places[0]).is_dir():
+        return Path(places[0])
     return Path(os.path.commonpath([each.parent for each in files])) if files else Path()
 
 
