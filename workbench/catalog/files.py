@@ -120,5 +120,5 @@ class Files:
         looked = self._looked
         if looked is None or looked[0] != places:
             tree = Tree(places, matcher(self.kind.patterns))
-            self._looked = looked = places, tree, Spans(tree, self._reader())
+            self._looked = looked = places, tree, Spans(tree, self._reader(), self._expanded())
         return looked

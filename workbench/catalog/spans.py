@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
+from collections.abc import Mapping
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,15 +34,18 @@ class Spans:
     ----------
     tree : Tree
     reader : Reader
+    options : mapping, optional
+        Of the reader; those that its `span` takes are given to it.
     """
 
-    def __init__(self, tree: Tree, reader: Reader) -> None:
+    def __init__(self, tree: Tree, reader: Reader, options: Mapping[str, Any] | None = None) -> None:
         self._tree = tree
         self._reader = reader
+        taken = signature(reader.span).parameters
+        self._options = {name: value for name, value in (options or {}).items() if name in taken}
         self._known: dict[str, Marks] = {}
         self._folders: dict[str, tuple[int, list[str]]] = {}
-        self._made: dict[str, Path] = {}
-        self._paths: list[Path] = []
+        self._paths: list[str] = []
         self._first = self._last = np.empty(0, np.int64)
         self._at = -_DISTRUST
         self._lock = threading.Lock()
@@ -48,10 +55,10 @@ class Spans:
         with self._lock:
             self._look()
             if window == ALWAYS:
-                return [*self._paths]
+                return [Path(file) for file in self._paths]
             start, stop = (int(edge.astype(np.int64)) for edge in window)
             inside = (self._first != _NAT) & (self._last >= start) & (self._first < stop)
-            return [self._paths[i] for i in np.flatnonzero(inside)]
+            return [Path(self._paths[i]) for i in np.flatnonzero(inside)]
 
     def whole(self) -> Window | None:
         """From the first time to just after the last; None when no file has one."""
@@ -70,7 +77,7 @@ class Spans:
         for path, folder in folders.items():
             if path not in self._folders or self._folders[path][0] != folder.stamp:
                 names = [os.path.join(path, name) for name in folder.names]
-                self._folders[path] = folder.stamp, [os.fspath(file) for file in self._reader.files(names)]
+                self._folders[path] = folder.stamp, [sys.intern(os.fspath(file)) for file in self._reader.files(names)]
                 changed = True
         for path in self._folders.keys() - folders.keys():
             del self._folders[path]
@@ -88,7 +95,7 @@ class Spans:
             if changed
             else []
         )
-        return [*new, *map(os.fspath, self._paths[-_LAST:])]
+        return [*new, *self._paths[-_LAST:]]
 
     def _refresh(self, files: list[str]) -> bool:
         before = [self._known.get(file) for file in files]
@@ -107,13 +114,12 @@ class Spans:
         files = [file for path in sorted(self._folders) for file in self._folders[path][1]]
         table = np.array([self._known[file][2:] for file in files], dtype=np.int64).reshape(-1, 2)
         order = np.argsort(table[:, 0], kind="stable")
-        self._made = {file: self._made.get(file) or Path(file) for file in files}
-        self._paths = [self._made[files[i]] for i in order]
+        self._paths = [files[i] for i in order]
         self._first, self._last = table[order, 0], table[order, 1]
 
     def _span(self, path: str) -> tuple[int, int]:
         try:
-            first, last = self._reader.span(path)
+            first, last = self._reader.span(path, **self._options)
         except (ReaderError, OSError):
             return _NAT, _NAT
         edges = np.array([first, last], dtype="datetime64[ns]").astype(np.int64)

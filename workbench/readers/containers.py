@@ -58,8 +58,8 @@ def opened(path: str) -> Iterator[Container]:
         from workbench.readers import hdf5_file
         from workbench.readers.hdf5_layout import Hdf5Container
 
-        with hdf5_file.opened(path) as file:
-            yield Hdf5Container(path, file)
+        with hdf5_file.opened(path) as (file, growing):
+            yield Hdf5Container(path, file, growing)
     else:
         module: Any = {"netcdf3": netcdf3, "zarr": zarr_folder, "parquet": parquet_table}[found]
         with module.opened(path) as container:

@@ -16,6 +16,7 @@ from workbench.core.errors import ReaderError, suggest
 from workbench.core.variables import PARTICLE, VARIABLES, VariableSpec
 from workbench.readers import containers, rows_columns
 from workbench.readers import paths as locate
+from workbench.readers.hdf5_file import again
 from workbench.readers.moments import known as known_unit
 from workbench.readers.reader import Reader, window_of
 from workbench.readers.rows_columns import Column
@@ -138,6 +139,7 @@ class Hdf5(Reader):
                 raise ReaderError(path, f"there is no variable '{name}'", hint=suggest(name, map(str, ds.variables)))
         return {name: ds[name].to_numpy() for name in names}
 
+    @again
     def rows_from(
         self, path: str | PathLike[str], offset: int, *, group: str = "", time: str | None = None,
         time_units: str | None = None, variables: dict[str, str] | None = None, units: dict[str, str] | None = None,
@@ -159,6 +161,7 @@ class Hdf5(Reader):
         coords = {"time": ("time", when[begin:rows], time_attrs(layout))}
         return xr.Dataset(made, coords, {"Conventions": "CF-1.11", "rows": rows - begin}), rows
 
+    @again
     def signs(
         self, path: str | PathLike[str], rows: int, *, group: str = "", time: str | None = None,
         time_units: str | None = None, variables: dict[str, str] | None = None, units: dict[str, str] | None = None,

@@ -14,7 +14,7 @@ import numpy as np
 
 from workbench.core.errors import ReaderError, suggest
 from workbench.readers import hdf5_matlab, hdf5_pandas, hdf5_written
-from workbench.readers.hdf5_file import BROKEN, refresh
+from workbench.readers.hdf5_file import BROKEN
 from workbench.readers.stored import Array, Stored, joined_characters, plain, refuse_size, text
 
 #: A file with more objects, or deeper groups, is no data of a ship.
@@ -35,12 +35,14 @@ class Hdf5Container:
     ----------
     path : str
     file : h5py.File
+    growing : bool
+        Somebody may be adding rows to it.
     """
 
-    def __init__(self, path: str, file: h5py.File) -> None:
+    def __init__(self, path: str, file: h5py.File, growing: bool = False) -> None:
         self.path = path
         self.file = file
-        self.growing = bool(file.swmr_mode)
+        self.growing = growing
         self.lenient = False  #: what is gone is NaN, not an error
 
     def written(self, stored: Stored, rows: int, *, moment: bool = False) -> int:
@@ -59,7 +61,7 @@ class Hdf5Container:
         """Every array below `group`; names are paths from there, joined by ``_`` (the last part where that is enough)."""
         top = self._group(group)
         scales = _scales(self.file)
-        found = [stored for node in _walk(top) for stored in self._of(node, scales)]
+        found = [stored for node in _walk(top, self.growing) for stored in self._of(node, scales)]
         return _named(found, top.name)
 
     def _group(self, group: str) -> h5py.Group:
@@ -86,7 +88,7 @@ class Hdf5Container:
         elif dtype.names is not None:
             yield from _fields(node, dtype, said(attrs))
         else:
-            yield from _array(node, attrs, _dims(node, attrs, scales))
+            yield from _array(node, attrs, _dims(node, attrs, scales, "??" if self.growing else "?"))
 
     def length(self, stored: Stored) -> int:
         """How long the first axis is now."""
@@ -100,21 +102,29 @@ class Hdf5Container:
             return hdf5_matlab.read(dataset, stored.how, where)
         if stored.how == "field":
             values = _field(dataset, stored, where)
-            return hdf5_written.mend(self.path, dataset, where[: dataset.ndim], values, lenient=self.lenient)
+            return self._mend(dataset, where[: dataset.ndim], values)
         if stored.how == "column":
             return np.asarray(dataset[where[0], stored.pick[0]])
         if stored.how == "characters":
             return joined_characters(np.asarray(dataset[(*where, slice(None))]))
+        if dataset.is_virtual and dataset.dtype.kind in "fc":
+            return hdf5_written.virtual(self.path, dataset, where, lenient=self.lenient)
         values = np.asarray(dataset[where])
         if values.dtype.kind in "SO":
             return text(values)
-        return hdf5_written.mend(self.path, dataset, where, values, lenient=self.lenient)
+        return self._mend(dataset, where, values)
+
+    def _mend(self, dataset: h5py.Dataset, where: tuple[slice, ...], values: Array) -> Array:
+        return hdf5_written.mend(self.path, dataset, where, values, growing=self.growing, lenient=self.lenient)
 
     def _dataset(self, stored: Stored) -> h5py.Dataset:
-        dataset = self.file.get(stored.key)
+        dataset = self.file[stored.key] if self.growing else self.file.get(stored.key)
         if not isinstance(dataset, h5py.Dataset):
             raise ReaderError(self.path, f"'{stored.key}' is no longer in it")
-        return refresh(dataset)
+        if dataset.is_virtual and self.file.driver == "fileobj":  # libhdf5 would look for its sources in this very file
+            raise ReaderError(self.path, f"'{stored.key}' is made of other files while it is being written",
+                              hint="Open those files")  # fmt: skip
+        return dataset
 
     def sound(self, stored: Stored) -> None:
         """Refuse an array whose header claims more than the file can hold."""
@@ -136,7 +146,7 @@ class Hdf5Container:
             raise ReaderError(self.path, wrong)
 
 
-def _walk(top: h5py.Group) -> Iterator[h5py.Dataset | h5py.Group]:
+def _walk(top: h5py.Group, growing: bool) -> Iterator[h5py.Dataset | h5py.Group]:
     """Datasets and pandas' groups below `top`; links out of the file, and circles, are left alone."""
     seen: set[Any] = set()
     count = 0
@@ -153,7 +163,7 @@ def _walk(top: h5py.Group) -> Iterator[h5py.Dataset | h5py.Group]:
                 raise ReaderError(
                     top.file.filename, f"more than {_OBJECTS} objects", hint="Name a group: `group: NAME`"
                 )
-            node = _node(group, name)
+            node = _node(group, name, growing)
             if node is None or (isinstance(node, h5py.Group) and (depth >= _DEPTH or node.id in seen)):
                 continue
             if isinstance(node, h5py.Group):
@@ -164,14 +174,18 @@ def _walk(top: h5py.Group) -> Iterator[h5py.Dataset | h5py.Group]:
         stack += reversed(below)
 
 
-def _node(group: h5py.Group, name: str) -> h5py.Dataset | h5py.Group | None:
+def _node(group: h5py.Group, name: str, growing: bool) -> h5py.Dataset | h5py.Group | None:
     if name.startswith("#"):  # MATLAB's own
         return None
+    link: Any = None
     try:
-        if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
+        link = group.get(name, getlink=True)
+        if isinstance(link, h5py.ExternalLink):
             return None
         node = group[name]
     except BROKEN:  # a link that leads nowhere
+        if growing and not isinstance(link, h5py.SoftLink):
+            raise
         return None
     return node if isinstance(node, h5py.Group | h5py.Dataset) else None
 
@@ -207,8 +221,8 @@ def _scales(file: h5py.File) -> dict[int, str]:
     return out
 
 
-def _dims(node: h5py.Dataset, attrs: dict[str, Any], scales: dict[int, str]) -> tuple[str, ...]:
-    """Paths of the dimension scales of each axis; ``""`` where there is none."""
+def _dims(node: h5py.Dataset, attrs: dict[str, Any], scales: dict[int, str], mark: str) -> tuple[str, ...]:
+    """Paths of the dimension scales of each axis; ``""`` where there is none; after `mark`, a group whose axes grow."""
     if "_Netcdf4Coordinates" in attrs and node.ndim > 1:
         ids = np.atleast_1d(attrs["_Netcdf4Coordinates"]).tolist()
         if all(number in scales for number in ids) and len(ids) == node.ndim:
@@ -221,7 +235,6 @@ def _dims(node: h5py.Dataset, attrs: dict[str, Any], scales: dict[int, str]) -> 
     if _text(attrs.get("CLASS")) == "DIMENSION_SCALE" and node.ndim == 1:
         return (str(node.name),)
     if node.ndim and node.maxshape[0] is None:  # it can grow: of one mind with its neighbours that can, too
-        mark = "??" if node.file.swmr_mode else "?"
         return (f"{mark}{node.parent.name}", *([""] * (int(node.ndim) - 1)))
     return ("",) * int(node.ndim)
 

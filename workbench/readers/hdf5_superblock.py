@@ -18,6 +18,10 @@ _WRITING, _SWMR = 0x01, 0x04
 _NEED = 96
 
 
+class Torn(ReaderError):
+    """A growing file does not make sense now: caught between two writes, or a part of a copy."""
+
+
 @dataclass(frozen=True)
 class Superblock:
     """What the first bytes say.
@@ -81,8 +85,8 @@ def checked(path: str | PathLike[str]) -> Superblock:
     size = os.stat(path).st_size
     if block is None:
         raise ReaderError(path, "no HDF5 file: it has no superblock", offset=0)
-    if not block.swmr and block.end > size:
-        raise ReaderError(
+    if block.end > size:
+        raise (Torn if block.swmr else ReaderError)(
             path, "only the first part of an HDF5 file", expected=f"{block.end} bytes", found=size,
             hint="It may still be copied. `workbench hdf5 salvage FILE -o COPY` gets out what is there",
         )  # fmt: skip
@@ -103,11 +107,20 @@ def _parsed(path: str | PathLike[str], at: int, raw: bytes) -> Superblock:
     return Superblock(at, version, end, bool(flags & _WRITING), bool(flags & _SWMR), raw[:length])
 
 
-def closed(block: Superblock) -> bytes:
-    """The superblock as its writer would have left it: nobody is writing. Its length is kept, its checksum made anew."""
+def closed(block: Superblock, end: int | None = None) -> bytes:
+    """The superblock as its writer would have left it: nobody is writing; its checksum made anew.
+
+    Parameters
+    ----------
+    block : Superblock
+    end : int, optional
+        Another length of the file.
+    """
     if block.version != 3:
         return block.raw
-    raw = block.raw[:11] + b"\0" + block.raw[12:-4]
+    width = block.raw[9]
+    at, stated = 12 + 2 * width, min(block.end if end is None else end, (1 << 8 * width) - 2)
+    raw = block.raw[:11] + b"\0" + block.raw[12:at] + stated.to_bytes(width, "little") + block.raw[at + width : -4]
     return raw + lookup3(raw).to_bytes(4, "little")
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from workbench.core.errors import ReaderError
 from workbench.readers import containers, hdf5_fingerprint, rows_layout
+from workbench.readers.hdf5_file import again
 from workbench.readers.moments import Moments
 from workbench.readers.rows_layout import Layout
 from workbench.readers.stored import Container
@@ -80,6 +81,7 @@ class Known:
     packed: bytes
     signature: str
 
+    @again
     def times(self, index: Index, asked: Asked) -> Moments:
         """Times of its rows."""
         if self.packed or not self.rows:
@@ -129,6 +131,7 @@ class Index:
             self._remember(new, asked.key)
             return out
 
+    @again
     def _scan(self, path: str, key: str, stamp: tuple[int, ...], asked: Asked) -> tuple[Known, bool]:
         """Look into a file."""
         with containers.opened(path) as container:

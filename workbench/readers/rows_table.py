@@ -15,6 +15,7 @@ from xarray.core import indexing
 
 from workbench.core.errors import ReaderError
 from workbench.readers import containers
+from workbench.readers.hdf5_file import again
 from workbench.readers.rows_columns import Column
 from workbench.readers.stored import Array
 
@@ -82,6 +83,7 @@ class Table:
         return values[at].astype(dtype, copy=False)
 
 
+@again
 def _values(
     path: str, column: Column, begin: int, stop: int, rest: tuple[slice, ...], lenient: bool
 ) -> Array:  # fmt: skip
@@ -190,6 +192,7 @@ class Still(BackendArray):
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._chosen)
 
+    @again
     def _chosen(self, key: tuple[Any, ...]) -> Any:
         with containers.opened(self.path) as container:
             container.sound(self.column.stored)
