@@ -67,10 +67,11 @@ class Board:
         values = self.read()["figures"][figure]["sources"][source][name]
         return np.array([np.nan if v is None else v for v in values], float)
 
-    def picture(self, x: str, y: str) -> dict[str, Any]:
-        """The cytogram of these channels: question, levels (y, x), box, ranges."""
+    def picture(self, x: str, y: str, by: str = "") -> dict[str, Any]:
+        """The cytogram of these channels (by population: its shades): question, levels (y, x), box, ranges."""
         for found in self.read()["pictures"]:
-            if (found["question"]["x"], found["question"]["y"]) == (x, y):
+            asked = found["question"]
+            if (asked["x"], asked["y"], asked.get("by", "")) == (x, y, by):
                 found["levels"] = np.array(found["levels"], np.uint8).reshape(found["shape"])
                 return found  # type: ignore[no-any-return]
         raise AssertionError(f"no cytogram of {x} and {y}")

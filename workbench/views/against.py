@@ -172,7 +172,10 @@ def isopycnals(shown: Sequence[Mapping[str, Floats]]) -> tuple[dict[str, Any], d
     """Lines of equal density through the range of the points: columns xs, ys, and x, y, text of their sigma-t."""
     x = np.concatenate([columns["x"] for columns in shown] or [np.empty(0)])
     y = np.concatenate([columns["y"] for columns in shown] or [np.empty(0)])
-    xs, ys, ends, names = [], [], [], []
+    xs: list[Floats] = []
+    ys: list[Floats] = []
+    ends: list[tuple[Any, Any]] = []
+    names: list[str] = []
     if not x.size:
         return {"xs": xs, "ys": ys}, {"x": [], "y": [], "text": []}
     s = np.linspace(x.min() - 0.3 * max(0.2, np.ptp(x)), x.max() + 0.3 * max(0.2, np.ptp(x)), 60)

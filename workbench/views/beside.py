@@ -15,6 +15,7 @@ from bokeh.plotting import figure
 
 from workbench.live.feed import Feed
 from workbench.views.against import Axes, Cloud, draw, isopycnals, legs, limits
+from workbench.views.paint import FONT, Theme, paint
 from workbench.views.renew import renew
 from workbench.views.series import POINTS
 from workbench.views.stages import AgainstStage
@@ -93,7 +94,8 @@ class Beside(View):
     def _column(self, name: str) -> tuple[Times, Floats]:
         """Times and values of a variable in the session's window."""
         source, variable = split(name)
-        feed, window = self.feeds.get(source), self.session.window
+        feed: Any = self.feeds.get(source)
+        window = self.session.window
         if feed is None or variable not in getattr(feed, "variables", ()):
             return np.empty(0, "M8[ns]"), np.empty(0)
         ds: xr.Dataset = once(
@@ -130,6 +132,8 @@ class Beside(View):
             for chart in charts:
                 plot = draw(chart.clouds, chart.about, x_range=shared if chart.about.latitudes else None)
                 shared = plot.x_range
+                if len(charts) > 1:
+                    _low(plot, chart.about, last=chart is charts[-1])
                 self._figures.append(plot)
             self.stage.figures = [pn.pane.Bokeh(plot, sizing_mode="stretch_both") for plot in self._figures]
             return
@@ -141,6 +145,17 @@ class Beside(View):
 def colours_of(names: Sequence[str]) -> list[int]:
     """A leg keeps its colour, whether or not the other one is there."""
     return [_LEGS.index(name) if name in _LEGS else 0 for name in names] or [0]
+
+
+def _low(plot: figure, about: Axes, *, last: bool, theme: Theme = "light") -> None:
+    """A panel among others has little height: its name stands above it, and the lowest has the axis."""
+    plot.yaxis[0].axis_label = None
+    plot.xaxis[0].visible = last
+    plot.min_border_left = 56
+    plot.title.update(  # type: ignore[union-attr]
+        text=about.y, text_font=FONT, text_font_size="11.5px", text_font_style="normal", standoff=2
+    )  # fmt: skip
+    paint(plot.title, theme, text_color="muted")  # type: ignore[arg-type]
 
 
 def _bring(plot: figure, chart: Chart, together: Sequence[Any] | None) -> None:
