@@ -184,7 +184,7 @@ def _small(ds: xr.Dataset) -> xr.Dataset:
     names = [name for name, array in ds.variables.items() if "particle" not in array.dims]
     if sum(ds.variables[name].nbytes for name in names) > SMALL:
         return ds
-    return ds.assign({name: array for name, array in ds[names].load().variables.items()})
+    return ds.assign(dict(ds[names].load().variables))
 
 
 def _cut(ds: xr.Dataset, window: Window) -> xr.Dataset:

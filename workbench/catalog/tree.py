@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -162,11 +163,11 @@ class Tree:
                     continue
                 try:
                     if entry.is_dir() and is_box(entry.path, self._claims):
-                        names.append(entry.name)
+                        names.append(sys.intern(entry.name))
                     elif entry.is_dir():
                         below.append(entry.path)
                     elif entry.is_file() and self._claims(entry.path):
-                        names.append(entry.name)
+                        names.append(sys.intern(entry.name))
                 except OSError:  # a link that points at itself
                     continue
         return tuple(sorted(names)), tuple(sorted(below))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike, fspath
@@ -216,12 +217,13 @@ class EvtFiles:
 
 
 class _Recent:
-    """Rows of the files read last, up to `limit` bytes; safe between threads."""
+    """Rows of the files read within the last `seconds`, up to `limit` bytes; safe between threads."""
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    def __init__(self, limit: int, seconds: float) -> None:
+        self.limit, self.seconds = limit, seconds
         self.held = 0
         self.tables: OrderedDict[tuple[str, int, int], npt.NDArray[np.uint16]] = OrderedDict()
+        self.used: dict[tuple[str, int, int], float] = {}
         self.lock = threading.Lock()
 
     def rows(self, path: str, header: layout.Header) -> npt.NDArray[np.uint16]:
@@ -230,21 +232,26 @@ class _Recent:
         except OSError as error:
             raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
         key = (path, stat.st_size, stat.st_mtime_ns)
+        now = time.monotonic()
         with self.lock:
             if key in self.tables:
                 self.tables.move_to_end(key)
+                self.used[key] = now
                 return self.tables[key]
         table = layout.rows(path, header)
         with self.lock:
             if key not in self.tables and table.nbytes <= self.limit:
-                self.tables[key] = table
+                self.tables[key], self.used[key] = table, now
                 self.held += table.nbytes
-            while self.held > self.limit:
-                self.held -= self.tables.popitem(last=False)[1].nbytes
+            while self.tables and (self.held > self.limit or now - self.used[next(iter(self.tables))] > self.seconds):
+                oldest, gone = self.tables.popitem(last=False)
+                del self.used[oldest]
+                self.held -= gone.nbytes
         return table
 
 
-_recent = _Recent(64 << 20)
+#: All channels of a chunk are read within moments of each other; what is older is of use to nobody.
+_recent = _Recent(64 << 20, 20.0)
 
 
 def write_evt(path: str | PathLike[str], columns: Mapping[str, npt.ArrayLike]) -> None:

@@ -64,7 +64,7 @@ def parse(path: str | os.PathLike[str]) -> Name | None:
     return _parse(os.fspath(path))
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=256)
 def _parse(path: str) -> Name | None:
     plain, _ = stem(path)
     folder, _, base = plain.rpartition("/")

@@ -95,6 +95,11 @@ class Continuation:
         if self._told is None or self._reached // _DAY > self._told // _DAY:
             self._truth()
 
+    def tell(self) -> None:
+        """Write the truth of what there is: it is written again when a day is over."""
+        write_truth(self.folder, self.cruise, float(self._reached))
+        self._told = self._reached
+
     def close(self) -> None:
         """Write the truth of what there is, and let go of the folder."""
         if self._lock >= 0:
@@ -161,8 +166,7 @@ class Continuation:
 
     def _truth(self) -> None:
         if self._told != self._reached:
-            write_truth(self.folder, self.cruise, float(self._reached))
-            self._told = self._reached
+            self.tell()
 
     def _resumed_file(self) -> int:
         """The number after the last line of the SFL; half a line is taken away."""
@@ -243,6 +247,7 @@ def follow(folder: str | os.PathLike[str], record: str | os.PathLike[str], *, ti
     clock.follow(record)
     end = planned_end(Path(folder))
     with Continuation(folder) as cruise, Voice(cruise.cruise, Path(record), end):
+        cruise.tell()  # what it takes in memory is taken at the beginning
         while True:
             now = clock.as_of(end)
             cruise.until(now, stop=lambda: _alone(0))
