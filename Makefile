@@ -20,7 +20,7 @@ notebook  := notebook and not benchmark
 # Suites that start no server of their own and drive no browser run on all cores, file by file.
 slow_how := -n logical --maxprocesses 4 --dist loadfile
 
-.PHONY: help install demo test test-all $(SUITES:%=test-%) tools lint bench bench-peers soak picture lock clean
+.PHONY: help install demo test test-all $(SUITES:%=test-%) tools lint bench bench-peers faults soak picture lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -94,6 +94,10 @@ bench: $(STAMP)  ## measure speed; ratios to the libraries one would use otherwi
 
 bench-peers: $(STAMP)  ## install the client libraries of InfluxDB that `make bench` compares to
 	$(BIN)/python -m tests.benchmarks.influx_peers
+
+faults: $(STAMP) tools  ## 200 kills and 24 days at sea of a real engine (45 minutes)
+	WORKBENCH_KILLS=200 WORKBENCH_DAYS=24 $(PYTEST) -m fault -s tests/faults/test_engine_killed.py \
+	  tests/faults/test_engine_days.py tests/faults/test_engine_faults.py $(ARGS)
 
 soak: $(STAMP)  ## an hour of the demo with a page open: memory flat, logs clean (ARGS="--minutes 10")
 	$(BIN)/python -m tests.faults.soak $(ARGS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -53,17 +55,18 @@ class Killable:
 
     def start(self, *args: str, wait: float = 60) -> tuple[float, float]:
         """Start it; seconds of CPU and of wall until it takes what is posted."""
-        import os
-
         begun = time.monotonic()
         with self.log.open("ab") as out:
             self.process = psutil.Popen(
                 [sys.executable, "-m", "workbench", "engine", str(self.catalog), "--port", str(self.port), *args],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **self.env},
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, "PYTHONFAULTHANDLER": "1", **self.env},
             )  # fmt: skip
         while not self.answers():
             assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() - begun < wait, self.log.read_text()
+            if time.monotonic() - begun > wait:
+                self.process.send_signal(signal.SIGABRT)  # it tells where it stands
+                self.process.wait()
+                raise AssertionError(f"no answer within {wait:g} s:\n{self.log.read_text()}")
             time.sleep(0.02)
         used = self.process.cpu_times()
         return used.user + used.system, time.monotonic() - begun

@@ -1,0 +1,71 @@
+"""Simulated days through a real engine, as fast as they go. ``WORKBENCH_DAYS=24`` for as many (``make faults``).
+
+A line a minute on each of four feeds, on a clock that runs 24 hours of cruise in 50 seconds. What the user sees: nothing.
+What is lost: nothing acknowledged.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.faults.engine_load import Killable, line
+from workbench.core.clock import Clock
+from workbench.record.record import Record
+
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(3600)]
+DAYS = float(os.environ.get("WORKBENCH_DAYS", "1"))
+#: Real seconds for a day; MB an hour that memory may grow after the first ten minutes.
+PACE, LIMIT = 50.0, 1.0
+FEEDS = tuple("abcd")
+CATALOG = "metadata: {cruise: {id: D}}\nsources:\n" + "".join(
+    f'  {name}: {{driver: workbench, args: {{reader: nmea_log, listen: "http:"}}}}\n' for name in FEEDS
+)
+
+
+def test_days_at_sea(tmp_path: Path) -> None:
+    """Handles equal before and after; memory flat (where there are ten minutes and more to tell it by)."""
+    (tmp_path / "d.yaml").write_text(CATALOG)
+    engine = Killable(
+        tmp_path / "d.yaml", tmp_path / "log", WORKBENCH_CLOCK=str(tmp_path / "clock.json"), WORKBENCH_DATA=""
+    )
+    Clock(np.datetime64("2024-05-01T00:00:00", "ns"), 86400 / PACE, time.time()).save(tmp_path)
+    engine.start()
+    process, samples = engine.process, []
+    assert process is not None
+    acknowledged = dict.fromkeys(FEEDS, 0)
+    begun, minutes, handles = time.monotonic(), round(1440 * DAYS), 0
+    for minute in range(minutes):
+        time.sleep(max(0.0, begun + minute * PACE / 1440 - time.monotonic()))
+        for name in FEEDS:
+            acknowledged[name] += engine.post(name, line(minute))
+        if minute == minutes // 3:
+            handles = process.num_fds()
+        if minute % 60 == 0:
+            samples.append((time.monotonic() - begun, process.memory_full_info().uss / 1e6))
+    record = Record(tmp_path / "D.cruise")
+    deadline = time.monotonic() + 60
+    while any(record.count(name) < acknowledged[name] for name in FEEDS):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    after = process.num_fds()
+    assert engine.stop() == 0
+    at, used = np.array(samples).T
+    print(
+        f"{DAYS:g} days in {at[-1] / 60:.1f} min: {sum(acknowledged.values())} lines; handles {handles} -> {after}; "
+        f"memory {used[len(used) // 3]:.0f} -> {used[-1]:.0f} MB"
+    )
+    assert {name: record.count(name) for name in FEEDS} == dict.fromkeys(FEEDS, minutes) == acknowledged
+    assert after <= handles + 1  # a look at the disk may be under way
+    if at[-1] > 900:
+        late = at > 600
+        slope = np.polyfit(at[late] / 3600, used[late], 1)[0]
+        print(f"{slope:.2f} MB an hour after the first ten minutes")
+        assert slope < LIMIT
+    else:
+        assert used[-1] - used[len(used) // 3] < 30
+    assert "Traceback" not in (tmp_path / "log").read_text()
