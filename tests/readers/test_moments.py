@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -58,7 +60,7 @@ def test_any_float_is_a_time_or_nat(values: list[float], name: str) -> None:
     assert np.isnat(out[~np.isfinite(stored)]).all()
     finite = [(a, b) for a, b in zip(stored, out, strict=True) if np.isfinite(a) and not np.isnat(b)]
     finite.sort(key=lambda pair: pair[0])
-    assert all(a[1] <= b[1] for a, b in zip(finite, finite[1:], strict=False)), "order is kept"
+    assert all(a[1] <= b[1] for a, b in pairwise(finite)), "order is kept"
 
 
 @given(SECONDS, st.integers(0, 4 * 10**9))
@@ -75,10 +77,9 @@ def test_a_guessed_unit_gives_a_time_of_our_days(seconds: int, unit: str) -> Non
 
 @given(st.text(max_size=30))
 def test_a_word_is_a_unit_or_an_error_that_names_some(word: str) -> None:
-    try:
-        moments.known(word)
-    except WorkbenchError as error:
-        assert "datenum" in str(error)
+    if word not in moments.NAMED and not moments.is_time_unit(word):
+        with pytest.raises(WorkbenchError, match="datenum"):
+            moments.known(word)
 
 
 def test_zones_count() -> None:

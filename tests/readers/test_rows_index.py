@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,3 +46,44 @@ def test_only_what_changed_is_looked_at(tmp_path: Path, monkeypatch: pytest.Monk
     make.plain(folder / "3.h5", 5, 60)
     assert open_().sizes["time"] == 210
     assert len(looked) == 1
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> tuple[xr.Dataset, xr.Dataset]:
+    """Three files as one dataset, lazy, and in memory."""
+    folder = tmp_path_factory.mktemp("three")
+    for part, rows in enumerate((7, 1, 12)):
+        make.plain(folder / f"{part}.h5", part, rows)
+    ds = xr.open_dataset(folder, engine="hdf5")
+    return ds, ds.copy(deep=True).load()
+
+
+def _keys(size: int) -> st.SearchStrategy[Any]:
+    number = st.integers(-size, size - 1)
+    bound = st.none() | st.integers(-size - 2, size + 2)
+    step = st.none() | st.integers(-5, 5).filter(bool)
+    return number | st.builds(slice, bound, bound, step) | st.lists(number, max_size=8)
+
+
+@given(st.data())
+def test_any_index_gives_what_numpy_gives(three: tuple[xr.Dataset, xr.Dataset], data: st.DataObject) -> None:
+    """Numbers, slices and lists along each axis, of lazy rows as of those in memory."""
+    lazy, loaded = three
+    name = data.draw(st.sampled_from(sorted(map(str, loaded.data_vars))))
+    key = {dim: data.draw(_keys(size)) for dim, size in loaded[name].sizes.items()}
+    got, want = lazy[name].isel(key), loaded[name].isel(key)
+    assert got.dtype == want.dtype
+    np.testing.assert_array_equal(got.values, want.values)
+
+
+@given(st.data())
+def test_points_give_what_numpy_gives(three: tuple[xr.Dataset, xr.Dataset], data: st.DataObject) -> None:
+    lazy, loaded = three
+    count = data.draw(st.integers(0, 6))
+    spectrum = loaded["spectrum"]
+    key = {
+        dim: xr.DataArray(data.draw(st.lists(st.integers(0, n - 1), min_size=count, max_size=count)), dims="point")
+        for dim, n in spectrum.sizes.items()
+    }
+    key = {dim: index.astype(int) for dim, index in key.items()}
+    np.testing.assert_array_equal(lazy["spectrum"].isel(key).values, spectrum.isel(key).values)

@@ -61,7 +61,7 @@ class Hdf5Container:
         """Every array below `group`; names are paths from there, joined by ``_`` (the last part where that is enough)."""
         top = self._group(group)
         scales = _scales(self.file)
-        found = [stored for node in _walk(top, self.growing) for stored in self._of(node, scales)]
+        found = [stored for node in _walk(top) for stored in self._of(node, scales)]
         return _named(found, top.name)
 
     def _group(self, group: str) -> h5py.Group:
@@ -146,7 +146,7 @@ class Hdf5Container:
             raise ReaderError(self.path, wrong)
 
 
-def _walk(top: h5py.Group, growing: bool) -> Iterator[h5py.Dataset | h5py.Group]:
+def _walk(top: h5py.Group) -> Iterator[h5py.Dataset | h5py.Group]:
     """Datasets and pandas' groups below `top`; links out of the file, and circles, are left alone."""
     seen: set[Any] = set()
     count = 0
@@ -163,7 +163,7 @@ def _walk(top: h5py.Group, growing: bool) -> Iterator[h5py.Dataset | h5py.Group]
                 raise ReaderError(
                     top.file.filename, f"more than {_OBJECTS} objects", hint="Name a group: `group: NAME`"
                 )
-            node = _node(group, name, growing)
+            node = _node(group, name)
             if node is None or (isinstance(node, h5py.Group) and (depth >= _DEPTH or node.id in seen)):
                 continue
             if isinstance(node, h5py.Group):
@@ -174,7 +174,7 @@ def _walk(top: h5py.Group, growing: bool) -> Iterator[h5py.Dataset | h5py.Group]
         stack += reversed(below)
 
 
-def _node(group: h5py.Group, name: str, growing: bool) -> h5py.Dataset | h5py.Group | None:
+def _node(group: h5py.Group, name: str) -> h5py.Dataset | h5py.Group | None:
     if name.startswith("#"):  # MATLAB's own
         return None
     link: Any = None
@@ -183,10 +183,10 @@ def _node(group: h5py.Group, name: str, growing: bool) -> h5py.Dataset | h5py.Gr
         if isinstance(link, h5py.ExternalLink):
             return None
         node = group[name]
-    except BROKEN:  # a link that leads nowhere
-        if growing and not isinstance(link, h5py.SoftLink):
-            raise
-        return None
+    except BROKEN:
+        if isinstance(link, h5py.SoftLink):  # it may lead nowhere
+            return None
+        raise
     return node if isinstance(node, h5py.Group | h5py.Dataset) else None
 
 
