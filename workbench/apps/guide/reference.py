@@ -6,7 +6,7 @@ import argparse
 import inspect
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Any
+from typing import Any, get_args
 
 from workbench.apps.guide.numpydoc import cell, entries, markdown, prose, summary
 from workbench.core import plugins
@@ -84,20 +84,26 @@ def catalog() -> str:
         kind = getattr(model, name)
         out += [f"## {title}", prose(inspect.getdoc(kind) or "")]
         rows = [
-            f"| `{key}` | {cell(_kind(field.annotation))} | {cell(prose(field.description or ''))}{_default(field)} |"
+            f"| `{key}` | {cell(_kind(field.annotation, field.metadata))} | {cell(_meaning(field))}{_default(field)} |"
             for key, field in kind.model_fields.items()
         ]
         out.append("\n".join(["| Key | Holds | Meaning |", "|---|---|---|", *rows]))
     return "\n\n".join(out)
 
 
-def _kind(annotation: Any) -> str:
-    text = getattr(annotation, "__name__", "") if isinstance(annotation, type) else str(annotation)
+def _meaning(field: Any) -> str:
+    kinds = [field.annotation, *get_args(field.annotation)]
+    said = field.description or next((inspect.getdoc(k) for k in kinds if hasattr(k, "model_fields")), "")
+    return prose(said or "")
+
+
+def _kind(annotation: Any, told: Any) -> str:
+    text = getattr(annotation, "__name__", "") if isinstance(annotation, type) and not told else f"{annotation} {told}"
     if "Literal[" in text:
         return ", ".join(
             f"`{part.strip()}`" for part in text.split("Literal[")[1].split("]")[0].replace("'", "").split(",")
         )
-    for has, said in (("Model]", "list or mapping of these"), ("_duration", "duration"), ("_moment", "time, UTC"),
+    for has, said in (("dict[", "mapping by name"), ("list[workbench", "list of mappings"), ("_duration", "duration"), ("_moment", "time, UTC"),
                       ("_range", "[lowest, highest]"), ("_urls", "path or list"), ("dict", "mapping"), ("Any", "path or list"),
                       ("Entry", "mapping"), ("list[", "list"), ("str", "text"), ("About", "mapping"),
                       ("Metadata", "mapping"), ("Args", "mapping")):  # fmt: skip

@@ -101,6 +101,9 @@
     say()
   })
 
+  const current = document.querySelector("nav [aria-current]")
+  if (current) current.closest("nav").scrollTop = Math.max(0, current.offsetTop - 200)
+
   const menu = document.getElementById("menu"), nav = document.getElementById("contents")
   menu.addEventListener("click", () => menu.setAttribute("aria-expanded", String(nav.classList.toggle("open"))))
 
