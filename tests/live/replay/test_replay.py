@@ -133,7 +133,7 @@ def test_a_cruise_in_a_folder_is_the_same_files(simulated: Path, tmp_path: Path)
     cruise = open_cruise(simulated)
     sent = asyncio.run(replay(of_cruise(cruise), [f"folder:{tmp_path}"], warp=np.inf))
     for name in ("underway", "seaflow", "sfl"):
-        url = Path(str(cruise[name].url))
+        url = Path(cruise[name].places()[0])
         known = _tree(url) if url.is_dir() else {url.name: url.read_bytes()}
         assert _tree(tmp_path / name) == known
     assert set(sent.pieces) == {"underway", "seaflow", "sfl"}
