@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import workbench
 from workbench.core.errors import ReaderError
+from workbench.readers import seaflow_evt
 from workbench.readers.seaflow_evt import V2, SeaflowEvt, write_evt
 from workbench.readers.seaflow_files import file_name
 from workbench.readers.seaflow_layout import CHANNELS, PARQUET
@@ -359,3 +360,22 @@ def test_a_chunk_is_whole_files(tmp_path: Path) -> None:
         write_evt(tmp_path / file_name(time), {name: np.zeros(700_000, np.uint16) for name in V2})
     assert evt(tmp_path, chunks={})["D1"].chunks == ((700_000,) * 4,)
     assert evt(tmp_path, chunks={}, start="2020-01-01T00:03", stop="2020-01-01T00:06")["D1"].shape == (700_000,)
+
+
+def test_raw_rows_stay_for_moments_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All channels of a file are one reading; what was read long ago is let go at the next."""
+    now, paths, read = [0.0], [], []
+    for minute in range(4):
+        paths.append(tmp_path / file_name(np.datetime64("2025-01-01T00:00:00") + 60 * minute))
+        write_evt(paths[-1], {name: np.arange(9, dtype=np.uint16) for name in V2})
+    recent, rows = seaflow_evt._Recent(1 << 20, 20.0), seaflow_evt.layout.rows
+    monkeypatch.setattr(seaflow_evt.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(seaflow_evt.layout, "rows", lambda path, header: read.append(path) or rows(path, header))
+    for at, path in enumerate(paths):
+        now[0] = 15.0 * at
+        for _ in range(3):
+            recent.rows(str(path), seaflow_evt.layout.probe(str(path)))
+    assert read == [str(path) for path in paths]
+    assert [key[0] for key in recent.tables] == [str(path) for path in paths[2:]]
+    assert recent.held == sum(table.nbytes for table in recent.tables.values())
+    assert recent.used.keys() == recent.tables.keys()
