@@ -6,12 +6,15 @@ import gc
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from tests.live.standin import DAY, SECOND, ParticleSource, RowSource, StandInCruise, at, stop_clock
+from workbench.catalog.cruise import open_cruise
 from workbench.catalog.declared import Kpi
 from workbench.core.errors import ReaderError
 from workbench.core.variables import VARIABLES
@@ -196,3 +199,29 @@ def test_what_variables_are_is_asked_once_and_again_when_new_ones_come() -> None
     source.add(at(9), par=1.0, salinity=35.0)
     feed.poll()
     assert feed.specs["salinity"].name == "salinity" and len(asked) == 3
+
+
+def test_units_of_what_a_row_has_many_of() -> None:
+    """A variable of each population is told under a name of its own, with its unit."""
+
+    class Populations(RowSource):
+        def _dataset(self, rows: Any) -> xr.Dataset:
+            n = len(self.time[rows])
+            data = {"abundance": (("time", "population"), np.ones((n, 2)), {"units": "uL-1"})}
+            return xr.Dataset(data, {"time": self.time[rows], "population": ["synecho", "prochloro"]})
+
+    feed = open_feed(Populations(time=at(0), x=1.0))  # type: ignore[arg-type]
+    feed.poll()
+    assert "abundance_synecho" in feed.variables  # type: ignore[attr-defined]
+    assert feed.specs["abundance_synecho"].unit == "uL-1"
+
+
+def test_gates_are_never_silent(simulated: Path) -> None:
+    """What a person writes comes when it comes; what an instrument writes is missed."""
+    cruise = open_cruise(simulated)
+    feeds = Feeds(cruise)
+    finished = type("Sailing", (), {"finished": False, "kpis": {}})()
+    feeds.cruise = finished
+    assert feeds.patience("plan") is None
+    for name in ("seaflow", "sfl", "underway", "populations"):
+        assert feeds.patience(name) is not None

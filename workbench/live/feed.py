@@ -219,11 +219,15 @@ class Feed(ABC):
 
     def _learn(self, new: xr.Dataset) -> None:
         """What variables are that were not seen before."""
-        names = set(map(str, new.variables)) if any(new.sizes.values()) else set()
+        names = self._seen(new) if any(new.sizes.values()) else set()
         if not names <= self._named:
             specs = dict(self.source.variables())
-            self._specs = {**specs, **named_in(new, specs)}
+            self._specs = {**specs, **named_in(new, specs), **named_in(self._dataset(), specs)}
             self._named |= names
+
+    def _seen(self, new: xr.Dataset) -> set[str]:
+        """Names of the variables that have come."""
+        return set(map(str, new.variables))
 
 
 def _least() -> np.timedelta64:

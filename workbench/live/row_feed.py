@@ -260,6 +260,9 @@ class RowFeed(Feed):
         with self._kept.lock:
             return self._kept.tail.dataset()
 
+    def _seen(self, new: xr.Dataset) -> set[str]:
+        return {*super()._seen(new), *self._kept.names}  # of a population, a name of its own
+
     def _restart(self, new: xr.Dataset) -> None:
         kept = Rows(self._within)
         kept.take(new)
