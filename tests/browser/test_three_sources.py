@@ -73,7 +73,8 @@ def test_three_kinds_of_sources(board, open_tab, three: ThreeSources) -> None:
     # a KPI and a series from each
     assert say.number(temperature(189)) in page.tile("temperature") and "in range" in page.tile("temperature")
     assert say.number(salinity(189)) in page.tile("salinity")
-    assert "no data" not in page.tile("prochloro")
+    assert "no data" not in page.tile("prochloro") and "/µL" in page.tile("prochloro")
+    assert "Live" in page.page.locator(".head .state").inner_text(), "gates are not silent"
     for name, law in (("met.sea_water_temperature", temperature), ("ctd.salinity", salinity)):
         seconds, values = curve(page, name)
         assert len(seconds) == 190
