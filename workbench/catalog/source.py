@@ -193,6 +193,11 @@ class Source(DataSource):
         return self.origin.particles
 
     @property
+    def is_parameters(self) -> bool:
+        """True of what people decided (filters, gates), which no feed follows."""
+        return bool(self.reader) and reader_class(self.reader).parameters
+
+    @property
     def has_files(self) -> bool:
         """True when it reads files; False of a server, of what is recorded and of a product."""
         return isinstance(self.origin, Files)

@@ -43,7 +43,7 @@ BEAT, REST = 0.2, 1.0
 
 
 class Feeds(Mapping[str, Feed]):
-    """One Feed for every Source of a cruise.
+    """One Feed for every Source of a cruise that holds data (not for parameters).
 
     Parameters
     ----------
@@ -53,7 +53,8 @@ class Feeds(Mapping[str, Feed]):
     def __init__(self, cruise: Cruise) -> None:
         self.cruise = cruise
         within = _possible(cruise)
-        self._feeds = {name: open_feed(source, within) for name, source in cruise.items()}
+        data = {name: source for name, source in cruise.items() if not getattr(source, "is_parameters", False)}
+        self._feeds = {name: open_feed(source, within) for name, source in data.items()}
         self._listeners: dict[int, Callable[[], Callable[[], object] | None]] = {}
         self._lock = Lock()
         self._changed, self._stopped = Event(), Event()

@@ -40,6 +40,8 @@ class Reader(BackendEntrypoint):
     #: How files grow, and what `rows_from` counts: ``"bytes"`` (as with `appends`), or ``"rows"`` of a container that is
     #: written while it is read; then `signs` tells whether the rows that were taken still stand.
     grows: ClassVar[Literal["bytes", "rows"] | None] = None
+    #: True of what people decided (filters, gates): no feed follows it, and its times are no data.
+    parameters: ClassVar[bool] = False
     #: True when each line of a file begins with the time at which it was received.
     stamped: ClassVar[bool] = False
     #: False when files name variables of their own, beyond `provides`.

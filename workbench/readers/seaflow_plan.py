@@ -47,16 +47,17 @@ class SeaflowPlan(Reader):
         VARIABLES["time"],
         *(_spec(name, "time", "str") for name in ("filter_id", "gating_id")),
         *(_spec(name, "filter_row", "str") for name in ("filter", "filter_date")),
-        _spec("filter_quantile", "filter_row", "float64"),
+        _spec("filter_quantile", "filter_row", "float64", "1"),
         *(_spec(name, "filter_row", "float64", "1") for name in FIELDS),
         *(_spec(name, "gate", "str") for name in ("gating", "gating_date", "gate_population", "gate_method")),
         *(_spec(name, "gate", "str") for name in ("gate_x", "gate_y", "gate_extra")),
-        _spec("corners", "gate", "int64"),
+        _spec("corners", "gate", "int64", "1"),
         *(_spec(name, "corner", "float64", "1") for name in ("corner_x", "corner_y")),
         _spec("scatter", "size", "float64", "1"),
         *(_spec(name, "size", "float64", "um" if name.startswith("diam") else "pg") for name in COLUMNS),
     )
     patterns: ClassVar[tuple[str, ...]] = ("*.db", "*.filter.tsv", "*filter_params*.csv")
+    parameters: ClassVar[bool] = True
     appends: ClassVar[bool] = False
 
     def open_dataset(

@@ -26,6 +26,9 @@ QUANTITIES = ("abundance", "diameter")
 #: Quantities whose values span decades.
 LOGARITHMIC = ("abundance", "biomass", "n_count", "count")
 
+#: Not drawn until somebody asks for them in the legend.
+HIDDEN = ("beads", "unknown")
+
 
 def populations_of(variables: Sequence[str], quantity: str) -> tuple[str, ...]:
     """The populations for which there is a ``<quantity>_<population>``, the known ones first."""
@@ -94,6 +97,7 @@ def draw(
         source = ColumnDataSource(shown(positive(ds, log), f"{quantity}_{population}", window), name=population)
         line = plot.line("time", "mean", source=source, line_width=1.6, line_join="round", name=f"line:{population}")
         paint(line.glyph, theme, line_color=population_colour(population))
+        line.visible = population not in HIDDEN or not set(lines) - set(HIDDEN)
         curves.append(line)
     plot.y_range.update(range_padding=0.12, only_visible=True, renderers=curves, name="value")  # type: ignore[attr-defined]
     hair = Span(dimension="height", line_width=1, visible=False, name="hair")

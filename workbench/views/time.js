@@ -3,7 +3,7 @@ function legendOf(figure, head) {
   return figure.renderers.filter((r) => r.name?.startsWith("line:")).map((r) => {
     const item = make("button", "key-line"), dot = make("i"), name = make("span", "name"), value = make("b")
     item.append(dot, name, value)
-    item.setAttribute("aria-pressed", "true")
+    item.setAttribute("aria-pressed", String(r.visible))
     item.addEventListener("click", () => {
       r.setv({visible: !r.visible}, {sync: false})
       item.setAttribute("aria-pressed", String(r.visible))
