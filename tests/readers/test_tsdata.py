@@ -73,7 +73,8 @@ def test_the_example(data: Path) -> None:
     assert ds["hasTail_qc"].values.tolist() == [9, 1, 1]
     assert (ds["speed"].attrs["units"], ds["distance"].attrs["units"]) == ("m/s", "km")
     assert "units" not in ds["notes"].attrs
-    assert ds["color"].attrs == {"tsdata_type": "category", "comment": "Column5 notes".replace("C", "c")}
+    said = {"tsdata_type": "category", "comment": "column5 notes", "long_name": "color"}
+    assert ds["color"].attrs == said
     assert (ds.attrs["file_type"], ds.attrs["project"]) == ("fileType", "project")
     assert ds.attrs["description"].startswith("Some general comments about this file")
     assert (ds.attrs["rows"], ds.attrs["bad"]) == (3, "")

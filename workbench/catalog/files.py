@@ -96,7 +96,8 @@ class Files:
             return known
         try:
             newest = self.files(ALWAYS)[-1]
-            return {**known, **named_in(reader.open_dataset(os.fspath(newest), **self._expanded()), known)}
+            own = named_in(reader.open_dataset(os.fspath(newest), **self._expanded()), {})
+            return {**known, **{name: spec for name, spec in own.items() if _is_new(spec, known.get(name))}}
         except (WorkbenchError, OSError, IndexError):  # no file that can be read, yet
             return known
 
@@ -122,3 +123,8 @@ class Files:
             tree = Tree(places, matcher(self.kind.patterns))
             self._looked = looked = places, tree, Spans(tree, self._reader(), self._expanded())
         return looked
+
+
+def _is_new(spec: VariableSpec, known: VariableSpec | None) -> bool:
+    """True of a variable of the file's own: nobody announced it, or its unit is another one."""
+    return known is None or (spec.unit not in ("", known.unit))

@@ -18,6 +18,7 @@ from workbench.core.filters import FIELDS, QUANTILES, FilterParameters
 from workbench.core.gates import Gate, Gating, Plan
 from workbench.core.parameters import Parameters
 from workbench.core.sizes import COLUMNS, SizeTable
+from workbench.core.variables import labelled
 
 _UNITS = {"diam": "um", "Qc": "pg"}
 
@@ -56,7 +57,8 @@ def plan_dataset(parameters: Parameters, table: SizeTable | None = None) -> xr.D
         "not_evaluated": ", ".join(f"{gating.id}: {name}" for gating in sets for name in gating.not_evaluated),
     }
     time = np.array(starts, dtype="datetime64[ns]")
-    return xr.Dataset(variables, {"time": ("time", time, {"standard_name": "time", "long_name": "holds from"})}, attrs)
+    holds = {"standard_name": "time", "long_name": "holds from"}
+    return labelled(xr.Dataset(variables, {"time": ("time", time, holds)}, attrs))
 
 
 def _holding(plan: Plan[Any] | None, start: np.datetime64) -> str:
@@ -72,7 +74,7 @@ def _filter_table(sets: list[FilterParameters]) -> dict[str, Any]:
     out: dict[str, Any] = {
         "filter": ("filter_row", _text(p.id for p in sets for _ in QUANTILES)),
         "filter_date": ("filter_row", _text(p.date for p in sets for _ in QUANTILES)),
-        "filter_quantile": ("filter_row", np.array(QUANTILES * len(sets), dtype=np.float64)),
+        "filter_quantile": ("filter_row", np.array(QUANTILES * len(sets), dtype=np.float64), {"units": "1"}),
     }
     return out | {name: ("filter_row", rows[:, i], {"units": "1", "long_name": name}) for i, name in enumerate(FIELDS)}
 
@@ -90,7 +92,11 @@ def _gate_table(sets: list[Gating]) -> dict[str, Any]:
         "gate_x": ("gate", _text(gate.x for _, gate in gates)),
         "gate_y": ("gate", _text(gate.y for _, gate in gates)),
         "gate_extra": ("gate", _text(json.dumps(dict(gate.extra)) for _, gate in gates)),
-        "corners": ("gate", np.array([len(c) for c in corners], dtype=np.int64), {"sample_dimension": "corner"}),
+        "corners": (
+            "gate",
+            np.array([len(c) for c in corners], dtype=np.int64),
+            {"sample_dimension": "corner", "units": "1"},
+        ),
         "corner_x": ("corner", points[:, 0], {**linear, "long_name": "corner, on the first channel"}),
         "corner_y": ("corner", points[:, 1], {**linear, "long_name": "corner, on the second channel"}),
     }

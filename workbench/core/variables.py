@@ -124,7 +124,7 @@ QC_ATTRS = {
 
 
 def describe(ds: xr.Dataset) -> xr.Dataset:
-    """Give every canonical variable of `ds` its CF attributes (in place), keeping what is there already."""
+    """Give every canonical variable of `ds` its CF attributes, and all a label (in place), keeping what is there."""
     for name in ds.variables:
         spec = VARIABLES.get(str(name))
         if spec is not None:
@@ -134,6 +134,13 @@ def describe(ds: xr.Dataset) -> xr.Dataset:
             if ds[name].dtype.kind == "M":
                 base.pop("units", None)
             ds[name].attrs = {**base, **ds[name].attrs}
+    return labelled(ds)
+
+
+def labelled(ds: xr.Dataset) -> xr.Dataset:
+    """Give every variable of `ds` without a label its name as one (in place)."""
+    for name, variable in ds.variables.items():
+        variable.attrs.setdefault("long_name", str(name).replace("_", " "))
     return ds
 
 

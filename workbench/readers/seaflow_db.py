@@ -200,7 +200,7 @@ def _arranged(
         coords["population"] = ("population", names)
     if "quantile" in dims:
         index["quantile"] = _quantiles(path, table, columns.get("quantile", np.full(rows, np.nan)))
-        coords["quantile"] = ("quantile", np.array(QUANTILES))
+        coords["quantile"] = ("quantile", np.array(QUANTILES), {"units": "1"})
     shape = {dim: len(coords[dim][1]) for dim in dims}
     cells = np.ravel_multi_index([index[dim] for dim in dims], [max(shape[dim], 1) for dim in dims])
     variables: dict[str, Any] = {"file_id": ("time", files[order])}

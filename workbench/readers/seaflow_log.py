@@ -39,7 +39,7 @@ class SeaflowLog(Reader):
         VariableSpec("event", TIME, "str", "", None, "kind of event"),
         VariableSpec("value", TIME, "float64", "", None, "value"),
         VariableSpec("message", TIME, "str", "", None, "text"),
-        VariableSpec("line", TIME, "int64", "", None, "line in the file"),
+        VariableSpec("line", TIME, "int64", "1", None, "line in the file"),
     )
     patterns: ClassVar[tuple[str, ...]] = ("SFlog*.txt", "*SFlog.txt", "sflog*.txt")
     appends: ClassVar[bool] = True

@@ -14,7 +14,7 @@ import xarray as xr
 
 from workbench.core.errors import ReaderError, WorkbenchError
 from workbench.core.units import convert
-from workbench.core.variables import FAIL, MISSING, QC_ATTRS, VARIABLES, VariableSpec
+from workbench.core.variables import FAIL, MISSING, QC_ATTRS, VARIABLES, VariableSpec, labelled
 from workbench.readers import lines
 from workbench.readers import paths as locate
 from workbench.readers import tsdata_text as text
@@ -279,7 +279,7 @@ def _dataset(tables: list[Table], refused: list[str]) -> xr.Dataset:
         "bad": "\n".join(f"{reason}: {n}" for reason, n in sorted(bad.items())),
         "refused": "\n".join(refused),
     }  # fmt: skip
-    return xr.Dataset(variables, {"time": ("time", time, VARIABLES["time"].attrs())}, attrs)
+    return labelled(xr.Dataset(variables, {"time": ("time", time, VARIABLES["time"].attrs())}, attrs))
 
 
 def _column(table: Table, name: str, attrs: dict[str, Any]) -> npt.NDArray[Any]:
