@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import sys
 import threading
 import time
@@ -24,7 +25,8 @@ _FEW, _LAST = 512, 64
 #: ... and all of them after so many seconds.
 _DISTRUST = 30.0
 
-Marks = tuple[int, int, int, int]  # size, mtime, first, last
+_Marks = struct.Struct("=4q")  # size, mtime, first, last of a file, in a fourth of the memory of a tuple
+_STAMP = 16  # bytes of size and mtime
 
 
 class Spans:
@@ -43,7 +45,7 @@ class Spans:
         self._reader = reader
         taken = signature(reader.span).parameters
         self._options = {name: value for name, value in (options or {}).items() if name in taken}
-        self._known: dict[str, Marks] = {}
+        self._known: dict[str, bytes] = {}
         self._folders: dict[str, tuple[int, list[str]]] = {}
         self._paths: list[str] = []
         self._first = self._last = np.empty(0, np.int64)
@@ -103,16 +105,17 @@ class Spans:
             try:
                 stat = os.stat(file)
             except OSError:
-                self._known.setdefault(file, (0, 0, _NAT, _NAT))
+                self._known.setdefault(file, _Marks.pack(0, 0, _NAT, _NAT))
                 continue
-            if old is None or old[:2] != (stat.st_size, stat.st_mtime_ns):
-                self._known[file] = (stat.st_size, stat.st_mtime_ns, *self._span(file))
+            stamp = stat.st_size, stat.st_mtime_ns
+            if old is None or old[:_STAMP] != _Marks.pack(*stamp, 0, 0)[:_STAMP]:
+                self._known[file] = _Marks.pack(*stamp, *self._span(file))
         return before != [self._known.get(file) for file in files]
 
     def _order(self) -> None:
         """Sort by first time; files of one time, and those without any, keep the order of their folders and reader."""
         files = [file for path in sorted(self._folders) for file in self._folders[path][1]]
-        table = np.array([self._known[file][2:] for file in files], dtype=np.int64).reshape(-1, 2)
+        table = np.frombuffer(b"".join(self._known[file] for file in files), dtype=np.int64).reshape(-1, 4)[:, 2:]
         order = np.argsort(table[:, 0], kind="stable")
         self._paths = [files[i] for i in order]
         self._first, self._last = table[order, 0], table[order, 1]
