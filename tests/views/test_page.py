@@ -30,7 +30,10 @@ def feeds(simulated) -> Feeds:
 def test_every_item_of_the_board_is_there(feeds: Feeds) -> None:
     views = views_of(Session(feeds), route="live/ws", marks=lambda: ())
     assert [view.kind for view in views] == [
-        {"cruise_map": "map", "populations": "series"}.get(item.view, item.view) for item in feeds.cruise.board
+        {"cruise_map": "map", "populations": "series", "t_s": "against", "by_latitude": "against"}.get(
+            item.view, item.view
+        )
+        for item in feeds.cruise.board
     ]
 
 

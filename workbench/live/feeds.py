@@ -20,17 +20,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workbench.catalog.registered import reader_class
 from workbench.core.window import MAX, MIN, Window
 from workbench.live.feed import Feed, open_feed
 from workbench.live.row_feed import RowFeed
-from workbench.readers.store import Store
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from workbench.catalog.cruise import Cruise
-    from workbench.catalog.source import Source
 
 log = logging.getLogger(__name__)
 
@@ -108,8 +105,8 @@ class Feeds(Mapping[str, Feed]):
         return tuple(f"{name}.{variable}" for name, feed in rows for variable in feed.variables)
 
     def patience(self, name: str) -> np.timedelta64 | None:
-        """The age from which a feed is stale; None in a finished cruise, and of what comes when somebody writes it."""
-        if self.cruise.finished or _is_written_by_hand(self._feeds[name].source):
+        """The age from which a feed is stale; None in a finished cruise, where nothing is."""
+        if self.cruise.finished:
             return None
         overs = [kpi.over for kpi in self.cruise.kpis.values() if kpi.source == name]
         return self._feeds[name].patience(max(overs, default=None))
@@ -199,15 +196,6 @@ class Feeds(Mapping[str, Feed]):
             self._changed.clear()
             self._tell()
             self._stopped.wait(BEAT)
-
-
-def _is_written_by_hand(source: Source) -> bool:
-    """True of files that do not grow, such as gates, where the catalog does not say how often one is due."""
-    reader = getattr(source, "reader", "")
-    if not reader or source.every is not None or source.stale_after is not None or source.is_particles:
-        return False
-    kind = reader_class(reader)
-    return kind.grows is None and not issubclass(kind, Store)
 
 
 def _possible(cruise: Cruise) -> Window:
