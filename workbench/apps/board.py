@@ -20,6 +20,7 @@ import numpy as np
 
 from workbench.apps import routes
 from workbench.apps.desk import Desk
+from workbench.apps.memory import leave_out_what_stays, return_what_is_large
 from workbench.catalog.cruise import Cruise, open_cruise
 from workbench.core.codes import SIZE
 from workbench.core.errors import WorkbenchError
@@ -78,6 +79,7 @@ def serve(
         0 after a clean end, 1 when it could not start.
     """
     quiet()
+    return_what_is_large()
     hold_at_most(PARSED)
     cruise = open_cruise(catalog, data=data, record=record)
     access = Access(host, tuple(allow_origin), read_tokens(tokens) if tokens else None)
@@ -223,6 +225,9 @@ def _warm_up(desk: Desk, server: Any, address: str, ready: Callable[[str], None]
     try:
         levels(count_codes(np.zeros(2, np.uint16), np.zeros(2, np.uint16), Viewport(0, SIZE, 0, SIZE, 16, 16)))
         await_rows(desk)
+        import workbench.views.page  # noqa: F401 - with all that a page needs
+
+        leave_out_what_stays()
         local = (
             f"http://127.0.0.1:{server.port}/" if desk.access.host in ("", "0.0.0.0", "127.0.0.1") else f"{address}/"
         )
