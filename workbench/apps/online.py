@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 #: The product that is made file by file, and its inputs in the catalog.
 PRODUCT = "seaflow"
+#: Works done by one process before a new one takes its place, which begins with little memory.
+TASKS = 100
 #: Seconds between two tries of what failed because the disk was full or a process died.
 AGAIN = 30.0
 #: Niceness of the process that works: feeds and boards go first.
