@@ -163,7 +163,7 @@ class Online:
     def _process(self) -> ProcessPoolExecutor:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
-                1, mp_context=get_context("spawn"), initializer=os.nice, initargs=(GENTLY,),
+                1, mp_context=get_context("spawn"), initializer=_gently,
                 max_tasks_per_child=TASKS,
             )  # fmt: skip
         return self._pool
