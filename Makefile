@@ -12,8 +12,8 @@ PYTEST  := $(BIN)/python -m pytest
 # Every test belongs to exactly one suite; `make test` runs those without any of these marks.
 SUITES  := slow browser service fault notebook
 slow      := slow and not (browser or service or fault or notebook or benchmark)
-browser   := browser and not (service or fault or notebook or benchmark)
-service   := service and not (fault or notebook or benchmark)
+browser   := browser and not (fault or notebook or benchmark)
+service   := service and not (browser or fault or notebook or benchmark)
 fault     := fault and not (notebook or benchmark)
 notebook  := notebook and not benchmark
 
