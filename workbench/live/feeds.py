@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 FAST, SLOW, FAILING = 0.5, 1.5, 5.0
 #: The same at most, of a product, which may be made anew as a whole.
 MADE = 60.0
+#: How the engine is; it stands in the cruise folder while one runs, and after one that was killed.
+ENGINE = "engine.json"
 #: Seconds between two calls of the subscribers, at least and at most.
 BEAT, REST = 0.2, 1.0
 
@@ -114,7 +116,14 @@ class Feeds(Mapping[str, Feed]):
     def stale(self, name: str) -> bool:
         """True when the feed has been silent for too long (see `Feed.stale`); never in a finished cruise."""
         patience, age = self.patience(name), self._feeds[name].age(self.now())
+        if age is None and self._unheard(name):
+            return False
         return patience is not None and (age is None or bool(age > patience))
+
+    def _unheard(self, name: str) -> bool:
+        """True of a source that listens, while no engine ever did: it has nothing to say yet."""
+        listens = getattr(self._feeds[name].source, "listen", None) is not None
+        return listens and not (self.cruise.folder / ENGINE).exists()
 
     def poll(self) -> bool:
         """Poll every feed, here and now, and tell the subscribers. True when something changed."""

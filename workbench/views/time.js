@@ -1,12 +1,14 @@
 // The lines of a panel that has several: a button each with its colour and value, which hides and shows the line.
-function legendOf(figure, head) {
+function legendOf(figure, head, figures) {
   return figure.renderers.filter((r) => r.name?.startsWith("line:")).map((r) => {
     const item = make("button", "key-line"), dot = make("i"), name = make("span", "name"), value = make("b")
     item.append(dot, name, value)
     item.setAttribute("aria-pressed", String(r.visible))
-    item.addEventListener("click", () => {
-      r.setv({visible: !r.visible}, {sync: false})
-      item.setAttribute("aria-pressed", String(r.visible))
+    item.dataset.line = r.name
+    item.addEventListener("click", () => {  // in every panel at once
+      const visible = !r.visible
+      for (const f of figures) for (const other of f.renderers) if (other.name === r.name) other.setv({visible}, {sync: false})
+      for (const each of item.closest(".panels").querySelectorAll(`[data-line="${r.name}"]`)) each.setAttribute("aria-pressed", String(visible))
     })
     head.append(item)
     const population = r.name.slice(5)
@@ -35,7 +37,7 @@ export function render({model, view}) {
     const name = make("span", "name"), value = make("span", "readout"), when = make("span", "when")
     head.append(name, value, when)
     cell.append(head, child)
-    const legend = legendOf(figures[i], head)
+    const legend = legendOf(figures[i], head, figures)
     cell.classList.toggle("many", legend.length > 0)
     return {cell, name, value, when, figure: figures[i], child, legend}
   })
