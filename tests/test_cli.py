@@ -15,7 +15,24 @@ import pytest
 
 from workbench import __version__, cli
 
-COMMANDS = ("demo", "simulate", "board", "check", "init", "engine", "up", "status", "journal", "seaflow", "export", "replay", "report", "influx", "hdf5", "docs")
+COMMANDS = (
+    "demo",
+    "simulate",
+    "board",
+    "check",
+    "init",
+    "engine",
+    "up",
+    "status",
+    "journal",
+    "seaflow",
+    "export",
+    "replay",
+    "report",
+    "influx",
+    "hdf5",
+    "docs",
+)
 
 
 @pytest.fixture(autouse=True)

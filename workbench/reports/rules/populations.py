@@ -7,7 +7,7 @@ import xarray as xr
 
 from workbench.reports.finding import Finding, Number, window_of
 from workbench.views import say
-from workbench.views.populations import NAMES
+from workbench.views.paint import NAMES
 
 TOPIC = "Populations"
 #: What is counted but is no population of the sea.
