@@ -224,3 +224,16 @@ def test_no_feed_follows_what_people_decided(simulated: Path) -> None:
     with dask.config.set(scheduler="sync"):
         feeds.poll()
     assert feeds.span is not None and feeds.span.stop <= feeds.now() + np.timedelta64(1, "h")
+
+
+def test_who_never_listened_is_not_silent(tmp_path: Path) -> None:
+    """A board without an engine says nothing of its feeds; once an engine was there, silence is told."""
+    (tmp_path / "c.yaml").write_text(
+        'metadata: {cruise: {id: x}}\nsources: {ship: {driver: workbench, args: {reader: nmea_log, listen: "udp://127.0.0.1:0"}}}\n'
+    )
+    feeds = Feeds(open_cruise(tmp_path / "c.yaml"))
+    feeds.poll()
+    assert not feeds.stale("ship")
+    feeds.cruise.folder.mkdir(exist_ok=True)
+    (feeds.cruise.folder / "engine.json").write_text("{}")
+    assert feeds.stale("ship")
