@@ -10,14 +10,12 @@ def _run(*args: str) -> None:
     subprocess.run([sys.executable, *args], check=True, capture_output=True, stdin=subprocess.DEVNULL)
 
 
-def test_help(measure, smoke) -> None:
-    seconds = measure(
-        "workbench --help",
-        {
-            "workbench --help": lambda: _run("-m", "workbench", "--help"),
-            "python": lambda: _run("-c", ""),
-            "import panel": lambda: _run("-W", "ignore", "-c", "import panel"),
-        },
-    )
-    if not smoke:
-        assert seconds["workbench --help"] < seconds["import panel"] / 5
+def test_help(measure, row) -> None:
+    candidates = {
+        "ours": lambda: _run("-m", "workbench", "--help"),
+        "python": lambda: _run("-c", ""),
+        "panel": lambda: _run("-W", "ignore", "-c", "import panel"),
+    }
+    took = measure("workbench --help", candidates)
+    peer = {"peer": took["panel"], "peer_name": "import panel", "least_ratio": 5}
+    row("workbench --help", "s", took["ours"], limit=took["python"], at_most=3 * took["python"], **peer)
