@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +18,7 @@ from tests.live.standin import DAY, SECOND, Item, ParticleSource, RowSource, Sta
 from workbench.core.errors import WindowError
 from workbench.core.window import Window
 from workbench.live import timespan
+from workbench.live.access import Access, Asker, Token
 from workbench.live.feeds import Feeds
 from workbench.live.session import TIME, Session
 
@@ -226,3 +228,31 @@ def test_with_nothing_there_all_is_the_last_day() -> None:
 def test_any_text_is_a_window_or_an_error_that_says_so(text: str) -> None:
     with suppress(WindowError):
         assert timespan.resolve(text, at(0), None)
+
+
+def test_whoever_has_the_program_writes_in_their_own_name() -> None:
+    session, _ = make()
+    assert session.may_write
+    assert session.who
+    assert session.reason == ""
+
+
+def test_a_scientist_signs_in_and_out() -> None:
+    ann = Token("Ann", "scientist", hashlib.sha256(b"secret").hexdigest())
+    eve = Token("Eve", "viewer", hashlib.sha256(b"other").hexdigest())
+    access = Access("0.0.0.0", tokens=(ann, eve))
+    session, _ = make(rights=access.rights(Asker("10.0.0.9", "10.0.0.4:5006")))
+    assert (session.may_write, session.who, session.reason) == (False, "", "A token is needed to write.")
+    assert session.sign_in("secret")
+    assert (session.may_write, session.who, session.reason) == (True, "Ann", "")
+    assert not session.sign_in("other")
+    assert (session.may_write, session.who, session.reason) == (False, "", "A viewer may not change anything here.")
+    session.sign_in("secret")
+    session.sign_out()
+    assert not session.may_write
+
+
+def test_beyond_localhost_without_tokens_nobody_changes_anything() -> None:
+    session, _ = make(rights=Access("0.0.0.0").rights(Asker("127.0.0.1", "localhost")))
+    assert not session.may_write
+    assert "read-only" in session.reason

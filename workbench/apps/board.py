@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 import numpy as np
 
 from workbench.apps import routes
+from workbench.apps.asking import asker_of
 from workbench.apps.desk import Desk
 from workbench.apps.memory import leave_out_what_stays, return_what_is_large
 from workbench.catalog.cruise import Cruise, open_cruise
@@ -171,7 +172,8 @@ def page_for(desk: Desk, *, route: str = "live/ws", health: str = "healthz") -> 
     def hop(call: Callable[[], None]) -> None:
         document.add_next_tick_callback(call)
 
-    session = Session(desk.feeds, schedule=hop, query=_query())
+    rights = desk.access.rights(asker_of(document.session_context.request))
+    session = Session(desk.feeds, schedule=hop, query=_query(), rights=rights)
     if "time" not in (pn.state.session_args or {}) and _short(desk.feeds.span):
         session.time = "all"
     pn.state.on_session_destroyed(lambda _: session.close())

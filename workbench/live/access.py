@@ -12,12 +12,13 @@ have pointed its own name at this address (DNS rebinding). Numeric addresses can
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import hmac
 import os
 import socket
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,7 +26,7 @@ from urllib.parse import urlsplit
 from workbench.core.errors import WorkbenchError, suggest
 
 ROLES = ("viewer", "scientist", "feed")
-#: Roles that may write notes, and those that may hand in what instruments say.
+#: Roles that may change things and write notes, and those that may hand in what instruments say.
 WRITERS, FEEDERS = ("scientist",), ("feed", "scientist")
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -70,6 +71,18 @@ class Verdict:
     allowed: bool
     who: str = ""
     reason: str = ""
+
+
+#: What one person may: given the token they show (or None), may they write, in whose name, and if not, why.
+Rights = Callable[[str | None], Verdict]
+
+
+def own(token: str | None = None) -> Verdict:
+    """Of a program or notebook, which has the cruise folder itself: its user may write, in their own name."""
+    try:
+        return Verdict(True, who=getpass.getuser())
+    except (KeyError, OSError):  # a container whose user has no name
+        return Verdict(True, who="somebody")
 
 
 def read_tokens(path: str | os.PathLike[str]) -> tuple[Token, ...]:
@@ -205,6 +218,10 @@ class Access:
     def may_write(self, asker: Asker) -> Verdict:
         """The rules at the top of this file."""
         return self._may(asker, WRITERS, "write notes")
+
+    def rights(self, asker: Asker) -> Rights:
+        """What whoever opened this page may, with a token or without."""
+        return lambda token: self._may(replace(asker, token=token or asker.token), WRITERS, "change anything here")
 
     def may_feed(self, asker: Asker) -> Verdict:
         """Hand in what an instrument says: the same rules, for the tokens of feeds too."""

@@ -11,6 +11,11 @@
     session.revision    grows with every change of the data or of `window`: draw again
     session.now         the cruise's now, about once a second: ages
     session.message     what was wrong with the last query or time written; "" when nothing
+    session.who         in whose name this person changes things; "" while they may not
+    session.may_write   whether they may; whoever changes anything asks this first
+    session.reason      if not, why: a sentence for the person
+
+    session.sign_in(token)                           show the token of a scientist; sign_out() forgets it
 
     session.to_query(), session.from_query(text)     all of it, for the URL
     session.close()                                  when the tab closes; nothing is left behind
@@ -30,6 +35,7 @@ import param
 
 from workbench.core.errors import WindowError, suggest
 from workbench.live import timespan
+from workbench.live.access import Rights, own
 from workbench.live.particle_feed import ParticleFeed
 
 if TYPE_CHECKING:
@@ -54,6 +60,9 @@ class Session(param.Parameterized):
         Takes a function of no arguments and calls it soon, where params may be set.
     query : str
         Query part of the URL that opened the page.
+    rights : callable
+        Says what this person may, given a token or None (live/access.py); unless told, whatever the user of this
+        program may.
     """
 
     time = param.String(default=TIME, doc="Time range, as people write it.")
@@ -65,10 +74,15 @@ class Session(param.Parameterized):
     revision = param.Integer(default=0, doc="Grows with the data and the window.")
     now = param.Parameter(doc="The cruise's now.")
     message = param.String(default="", doc="What could not be understood.")
+    who = param.String(default="", doc="In whose name this person changes things.")
+    may_write = param.Boolean(default=False, doc="Whether this person may change anything.")
+    reason = param.String(default="", doc="Why not.")
 
-    def __init__(self, feeds: Feeds, *, schedule: Schedule = call_now, query: str = "") -> None:
+    def __init__(
+        self, feeds: Feeds, *, schedule: Schedule = call_now, query: str = "", rights: Rights = own
+    ) -> None:  # fmt: skip
         self._feeds: Feeds | None = feeds
-        self._schedule = schedule
+        self._schedule, self._rights = schedule, rights
         self._waiting = False
         self._seen = feeds.revision
         self._last_following = TIME
@@ -78,6 +92,7 @@ class Session(param.Parameterized):
         super().__init__(time=time, now=now, window=timespan.resolve(time, now, span), **_from_board(feeds))
         self.param.watch(self._time_written, "time", precedence=1)  # last: it may take the text back
         self.param.watch(self._follow_set, "follow")
+        self.sign_out()
         if query:
             self.from_query(query)
         self._leave = feeds.subscribe(self._told)
@@ -98,6 +113,20 @@ class Session(param.Parameterized):
         """Leave the feeds. Safe to call twice, and from any thread."""
         self._leave()
         self._feeds = None
+
+    # who it is
+
+    def sign_in(self, token: str | None) -> bool:
+        """Show a token; whether this person may write now. If not, `reason` says why."""
+        verdict = self._rights(token or None)
+        self.param.update(
+            who=verdict.who if verdict.allowed else "", may_write=verdict.allowed, reason=sentence(verdict.reason)
+        )
+        return verdict.allowed
+
+    def sign_out(self) -> None:
+        """Be again who opened the page."""
+        self.sign_in(None)
 
     # time
 
@@ -208,6 +237,11 @@ class Session(param.Parameterized):
             else:
                 planes[i] = (x, y)
         return planes
+
+
+def sentence(text: str) -> str:
+    """With a capital and a full stop; empty stays empty."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}" if text else ""
 
 
 def _from_board(feeds: Feeds) -> dict[str, Any]:
