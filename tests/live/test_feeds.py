@@ -21,7 +21,7 @@ from workbench.core.errors import ReaderError
 from workbench.core.variables import VARIABLES
 from workbench.core.window import ALWAYS
 from workbench.live.feed import open_feed
-from workbench.live.feeds import Feeds
+from workbench.live.feeds import FAST, SLOW, Feeds, pause
 
 
 def until(true: Any, patience: float = 60.0) -> bool:
@@ -72,6 +72,22 @@ def test_a_source_that_hangs_or_fails_delays_nobody() -> None:
         assert feeds["slow"].rows == 0
         gate.set()
         assert until(lambda: feeds["slow"].rows == 1)
+
+
+def test_a_source_that_fails_is_asked_as_often_as_one_that_does_not(caplog: pytest.LogCaptureFixture) -> None:
+    """So that it is back soon after it answers; a reader's own mistake is told in the log once, not at every poll."""
+    source = RowSource(par=1.0, time=[at(0)])
+    feeds = make(source)
+    source.broken = ZeroDivisionError("a mistake")
+    for _ in range(3):
+        feeds.poll()
+        assert feeds["rows"].fault == "ZeroDivisionError: a mistake"
+        assert pause(feeds["rows"], 0.001) == FAST
+        assert pause(feeds["rows"], 60.0) == SLOW <= 2.0
+    assert caplog.text.count("Traceback") == 1
+    source.broken = None
+    feeds.poll()
+    assert feeds["rows"].rows == 1 and feeds["rows"].fault is None
 
 
 def test_what_is_left_for_the_next_poll_is_fetched_at_once() -> None:

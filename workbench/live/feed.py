@@ -146,8 +146,9 @@ class Feed(ABC):
             except (WorkbenchError, OSError) as error:
                 changed, fault = False, _explain(error)
             except Exception as error:  # a reader's own mistake must not stop the board
-                log.exception("feed %s", self.name)
                 changed, fault = False, f"{type(error).__name__}: {error}"
+                if fault != self.fault:  # it is tried again at every poll, and told once
+                    log.exception("feed %s", self.name)
             changed |= fault != self.fault
             with self._lock:
                 self.fault = fault

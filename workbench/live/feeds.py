@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two polls of a source that answers fast, of one that does not, and of one that fails.
-FAST, SLOW, FAILING = 0.5, 1.5, 5.0
+#: Seconds between two polls of a source that answers fast, and of one that does not. One that fails is asked no less
+#: often, so that it is back as soon as it answers; what takes long to fail is asked as seldom as what takes long.
+FAST, SLOW = 0.5, 1.5
 #: The same at most, of a product, which may be made anew as a whole.
 MADE = 60.0
 #: How the engine is; it stands in the cruise folder while one runs, and after one that was killed.
@@ -194,10 +195,8 @@ class Feeds(Mapping[str, Feed]):
             start = time.monotonic()
             if feed.poll():
                 self._changed.set()
-            took = time.monotonic() - start
-            most = MADE if getattr(feed.source, "product", None) else SLOW
-            if not feed.more:
-                self._stopped.wait(FAILING if feed.fault else min(max(FAST, 5 * took), most))
+            if not feed.more or feed.fault:
+                self._stopped.wait(pause(feed, time.monotonic() - start))
 
     def _beat(self) -> None:
         while not self._stopped.is_set():
@@ -205,6 +204,11 @@ class Feeds(Mapping[str, Feed]):
             self._changed.clear()
             self._tell()
             self._stopped.wait(BEAT)
+
+
+def pause(feed: Feed, took: float) -> float:
+    """Seconds to wait after a poll that took so many."""
+    return min(max(FAST, 5 * took), MADE if getattr(feed.source, "product", None) else SLOW)
 
 
 def _possible(cruise: Cruise) -> Window:
