@@ -1,12 +1,16 @@
-"""A cytogram of ten million particles: nanoseconds a particle, and how many times less than datashader takes.
+"""A cytogram of a hundred million particles: nanoseconds a particle, and how many times less than others take.
 
-The peers get what suits them best: pandas (an xarray Dataset would cost them 17 to 25 times more), compiled before.
-A cytogram needs log axes. From codes they cost us nothing; datashader needs linear values and takes their logarithm.
+The peers get what suits them best: datashader pandas (an xarray Dataset would cost it 17 to 25 times more), DuckDB a
+table of its own in memory, Polars its own columns; all have run once before. A cytogram needs log axes. From codes they
+cost us nothing; datashader needs linear values and takes their logarithm. Counts are compared before they are timed:
+cell by cell, on log axes by their sum, as real codes sit on the edges of cells there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from itertools import combinations
 from pathlib import Path
 
 import datashader
@@ -14,6 +18,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.benchmarks import columns, count_peers, limits
+from tests.benchmarks.columns import CHANNELS, Codes
 from workbench.core.codes import to_linear
 from workbench.raster import accumulate
 from workbench.raster.count import count_by, count_codes
@@ -21,119 +27,205 @@ from workbench.raster.encode import decode, encode, pack
 from workbench.raster.levels import levels
 from workbench.raster.plane import snap
 
+pytestmark = pytest.mark.timeout(600)
+
 WHOLE = snap(0, 65536, 0, 65536)
-CHANNELS = ("pulse_width", "chl_small", "D1", "D2", "fsc_small", "pe", "evt_rate")
-PAIRS = [("fsc_small", "chl_small"), ("fsc_small", "pe"), ("D1", "D2"), ("chl_small", "pe")]
+PAIRS = list(combinations(CHANNELS, 2))
+LARGE = [("fsc_small", "chl_small"), ("D1", "D2")]
 LINEAR = datashader.Canvas(512, 512, (0, 65536), (0, 65536))
 LOG = datashader.Canvas(512, 512, (1, 10**3.5), (1, 10**3.5), x_axis_type="log", y_axis_type="log")
+NS = "ns/particle"
+Candidates = dict[str, Callable[[], object]]
+
+
+@pytest.fixture(scope="module", params=["simulated", "real"])
+def kind(request) -> str:
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def simulated_codes(size) -> tuple[np.ndarray, np.ndarray]:
-    """Five populations as log-normal clouds, as in a cytogram; a tenth is noise at code 0."""
-    rng, n = np.random.default_rng(7), size(1e7)
-    centre = rng.uniform(12_000, 52_000, (5, 2)).astype(np.float32)
-    which = rng.integers(0, 5, n)
-    x, y = (centre[which, k] + rng.normal(0, 2500, n).astype(np.float32) for k in (0, 1))
-    x[::10] = 0
-    return tuple(np.clip(v, 0, 65535).astype(np.uint16) for v in (x, y))  # type: ignore[return-value]
+def big(kind: str, size, request) -> dict[str, Codes]:
+    """A hundred million particles."""
+    n = size(1e8)
+    return columns.simulated(n) if kind == "simulated" else columns.real(request.getfixturevalue("data"), n)
 
 
 @pytest.fixture(scope="module")
-def real_rows(data: Path, size) -> np.ndarray:
-    """One real file again and again, as rows of seven channels."""
-    path = data / "seaflow/testcruise/evt_v2/2014_185/2014-07-04T00-00-02+00-00"
-    rows = np.fromfile(path, "<u2", offset=8).reshape(-1, 7)
-    return np.tile(rows, (max(1, size(1e7) // len(rows)), 1))
+def others(root: Path, smoke: bool) -> Iterator[count_peers.Peers | None]:
+    """DuckDB and Polars, or None where they cannot be had."""
+    try:
+        python = count_peers.found(root) if smoke else count_peers.make(root)
+    except (OSError, subprocess.SubprocessError) as error:
+        print(
+            f"no DuckDB and no Polars: they cannot be installed here ({error}); with a package index: make bench-peers"
+        )
+        python = None
+    if python is None:
+        yield None
+        return
+    with count_peers.started(python) as started:
+        yield started
 
 
-def one_thread(monkeypatch: pytest.MonkeyPatch, call: Callable[[], object]) -> Callable[[], object]:
+def one_thread(call: Callable[[], object]) -> Callable[[], object]:
     def run() -> object:
-        with monkeypatch.context() as patch:
-            patch.setattr(accumulate, "THREADED", 10**12)
+        kept, accumulate.THREADED = accumulate.THREADED, 10**12
+        try:
             return call()
+        finally:
+            accumulate.THREADED = kept
 
     return run
 
 
-def peers(x: np.ndarray, y: np.ndarray) -> dict[str, Callable[[], object]]:
+def of_datashader(x: Codes, y: Codes, want: np.ndarray) -> Candidates:
     codes = pd.DataFrame({"x": x, "y": y})
     values = pd.DataFrame({"x": to_linear(x).astype(np.float32), "y": to_linear(y).astype(np.float32)})
-    want = LINEAR.points(codes, "x", "y").values
-    np.testing.assert_array_equal(count_codes(x, y, WHOLE), want)
+    np.testing.assert_array_equal(LINEAR.points(codes, "x", "y").values, want)
+    assert int(LOG.points(values, "x", "y").values.sum()) == int(want.sum())
     return {
-        "datashader, linear axes": lambda: LINEAR.points(codes, "x", "y"),
         "datashader, log axes": lambda: LOG.points(values, "x", "y"),
+        "datashader, linear axes": lambda: LINEAR.points(codes, "x", "y"),
     }
 
 
-def test_simulated_particles(simulated_codes, measure, monkeypatch, smoke) -> None:
-    x, y = simulated_codes
+def of_others(others: count_peers.Peers | None, x: Codes, y: Codes, want: np.ndarray, folder: Path) -> Candidates:
+    if others is None:
+        return {}
+    paths = [folder / "x.npy", folder / "y.npy"]
+    for path, column in zip(paths, (x, y), strict=True):
+        np.save(path, column)
+    others.ask(load=[str(path) for path in paths])
+    for name in count_peers.NAMES:
+        others.ask(counts=name, to=str(folder / "counts.npy"))
+        np.testing.assert_array_equal(np.load(folder / "counts.npy"), want)
+    for path in paths:
+        path.unlink()
+    return {name: lambda name=name: others.ask(run=name) for name in count_peers.NAMES}
+
+
+def ours_and_limits(x: Codes, y: Codes) -> Candidates:
     out = np.zeros((512, 512), np.uint32)
-    ours = {
-        "two threads": lambda: count_codes(x, y, WHOLE, out),
-        "one thread": one_thread(monkeypatch, lambda: count_codes(x, y, WHOLE, out)),
+    return {
+        "one core": one_thread(lambda: count_codes(x, y, WHOLE, out)),
+        "two cores": lambda: count_codes(x, y, WHOLE, out),
+        "read, one core": lambda: limits.read([x, y]),
+        "read, two cores": lambda: limits.read([x, y], 2),
     }
-    took = measure("cytogram, simulated 1e7", ours | peers(x, y), per=x.size)
-    assert smoke or took["datashader, log axes"] > 8 * took["one thread"]
-    assert smoke or took["datashader, log axes"] > 8 * took["two threads"]
-    assert smoke or took["datashader, linear axes"] > 1.5 * took["one thread"]
+
+
+@pytest.mark.parametrize("pair", LARGE, ids="-".join)
+def test_a_hundred_million(kind, big, pair, others, measure, row, tmp_path) -> None:
+    x, y = big[pair[0]], big[pair[1]]
+    want = count_codes(x, y, WHOLE)
+    candidates = ours_and_limits(x, y) | of_datashader(x, y, want) | of_others(others, x, y, want, tmp_path)
+    title, saturated = f"count 1e8, {kind} {' x '.join(pair)}", pair == ("D1", "D2")
+    took = {name: 1e9 * s / x.size for name, s in measure(title, candidates, per=x.size, repeats=5).items()}
+    two, at_most = took["read, two cores"], 1.3 if saturated else 0.8
+    row(f"{title}, one core", NS, took["one core"], limit=took["read, one core"], at_most=at_most)
+    log = {"peer": took["datashader, log axes"], "peer_name": "datashader, log axes", "least_ratio": 15}
+    row(title, NS, took["two cores"], limit=two, at_most=6 * two, **log)
+    linear = {"peer": took["datashader, linear axes"], "peer_name": "datashader, linear axes"}
+    row(title, NS, took["two cores"], limit=two, least_ratio=1.8 if saturated else 3, **linear)
+    row(title, NS, took["two cores"], limit=two, **best(took, 20))
+
+
+def best(took: dict[str, float], least: float) -> dict[str, object]:
+    """The faster one of DuckDB and Polars, and the bar for both."""
+    there = [name for name in count_peers.NAMES if name in took]
+    name = min(there, key=took.__getitem__, default=None)
+    return {"peer": took[name], "peer_name": name, "least_ratio": least} if name else {}
+
+
+def by_population(x: Codes, y: Codes, measure, title: str) -> dict[str, float]:
+    """Nanoseconds a particle; five populations that are clouds, as gates leave them."""
+    label = (x // 13108).astype(np.uint8)
+    points = pd.DataFrame({"x": x, "y": y, "pop": pd.Categorical(label, categories=range(5))})
+    out = np.zeros((5, 512, 512), np.uint32)
+    shaded = LINEAR.points(points, "x", "y", datashader.count_cat("pop"))
+    np.testing.assert_array_equal(shaded.transpose("pop", ...).values, count_by(x, y, label, WHOLE, 5))
+    candidates = {
+        "one core": one_thread(lambda: count_by(x, y, label, WHOLE, 5, out)),
+        "two cores": lambda: count_by(x, y, label, WHOLE, 5, out),
+        "datashader": lambda: LINEAR.points(points, "x", "y", datashader.count_cat("pop")),
+        "read, two cores": lambda: limits.read([x, y, label], 2),
+    }
+    return {name: 1e9 * s / x.size for name, s in measure(title, candidates, per=x.size, repeats=5).items()}
+
+
+def test_a_hundred_million_by_population(kind, big, measure, row) -> None:
+    title = f"count 1e8 by population, {kind} fsc_small x chl_small"
+    took = by_population(big["fsc_small"], big["chl_small"], measure, title)
+    row(title, NS, took["two cores"], peer=took["datashader"], peer_name="datashader, linear axes",
+        limit=took["read, two cores"], least_ratio=8)  # fmt: skip
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)
-def test_real_particles(real_rows, pair, measure, monkeypatch, smoke) -> None:
-    """Real particles crowd in few columns: rows of a power of two cost ten times more there."""
-    strided = [real_rows[:, CHANNELS.index(name)] for name in pair]
-    x, y = (np.ascontiguousarray(column) for column in strided)
-    out = np.zeros((512, 512), np.uint32)
+def test_ten_million(kind, big, pair, others, measure, row, size, tmp_path) -> None:
+    x, y = (big[name][: size(1e7)] for name in pair)
+    want = count_codes(x, y, WHOLE)
+    candidates = ours_and_limits(x, y) | of_datashader(x, y, want) | of_others(others, x, y, want, tmp_path)
+    title = f"count 1e7, {kind} {' x '.join(pair)}"
+    took = {name: 1e9 * s / x.size for name, s in measure(title, candidates, per=x.size, repeats=5).items()}
+    two = took["read, two cores"]
+    row(title, NS, took["two cores"], limit=two, at_most=8 * two, **best(took, 12))
+
+
+def test_ten_million_by_population(kind, big, measure, row, size) -> None:
+    x, y = (big[name][: size(1e7)] for name in ("fsc_small", "pe"))
+    title = f"count 1e7 by population, {kind} fsc_small x pe"
+    took = by_population(x, y, measure, title)
+    row(title, NS, took["two cores"], peer=took["datashader"], peer_name="datashader, linear axes",
+        limit=took["read, two cores"], least_ratio=6)  # fmt: skip
+
+
+def test_zoomed_and_strided(kind, big, measure, row, size) -> None:
+    """A zoom costs little more than the whole plane, and rows as they lie in a file little more than columns."""
+    x, y = (big[name][: size(1e7)] for name in ("fsc_small", "chl_small"))
     near = snap(*np.percentile(x, (50, 99)), *np.percentile(y, (50, 99)))
-    ours = {
-        "one thread": one_thread(monkeypatch, lambda: count_codes(x, y, WHOLE, out)),
-        "two threads": lambda: count_codes(x, y, WHOLE, out),
-        "one thread, zoomed": one_thread(monkeypatch, lambda: count_codes(x, y, near)),
-        "one thread, rows of the file": one_thread(monkeypatch, lambda: count_codes(*strided, WHOLE, out)),
-    }
-    took = measure(f"cytogram, real {' x '.join(pair)}", ours | peers(x, y), per=x.size, repeats=5)
-    assert smoke or took["datashader, log axes"] > 6 * took["one thread"]
-    assert smoke or took["datashader, linear axes"] > 1.2 * took["one thread"]
-    assert smoke or took["one thread, zoomed"] < 4 * took["one thread"]
-
-
-def test_populations(simulated_codes, measure, monkeypatch, smoke) -> None:
-    x, y = simulated_codes
-    label = np.random.default_rng(8).integers(0, 5, x.size).astype(np.uint8)
-    points = pd.DataFrame({"x": x, "y": y, "pop": pd.Categorical(label)})
-    out = np.zeros((5, 512, 512), np.uint32)
+    rows = np.zeros((x.size, 7), np.uint16)
+    rows[:, 4], rows[:, 1] = x, y
+    out = np.zeros((512, 512), np.uint32)
     candidates = {
-        "one thread": one_thread(monkeypatch, lambda: count_by(x, y, label, WHOLE, 5, out)),
-        "two threads": lambda: count_by(x, y, label, WHOLE, 5, out),
-        "datashader, linear axes": lambda: LINEAR.points(points, "x", "y", datashader.count_cat("pop")),
+        "whole": one_thread(lambda: count_codes(x, y, WHOLE, out)),
+        "zoomed": one_thread(lambda: count_codes(x, y, near)),
+        "rows of a file": one_thread(lambda: count_codes(rows[:, 4], rows[:, 1], WHOLE, out)),
     }
-    took = measure("cytogram by population, simulated 1e7", candidates, per=x.size, repeats=5)
-    assert smoke or took["datashader, linear axes"] > 2 * took["one thread"]
+    took = measure(f"count 1e7, {kind}, other ways", candidates, per=x.size, repeats=5)
+    whole = 1e9 * took["whole"] / x.size
+    for name in ("zoomed", "rows of a file"):
+        row(
+            f"count 1e7, {kind} fsc_small x chl_small, {name}",
+            NS,
+            1e9 * took[name] / x.size,
+            limit=whole,
+            at_most=4 * whole,
+        )
 
 
-def test_one_new_file(real_rows, measure) -> None:
+def test_one_new_file(big, kind, measure, row) -> None:
     """A live tick: one file of 40,000 particles into a picture that is there, then to bytes for the browsers."""
-    rows = real_rows[:40_000]
-    out = count_codes(real_rows[:, 4], real_rows[:, 5], WHOLE)
+    x, y = (big[name][:40_000] for name in ("fsc_small", "pe"))
+    out = count_codes(x, y, WHOLE)
     shaded = levels(out)
     candidates = {
-        "count": lambda: count_codes(rows[:, 4], rows[:, 5], WHOLE, out),
+        "count": lambda: count_codes(x, y, WHOLE, out),
         "eq_hist": lambda: levels(out),
-        "log": lambda: levels(out, "log"),
         "pack": lambda: pack(shaded),
         "decode": lambda: decode(encode({}, shaded)),
     }
-    measure("a live tick, 512 x 512", candidates, repeats=25)
+    took = measure(f"a live tick, 512 x 512, {kind}", candidates, repeats=25)
+    tick = took["count"] + took["eq_hist"] + took["pack"]
+    row(f"a new file of 40,000 {kind} particles, to bytes", "ms", 1e3 * tick)
 
 
-def test_shading(real_rows, measure, smoke) -> None:
+def test_shading(big, kind, measure, row) -> None:
     import datashader.transfer_functions as tf
     import xarray as xr
 
-    counts = count_codes(real_rows[:, 2], real_rows[:, 3], WHOLE)
+    counts = count_codes(big["D1"][:1_000_000], big["D2"][:1_000_000], WHOLE)
     named = xr.DataArray(counts, dims=("y", "x"))
-    candidates = {"levels, eq_hist": lambda: levels(counts), "datashader shade, eq_hist": lambda: tf.shade(named)}
-    took = measure("shading 512 x 512", candidates, repeats=25)
-    assert smoke or took["datashader shade, eq_hist"] > 3 * took["levels, eq_hist"]
+    candidates = {"ours": lambda: levels(counts), "datashader": lambda: tf.shade(named)}
+    took = measure(f"shading 512 x 512, {kind}", candidates, repeats=25)
+    row(f"shading 512 x 512, {kind}", "ms", 1e3 * took["ours"], peer=1e3 * took["datashader"],
+        peer_name="datashader shade, eq_hist", least_ratio=3)  # fmt: skip
