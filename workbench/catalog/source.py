@@ -15,6 +15,7 @@ import yaml
 from intake.source.base import DataSource, Schema
 
 from workbench.catalog import location
+from workbench.catalog.amended import Amended
 from workbench.catalog.derived import Derived
 from workbench.catalog.files import Files
 from workbench.catalog.heard import Heard
@@ -26,6 +27,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.core.variables import VariableSpec
 from workbench.core.window import ALWAYS, Window, duration
 from workbench.readers.store import Store
+from workbench.record.decisions import Decisions
 
 __all__ = ["Cursor", "Source"]
 
@@ -200,7 +202,7 @@ class Source(DataSource):
     @property
     def has_files(self) -> bool:
         """True when it reads files; False of a server, of what is recorded and of a product."""
-        return isinstance(self.origin, Files)
+        return isinstance(self.origin, Files | Amended)
 
     @property
     def origin(self) -> Origin:
@@ -216,7 +218,10 @@ class Source(DataSource):
             return Heard(str(self.name), self.reader, self._recorded)
         if issubclass(reader_class(self.reader), Store):
             return Stored(self.reader, self._place, self.options)
-        return Files(self.reader, self.places, self.reader_options)
+        files = Files(self.reader, self.places, self.reader_options)
+        if self.folder is not None and Amended.takes(reader_class(self.reader)):
+            return Amended(files, Decisions(self.folder, str(self.name)))
+        return files
 
     @property
     def reader_options(self) -> dict[str, Any]:

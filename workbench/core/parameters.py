@@ -17,6 +17,25 @@ _FIRST_YEAR, _LAST_YEAR = 1677, 2262
 
 
 @dataclass(frozen=True)
+class Excluded:
+    """A file that is left out of abundance, and why.
+
+    Attributes
+    ----------
+    file : str
+        File id, such as ``2014_185/2014-07-04T00-00-02+00-00``.
+    reason, who : str
+    when : numpy.datetime64[ns]
+        When it was excluded (UTC).
+    """
+
+    file: str
+    reason: str
+    who: str
+    when: np.datetime64
+
+
+@dataclass(frozen=True)
 class Parameters:
     """Filter and gating plans of one cruise and instrument.
 
@@ -27,6 +46,9 @@ class Parameters:
         None where a parameter file has filters only.
     cruise, instrument : str
         Empty where the file does not say.
+    notes : tuple of str
+    excluded : tuple of Excluded
+        Files that people left out of abundance.
     """
 
     filters: Plan[FilterParameters]
@@ -34,6 +56,7 @@ class Parameters:
     cruise: str = ""
     instrument: str = ""
     notes: tuple[str, ...] = field(default=())
+    excluded: tuple[Excluded, ...] = ()
 
 
 def parse_time(text: str) -> np.datetime64:

@@ -1,7 +1,7 @@
 """Parameters of a cruise as one dataset and back, so that a catalog can give them to a product.
 
 Flat tables, one dim each: ``time`` (what holds from when), ``filter_row`` (a row per filter and quantile), ``gate``,
-``corner`` (the polygons, gate after gate) and, with a size table, ``size``.
+``corner`` (the polygons, gate after gate), with a size table ``size``, and ``excluded_file`` where people left files out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import xarray as xr
 from workbench.core.errors import WorkbenchError
 from workbench.core.filters import FIELDS, QUANTILES, FilterParameters
 from workbench.core.gates import Gate, Gating, Plan
-from workbench.core.parameters import Parameters
+from workbench.core.parameters import Excluded, Parameters
 from workbench.core.sizes import COLUMNS, SizeTable
 from workbench.core.variables import labelled
 
@@ -49,6 +49,8 @@ def plan_dataset(parameters: Parameters, table: SizeTable | None = None) -> xr.D
     variables |= _gate_table(sets)
     if table is not None:
         variables |= _size_table(table)
+    if parameters.excluded:
+        variables |= _excluded_table(parameters.excluded)
     attrs = {
         "Conventions": "CF-1.11",
         "cruise": parameters.cruise,
@@ -102,6 +104,15 @@ def _gate_table(sets: list[Gating]) -> dict[str, Any]:
     }
 
 
+def _excluded_table(excluded: tuple[Excluded, ...]) -> dict[str, Any]:
+    when = np.array([each.when for each in excluded], dtype="datetime64[ns]")
+    texts = {"excluded": "file", "excluded_reason": "reason", "excluded_who": "who"}
+    return {
+        **{name: ("excluded_file", _text(getattr(e, field) for e in excluded)) for name, field in texts.items()},
+        "excluded_when": ("excluded_file", when),
+    }
+
+
 def _size_table(table: SizeTable) -> dict[str, Any]:
     about = {"long_name": "forward scatter by that of 1 um beads", "units": "1", "instrument": table.instrument}
     columns = {
@@ -133,7 +144,17 @@ def parameters_in(ds: xr.Dataset) -> Parameters:
         str(ds.attrs.get("cruise", "")),
         str(ds.attrs.get("instrument", "")),
         tuple(line for line in str(ds.attrs.get("notes", "")).split("\n") if line),
+        _excluded_in(ds),
     )
+
+
+def _excluded_in(ds: xr.Dataset) -> tuple[Excluded, ...]:
+    if "excluded" not in ds:
+        return ()
+    names = ("excluded", "excluded_reason", "excluded_who")
+    texts = [map(str, ds[name].to_numpy().tolist()) for name in names]
+    when = ds["excluded_when"].to_numpy().astype("datetime64[ns]")
+    return tuple(Excluded(*each) for each in zip(*texts, when, strict=True))
 
 
 def _entries(time: npt.NDArray[np.datetime64], ids: npt.NDArray[Any]) -> tuple[tuple[np.datetime64, str], ...]:

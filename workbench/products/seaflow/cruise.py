@@ -202,7 +202,7 @@ def _work(
         at: key_of(ids[at], int(sizes[at]), *(told[id(part)] for part in (*of, table)), max_events, max_opp)
         for at, of in chosen.items()
     }
-    for at, codes in _loaded(evt, [at for at, key in keys.items() if key not in worked], max_events):
+    for at, codes in loaded(evt, [at for at, key in keys.items() if key not in worked], max_events):
         if codes is None:
             result = too_many(int(sizes[at]), max_events)
         else:
@@ -225,7 +225,7 @@ def _identity(part: Any) -> str:
     return blake2b(pickle.dumps(part), digest_size=12).hexdigest()
 
 
-def _loaded(evt: xr.Dataset, chosen: list[int], most: int) -> Iterator[tuple[int, dict[str, npt.NDArray[Any]] | None]]:
+def loaded(evt: xr.Dataset, chosen: list[int], most: int) -> Iterator[tuple[int, dict[str, npt.NDArray[Any]] | None]]:
     """Channels of file after file; None for a file of more than `most` events, which is not loaded."""
     sizes = evt["row_size"].to_numpy()
     ends = np.cumsum(sizes)
