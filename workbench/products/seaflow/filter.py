@@ -79,31 +79,6 @@ class Focused:
 
 
 @njit(cache=True, nogil=True)
-def _limits(d1, d2, fsc):  # type: ignore[no-untyped-def]
-    top1, top2 = np.zeros(2, d1.dtype)  # NaN is above nothing
-    noise = 0
-    for i in range(d1.size):
-        top1 = max(top1, d1[i])
-        top2 = max(top2, d2[i])
-        noise += (fsc[i] <= 1) & (d1[i] <= 1) & (d2[i] <= 1)
-    return top1, top2, noise
-
-
-@njit(cache=True, nogil=True)
-def _at_top(d1, d2, top1, top2):  # type: ignore[no-untyped-def]
-    first = 0
-    second = 0
-    both = 0
-    for i in range(d1.size):
-        a = d1[i] == top1
-        b = d2[i] == top2
-        first += a
-        second += b
-        both += a & b
-    return first, second, both
-
-
-@njit(cache=True, nogil=True)
 def _possible(d1, d2, fsc, widest, high, out):  # type: ignore[no-untyped-def]
     """Which events may be in focus: under the highest of the quantiles' lines (rounding keeps the order)."""
     for i in range(d1.size):
@@ -127,21 +102,67 @@ def _in_focus(a, b, f, p):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _focus(d1, d2, fsc, p, high, index, mask):  # type: ignore[no-untyped-def]
-    """Events in focus, noise left out; saturation is asked when the whole file is known."""
+def _tally(d1, d2, fsc, tops, counts):  # type: ignore[no-untyped-def]
+    """Noise, the greatest D1 and D2 so far, and how many events sit at the one, at the other, at both."""
+    top1, top2 = np.zeros(2, d1.dtype)  # NaN is above nothing
+    noise = 0
+    for i in range(d1.size):
+        top1 = max(top1, d1[i])
+        top2 = max(top2, d2[i])
+        noise += (fsc[i] <= 1) & (d1[i] <= 1) & (d2[i] <= 1)
+    counts[0] += noise
+    if not (top1 >= tops[0] or top2 >= tops[1]):
+        return
+    if top1 > tops[0]:
+        tops[0], counts[1], counts[3] = top1, 0, 0
+    if top2 > tops[1]:
+        tops[1], counts[2], counts[3] = top2, 0, 0
+    first = 0
+    second = 0
+    both = 0
+    for i in range(d1.size):
+        a = d1[i] == tops[0]
+        b = d2[i] == tops[1]
+        first += a
+        second += b
+        both += a & b
+    counts[1] += first
+    counts[2] += second
+    counts[3] += both
+
+
+@njit(cache=True, nogil=True)
+def _scan(d1, d2, fsc, p, high, tops, counts, index, mask):  # type: ignore[no-untyped-def]
+    """Events in focus, noise left out; saturation is asked when the whole file is known.
+
+    One call without the interpreter's lock for thousands of strided events: some of them are gathered, looked at while
+    they are in the first cache, and left.
+    """
     kept = 0
     possible = np.empty(_BLOCK, np.uint8)
+    eight = possible.view(np.uint64)
+    u, v, w = np.empty(_BLOCK, d1.dtype), np.empty(_BLOCK, d2.dtype), np.empty(_BLOCK, fsc.dtype)
     for start in range(0, d1.size, _BLOCK):
-        u, v, w = d1[start : start + _BLOCK], d2[start : start + _BLOCK], fsc[start : start + _BLOCK]
-        _possible(u, v, w, high[3], high, possible)
-        for i in range(u.size):
-            if not possible[i] or (w[i] <= 1 and u[i] <= 1 and v[i] <= 1):
+        a, b, f = d1[start : start + _BLOCK], d2[start : start + _BLOCK], fsc[start : start + _BLOCK]
+        n = a.size
+        for i in range(n):
+            u[i] = a[i]
+            v[i] = b[i]
+            w[i] = f[i]
+        _tally(u[:n], v[:n], w[:n], tops, counts)
+        possible[n:] = 0
+        _possible(u[:n], v[:n], w[:n], high[3], high, possible)
+        for k in range(eight.size):
+            if eight[k] == 0:  # as are most
                 continue
-            bits = _in_focus(np.float64(u[i]), np.float64(v[i]), np.float64(w[i]), p)
-            if bits:
-                index[kept] = start + i
-                mask[kept] = bits
-                kept += 1
+            for i in range(8 * k, 8 * k + 8):
+                if not possible[i] or (w[i] <= 1 and u[i] <= 1 and v[i] <= 1):
+                    continue
+                bits = _in_focus(np.float64(u[i]), np.float64(v[i]), np.float64(w[i]), p)
+                if bits:
+                    index[kept] = start + i
+                    mask[kept] = bits
+                    kept += 1
     return kept
 
 
@@ -165,9 +186,9 @@ class Focusing:
         self._table = parameters.array
         self._high = self._table.max(axis=0)
         self.events = 0
-        self._noise = 0
-        self._top: tuple[float, float] = (-np.inf, -np.inf)
-        self._at_top = (0, 0, 0)
+        self._tops = np.full(2, -np.inf)
+        self._counts = np.zeros(4, np.int64)  # noise; at the greatest D1, D2, both
+        self._room = np.empty(0, np.int64), np.empty(0, np.uint8)
         self._found: list[tuple[npt.NDArray[Any], ...]] = []
 
     def add(
@@ -180,41 +201,24 @@ class Focusing:
         d1, d2, fsc : ndarray (n,)
             D1, D2 and fsc_small on the log scale (uint16 codes, float32 or float64); strided views do.
         """
-        if not d1.size:
-            return np.empty(0, np.int64)
-        u, v, w = (np.ascontiguousarray(a) for a in (d1, d2, fsc))
-        top1, top2, noise = _limits(u, v, w)
-        self._noise += noise
-        self._raise_top(u, v, float(top1), float(top2))
-        index, mask = np.empty(u.size, np.int64), np.empty(u.size, np.uint8)
-        kept = _focus(u, v, w, self._table, self._high, index, mask)
+        if len(self._room[0]) < d1.size:
+            self._room = np.empty(d1.size, np.int64), np.empty(d1.size, np.uint8)
+        index, mask = self._room
+        kept = _scan(d1, d2, fsc, self._table, self._high, self._tops, self._counts, index, mask)
         rows = index[:kept].copy()
-        self._found.append((rows + self.events, mask[:kept].copy(), u[rows], v[rows]))
-        self.events += u.size
+        self._found.append((rows + self.events, mask[:kept].copy(), d1[rows], d2[rows]))
+        self.events += d1.size
         return rows
-
-    def _raise_top(self, d1: npt.NDArray[Any], d2: npt.NDArray[Any], top1: float, top2: float) -> None:
-        first, second, both = self._at_top
-        old1, old2 = self._top
-        self._top = max(old1, top1), max(old2, top2)
-        if top1 > old1:
-            first = both = 0
-        if top2 > old2:
-            second = both = 0
-        if top1 >= old1 or top2 >= old2:
-            new = _at_top(d1, d2, *self._top)
-            first, second, both = first + new[0], second + new[1], both + new[2]
-        self._at_top = first, second, both
 
     def result(self) -> tuple[Focused, npt.NDArray[np.bool_]]:
         """What was found, and which of all rows that `add` gave, one after the other, it is."""
         empty = (np.empty(0, np.int64), np.empty(0, np.uint8), np.empty(0), np.empty(0))
         index, mask, d1, d2 = (np.concatenate(parts) for parts in zip(*(self._found or [empty]), strict=True))
-        kept = (d1 != self._top[0]) & (d2 != self._top[1])
+        kept = (d1 != self._tops[0]) & (d2 != self._tops[1])
         index, mask = index[kept], mask[kept]
-        first, second, both = self._at_top
+        noise, first, second, both = (int(n) for n in self._counts)
         a, b, c = (int(np.count_nonzero(mask & bit)) for bit in (1, 2, 4))
-        return Focused(index, mask, self.events, int(self._noise), first + second - both, (a, b, c)), kept
+        return Focused(index, mask, self.events, noise, first + second - both, (a, b, c)), kept
 
 
 def focus(
