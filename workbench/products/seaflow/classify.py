@@ -14,13 +14,13 @@ from numba import njit
 
 from workbench.core.errors import WorkbenchError, suggest
 from workbench.core.gates import Gate, Gating
+from workbench.products.seaflow.cells import holds
 
 UNKNOWN = 0
 
 
 @njit(cache=True, nogil=True)
 def _holds(x, y, corners, label, number):  # type: ignore[no-untyped-def]
-    n = corners.shape[0]
     left, bottom = corners[:, 0].min(), corners[:, 1].min()
     right, top = corners[:, 0].max(), corners[:, 1].max()
     for i in range(x.size):
@@ -28,18 +28,7 @@ def _holds(x, y, corners, label, number):  # type: ignore[no-untyped-def]
         b = y[i]
         if label[i] != 0 or not (left <= a <= right and bottom <= b <= top):
             continue
-        inside = False
-        j = n - 1
-        for k in range(n):
-            x0, y0, x1, y1 = corners[j, 0], corners[j, 1], corners[k, 0], corners[k, 1]
-            j = k
-            cross = (x1 - x0) * (b - y0) - (y1 - y0) * (a - x0)
-            if cross == 0.0 and min(x0, x1) <= a <= max(x0, x1) and min(y0, y1) <= b <= max(y0, y1):
-                inside = True
-                break
-            if (y0 <= b) != (y1 <= b) and (cross > 0.0) == (y1 > y0):
-                inside = not inside
-        if inside:
+        if holds(a, b, corners, 0, corners.shape[0]):
             label[i] = number
 
 
