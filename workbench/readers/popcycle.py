@@ -110,9 +110,11 @@ def put(connection: sqlite3.Connection, table: str, rows: Iterable[Mapping[str, 
 
 
 def _plain(value: Any) -> Any:
+    if type(value) is float:  # most of them
+        return None if value != value else value
     if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and np.isnan(value) else value
+        return _plain(value.item())
+    return value
 
 
 def put_parameters(connection: sqlite3.Connection, parameters: Parameters) -> None:

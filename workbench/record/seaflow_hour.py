@@ -72,10 +72,18 @@ def _vct(opp: pa.Table, done: Sequence[Done], table: SizeTable | None) -> pa.Tab
         if table is None:
             columns += [pa.nulls(len(rows), pa.float64())] * len(COLUMNS)
         else:
-            columns += [pa.array(column[row], mask=row < 0) for column in sizes]
+            there = row >= 0
+            known = pa.py_buffer(np.packbits(there, bitorder="little"))
+            place, absent = np.where(there, row, 0), len(row) - int(there.sum())
+            columns += [_float64(column[place], known, absent) for column in sizes]
         columns.append(_words(label[:, at], words))
     columns.append(_repeated([task.gating.id for task, _ in done if task.gating], [len(r.label) for _, r in done]))
     return pa.table(columns, schema=seaflow_hourly.VCT)
+
+
+def _float64(values: npt.NDArray[np.float64], known: pa.Buffer, absent: int) -> pa.Array:
+    """A column that is null where `known`, bit by bit, says so (in `absent` places)."""
+    return pa.Array.from_buffers(pa.float64(), len(values), [known, pa.py_buffer(values)], absent)
 
 
 def _by_word(result: FileResult, words: Sequence[str]) -> npt.NDArray[np.int32]:
@@ -133,7 +141,7 @@ def _opp2_row(task: Task, result: FileResult) -> Row:
 def _vct_rows(task: Task, result: FileResult, gating: str) -> list[Row]:
     return [
         {
-            "file": task.file_id, "pop": population, "count": count, **dict(zip(STATISTICS, numbers, strict=True)),
+            "file": task.file_id, "pop": population, "count": count, **dict(zip(STATISTICS, numbers.tolist(), strict=True)),
             "gating_id": gating, "filter_id": task.filter.id, "quantile": quantile,
         }
         for (quantile, population), (count, numbers) in result.summary.items()

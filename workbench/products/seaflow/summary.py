@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from workbench.core.codes import to_linear
 from workbench.core.sizes import INDICES, SizeTable
@@ -143,8 +144,35 @@ def _sizes(ordered: npt.NDArray[Any], table: SizeTable, places: _Places) -> list
 
 def _ordered(values: npt.NDArray[Any], group: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
     """The values group after group, ascending within each."""
-    if values.dtype == np.uint16:
-        return np.sort(group.astype(np.uint32) << 16 | values).astype(np.uint16)
-    if values.dtype.kind == "i":  # rows of a table: not negative
+    if values.dtype.kind not in "ui":
+        return values[np.lexsort((values, group))]
+    if values.dtype != np.uint16 and values.size and values.max() >= 1 << 16:
         return np.sort(group << 32 | values) & 0xFFFFFFFF
-    return values[np.lexsort((values, group))]
+    return np.asarray(_sorted_pairs(group.astype(np.uint16), values.astype(np.uint16)))
+
+
+@njit(cache=True, nogil=True)
+def _sorted_pairs(group, values):  # type: ignore[no-untyped-def]
+    """Values by group, then by value: a byte at a time from the lowest, each time keeping the order so far."""
+    most = 0
+    for i in range(group.size):
+        most = max(most, group[i])
+    keys = np.empty(group.size, np.uint32)
+    for i in range(group.size):
+        keys[i] = np.uint32(group[i]) << np.uint32(16) | np.uint32(values[i])
+    other = np.empty_like(keys)
+    for shift in range(0, 16 if most == 0 else 24 if most < 256 else 32, 8):
+        places = np.zeros(257, np.int64)
+        for i in range(keys.size):
+            places[1 + ((keys[i] >> np.uint32(shift)) & np.uint32(255))] += 1
+        for k in range(256):
+            places[k + 1] += places[k]
+        for i in range(keys.size):
+            k = (keys[i] >> np.uint32(shift)) & np.uint32(255)
+            other[places[k]] = keys[i]
+            places[k] += 1
+        keys, other = other, keys
+    out = np.empty(keys.size, np.uint16)
+    for i in range(keys.size):
+        out[i] = keys[i] & np.uint32(0xFFFF)
+    return out
