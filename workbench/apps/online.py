@@ -2,7 +2,8 @@
 
 Each file that a folder's listener has taken is queued as a run (once: its name and sum are the run's key); then one
 SeaFlow run works off all that is queued, in another process. It leaves out what is done already, so nothing is worked on
-twice, whoever is killed when.
+twice, whoever is killed when. When people change gates or filters, what they touch is made again beside the old result,
+which it replaces when it is whole.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from workbench.live.journal import Journal
 from workbench.live.listeners.folder import arrived
 from workbench.record.budget import Budget
 from workbench.record.cursors import Cursors
+from workbench.record.decisions import Decisions
 from workbench.record.record import Record
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,8 @@ PRODUCT = "seaflow"
 TASKS = 100
 #: Seconds between two tries of what failed because the disk was full or a process died.
 AGAIN = 30.0
+#: Seconds between two looks whether people changed gates or filters.
+FOLLOW = 2.0
 #: Niceness of the process that works: feeds and boards go first.
 GENTLY = 10
 
@@ -52,6 +56,10 @@ class Job:
     evt, params, out : Path
     sfl, size_table : Path or None
     instrument : str or None
+    record : Path or None
+        The cruise folder: gates, filters and exclusions that people accepted count.
+    plan : str
+        The Source that they are about.
     """
 
     name: str
@@ -62,6 +70,8 @@ class Job:
     sfl: Path | None
     size_table: Path | None
     instrument: str | None
+    record: Path | None = None
+    plan: str = "plan"
 
 
 class Online:
@@ -86,7 +96,8 @@ class Online:
         self.budget = budget or Budget(cruise.folder)
         self.jobs = [job for name, source in cruise.items() if (job := job_of(name, source, cruise)) is not None]
         self._due = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._decided: dict[str, int] = {}
         self._pool: ProcessPoolExecutor | None = None
 
     def arrived(self, name: str) -> None:
@@ -97,13 +108,13 @@ class Online:
         """Begin, with what was left the last time."""
         self._due.set()
         if self.jobs:
-            self._task = asyncio.create_task(self._work())
+            self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._follow())]
 
     async def stop(self) -> None:
         """End; what is under way is done again the next time."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._pool is not None:
             for process in list(self._pool._processes.values()):
                 process.terminate()  # what is half done is done again the next time
@@ -118,9 +129,23 @@ class Online:
                 if not await self._run(job):
                     asyncio.get_running_loop().call_later(AGAIN, self._due.set)
 
+    async def _follow(self) -> None:
+        """Look from time to time whether people changed gates, filters or what is left out."""
+        while True:
+            for job in self.jobs:
+                newest = await asyncio.to_thread(Decisions(self.cruise.folder, job.plan).newest)
+                if newest != self._decided.setdefault(job.plan, newest):
+                    self._decided[job.plan] = newest
+                    self._due.set()
+            await asyncio.sleep(FOLLOW)
+
     def _queue(self, job: Job) -> None:
-        """Queue a run for each file that was taken since the last time."""
+        """Queue a run for each file that was taken since the last time, and one when people changed the plan."""
         cursors = Cursors(self.cruise.folder)
+        revision = Decisions(self.cruise.folder, job.plan).read().revision
+        if revision != (cursors.get(f"online {job.name} plan") or 0):
+            self.record.runs.queue(job.name, f"{job.plan} as changed by {revision}")
+            cursors.set(f"online {job.name} plan", revision)
         for name in job.heard:
             mirror = f"online {job.name} {name}"
             last = None
@@ -191,6 +216,7 @@ def job_of(name: str, source: Source, cruise: Cruise) -> Job | None:
     return Job(
         name, heard, _place(inputs["evt"]), _place(plan), cruise.folder / "particles", None if sfl is None else _place(sfl),
         None if table is None else Path(location.expand(str(table))), None if instrument is None else str(instrument),
+        cruise.folder, source.inputs["plan"],
     )  # fmt: skip
 
 
@@ -206,5 +232,5 @@ def work(job: Job, scheduler: str | None = None) -> int:
     """Do what is not done yet; files worked on. Runs in a process of its own."""
     from workbench.apps.seaflow import Inputs, bring_up_to_date
 
-    inputs = Inputs(job.evt, job.params, job.out, job.sfl, job.size_table, job.instrument)
+    inputs = Inputs(job.evt, job.params, job.out, job.sfl, job.size_table, job.instrument, job.record, job.plan)
     return bring_up_to_date(inputs, scheduler=scheduler).processed

@@ -6,6 +6,7 @@ import json
 import re
 import sqlite3
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from workbench.core.decisions import applied
 from workbench.core.errors import WorkbenchError
 from workbench.core.parameters import Parameters, format_time, parse_time
 from workbench.core.sizes import SizeTable
@@ -21,6 +23,7 @@ from workbench.readers import popcycle
 from workbench.readers.parameter_files import is_database, read_parameters, read_table
 from workbench.readers.size_table import read_size_table
 from workbench.record import seaflow_cruise
+from workbench.record.decisions import Decisions
 from workbench.record.seaflow_run import run as run_work
 from workbench.record.seaflow_work import Limits, Work, plan_work
 
@@ -46,6 +49,10 @@ class Inputs:
     sfl, size_table : Path or None
     instrument : str or None
         Serial number, where neither the parameters nor a file name says it.
+    record : Path or None
+        The cruise folder whose accepted gates, filters and exclusions are laid over the parameters.
+    plan : str
+        The Source that they are about.
     """
 
     evt: Path
@@ -54,6 +61,13 @@ class Inputs:
     sfl: Path | None = None
     size_table: Path | None = None
     instrument: str | None = None
+    record: Path | None = None
+    plan: str = "plan"
+
+    def parameters(self) -> Parameters:
+        """What holds: what the files say, with what people accepted since."""
+        written = read_parameters(self.params)
+        return written if self.record is None else applied(written, Decisions(self.record, self.plan).read())
 
 
 @dataclass(frozen=True)
@@ -87,11 +101,11 @@ def run(
 
 def bring_up_to_date(
     inputs: Inputs, *, since: str | None = None, limits: Limits | None = None, workers: int = 1,
-    scheduler: str | None = None, quiet: bool = True,
+    scheduler: str | None = None, quiet: bool = True, done: Callable[[int], object] = lambda files: None,
 ) -> Outcome:  # fmt: skip
-    """Process what is not done yet, and restate the abundances."""
+    """Process what is not done yet, and restate the abundances; `done` is told how many files were worked on since."""
     limits = limits or Limits()
-    parameters = read_parameters(inputs.params)
+    parameters = inputs.parameters()
     instrument = _instrument(inputs, parameters)
     parameters = replace(parameters, instrument=instrument)
     rows = read_sfl(inputs)
@@ -100,29 +114,35 @@ def bring_up_to_date(
     work = plan_work(
         str(inputs.evt), parameters, sfl=times, table=table, limits=limits, since=moment(since) if since else None
     )
-    processed = _work_through(work, inputs, parameters, table, limits, workers, scheduler, quiet=quiet)
-    if rows is not None:
-        database = popcycle.open_database(inputs.out / "cruise.db")
-        try:
+
+    def finish(database: sqlite3.Connection) -> None:
+        if rows is not None:
             seaflow_cruise.put_sfl(database, rows)
             seaflow_cruise.put_abundance(database, instrument)
-        finally:
-            database.close()
+
+    processed = _work_through(
+        work, inputs, parameters, table, limits, workers, scheduler, quiet=quiet, done=done, finish=finish
+    )
     return Outcome(work, processed, instrument, rows is not None, table is not None)
 
 
 def _work_through(
     work: Work, inputs: Inputs, parameters: Parameters, table: SizeTable | None, limits: Limits, workers: int,
-    scheduler: str | None, *, quiet: bool,
+    scheduler: str | None, *, quiet: bool, done: Callable[[int], object], finish: Callable[[sqlite3.Connection], object],
 ) -> int:  # fmt: skip
     from tqdm import tqdm
 
     client = _client(scheduler) if scheduler else None
     try:
         with tqdm(total=len(work.tasks), unit="file", disable=quiet or not sys.stderr.isatty()) as bar:
+
+            def more(files: int) -> None:
+                bar.update(files)
+                done(files)
+
             processed = run_work(
                 work, inputs.out, parameters=parameters, table=table, limits=limits, workers=workers, client=client,
-                done=bar.update,
+                done=more, finish=finish,
             )  # fmt: skip
             bar.update(len(work.tasks) - processed)
             return processed

@@ -156,7 +156,7 @@ class Derived:
                 more = True
                 while more:
                     new, self._cursors[given] = source.changed(self._cursors.get(given))
-                    if new.attrs.get("replaces"):
+                    if new.attrs.get("replaces") and not source.is_parameters:  # a plan is part of what it came from
                         self._kept.clear()
                     more = bool(new.attrs.get("more"))
         text = json.dumps(self._cursors, sort_keys=True, default=str)

@@ -21,6 +21,7 @@ _ROWS = f"""
 SELECT vct.file, vct.pop, vct.quantile, vct.count, opp.opp_evt_ratio, sfl.stream_pressure, sfl.file_duration,
   {", ".join(f"vct.Qc_{index}_mean" for index in INDICES)}
 FROM vct JOIN opp ON opp.file = vct.file AND opp.quantile = vct.quantile JOIN sfl ON sfl.file = vct.file
+WHERE vct.file NOT IN (SELECT file FROM outlier WHERE flag > 0)
 ORDER BY vct.file, vct.pop, vct.quantile
 """
 
@@ -33,16 +34,26 @@ def put_sfl(database: sqlite3.Connection, rows: Iterable[Mapping[str, Any]]) -> 
     database.execute("COMMIT")
 
 
+def put_excluded(database: sqlite3.Connection, files: Iterable[str], before: Iterable[str]) -> None:
+    """Flag files in popcycle's table ``outlier``; of those flagged `before`, the others are flagged no more."""
+    now = {*files}
+    database.execute("BEGIN IMMEDIATE")
+    database.executemany("DELETE FROM outlier WHERE file = ?", [(name,) for name in {*before} - now])
+    popcycle.put(database, "outlier", [{"file": name, "flag": 1} for name in sorted(now)])
+    database.execute("COMMIT")
+
+
 def core_of(database: sqlite3.Connection) -> npt.NDArray[np.float64]:
-    """The virtual core of the files in ``cruise.db`` that an SFL row belongs to: float64 (3,), NaN without any."""
+    """The virtual core of the files in ``cruise.db`` that nobody excluded: float64 (3,), NaN without any."""
     ratios: dict[str, dict[float, float]] = {}
-    for name, quantile, ratio in database.execute("SELECT file, quantile, opp_evt_ratio FROM opp"):
+    kept = "SELECT file, quantile, opp_evt_ratio FROM opp WHERE file NOT IN (SELECT file FROM outlier WHERE flag > 0)"
+    for name, quantile, ratio in database.execute(kept):
         ratios.setdefault(name, {})[quantile] = ratio
     return virtual_core([[by.get(q, 0.0) for q in QUANTILES] for by in ratios.values()])
 
 
 def put_abundance(database: sqlite3.Connection, instrument: str) -> int:
-    """Compute the abundance table anew; the number of rows.
+    """Compute the abundance table anew, without files in the table ``outlier``; the number of rows.
 
     Notes
     -----

@@ -2,7 +2,8 @@
 
 The unit is the hour, since its files share one Parquet file. An hour's Parquet is renamed into place first, then its
 rows are committed to ``cruise.db``, then its files are marked done in ``run.db``: a kill in between makes the hour run
-again, with the same result.
+again, with the same result. Where filters or gates of files that are done have changed, all this happens in a copy, which
+takes the place of the folder when it is whole (`seaflow_next`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from workbench.core.sizes import SizeTable
 from workbench.products.seaflow.filter import Flag
 from workbench.products.seaflow.process import CHANNELS, FileResult, process, too_many
 from workbench.readers import popcycle, seaflow_hourly, seaflow_layout, seaflow_pieces
+from workbench.record import seaflow_cruise, seaflow_next
 from workbench.record.seaflow_hour import Done, database_rows, tables
 from workbench.record.seaflow_work import Limits, Task, Work
 
@@ -40,6 +42,7 @@ def run(
     workers: int = 1,
     client: Any = None,
     done: Callable[[int], object] = lambda files: None,
+    finish: Callable[[sqlite3.Connection], object] = lambda database: None,
 ) -> int:
     """Process what is not done yet.
 
@@ -57,6 +60,8 @@ def run(
         Files are worked on there instead.
     done : callable of int
         Told how many files have been worked on since.
+    finish : callable, optional
+        Given ``cruise.db`` when all files are done, before anybody sees a result that replaces another.
 
     Returns
     -------
@@ -68,14 +73,23 @@ def run(
     WorkbenchError
         When another run writes into `out`.
     """
+    seaflow_next.recover(out)
     out.mkdir(parents=True, exist_ok=True)
     with _alone(out):
-        return _run(work, out, parameters, table, limits, workers, client, done)
+        if not seaflow_next.needed(out, work):
+            seaflow_next.clear(out)
+            return _run(work, out, parameters, table, limits, workers, client, done, finish)
+        place = seaflow_next.begin(out)
+        with _alone(place):
+            total = _run(work, place, parameters, table, limits, workers, client, done, finish)
+            seaflow_next.exchange(place, out)
+            seaflow_next.clear(out)
+            return total
 
 
 def _run(
     work: Work, out: Path, parameters: Parameters, table: SizeTable | None, limits: Limits, workers: int, client: Any,
-    done: Callable[[int], object],
+    done: Callable[[int], object], finish: Callable[[sqlite3.Connection], object],
 ) -> int:  # fmt: skip
     _sweep(out)
     marks = _marks(out / "run.db")
@@ -98,6 +112,13 @@ def _run(
             rows = [(task.file_id, task.key, _hour(task)) for task, _ in finished]
             marks.executemany("INSERT OR REPLACE INTO done VALUES (?, ?, ?)", rows)
             total += len(finished)
+        excluded = [each.file for each in parameters.excluded]
+        before = [name for (name,) in marks.execute("SELECT file FROM excluded")]
+        seaflow_cruise.put_excluded(database, excluded, before)
+        with _transaction(marks):
+            marks.execute("DELETE FROM excluded")
+            marks.executemany("INSERT INTO excluded VALUES (?)", [(name,) for name in excluded])
+        finish(database)
         return total
     finally:
         database.close()
@@ -204,6 +225,7 @@ def _sweep(out: Path) -> None:
 def _marks(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, timeout=30)
     connection.execute("CREATE TABLE IF NOT EXISTS done (file TEXT PRIMARY KEY, key TEXT NOT NULL, hour TEXT NOT NULL)")
+    connection.execute("CREATE TABLE IF NOT EXISTS excluded (file TEXT PRIMARY KEY)")
     return connection
 
 

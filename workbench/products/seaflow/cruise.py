@@ -57,6 +57,7 @@ PROVIDES = (
     _spec("noise_count", _TIME, "1", "noise events"),
     _spec("saturated_count", _TIME, "1", "saturated events"),
     _spec("file_flag", _TIME, "1", "why the file has no OPP", "int8"),
+    _spec("excluded", _TIME, "1", "left out by a person", "int8"),
     _spec("flow_rate", _TIME, "mL min-1", "flow rate"),
     _spec("flow_rate_sd", _TIME, "mL min-1", "uncertainty of the flow rate"),
     _spec("volume", _TIME, "uL", "water through the detectable region"),
@@ -68,6 +69,7 @@ _FLAGS = {
     "flag_values": np.array([int(flag) for flag in Flag], np.int8),
     "flag_meanings": "ok empty_or_unreadable too_many_events too_many_opp quantile_without_opp",
 }
+_EXCLUDED = {"flag_values": np.array([0, 1], np.int8), "flag_meanings": "kept excluded"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +122,9 @@ def seaflow(
         ``unknown``) and ``quantile`` (2.5, 50, 97.5): see `PROVIDES`. A file with flag 0 counts 0 particles of a
         population it does not have; what a flagged file would count is NaN. ``abundance`` is by the virtual core (the
         median of the files so far: it restates earlier rows while a cruise goes on), of prochloro by the file's own
-        ratio. Attrs ``left_out`` (lines ``file: reason``), ``not_evaluated`` (auto gates), ``notes``.
+        ratio. A file that people excluded (``excluded`` 1) keeps its counts; its abundance and biomass are NaN, and the
+        virtual core is made without it. Attrs ``left_out`` (lines ``file: reason``), ``not_evaluated`` (auto gates),
+        ``notes`` and, where files are excluded, ``excluded`` (lines ``file: reason (who)``).
 
     Raises
     ------
@@ -141,7 +145,8 @@ def seaflow(
     if kept is not None:
         kept["worked"] = worked
     files, left_out = _work(evt, sfl, parameters, table, max_particles, max_opp, worked)
-    ds = _counted(files, populations)
+    excluded = {each.file: each for each in parameters.excluded}
+    ds = _counted(files, populations, np.isin(files.ids, list(excluded)))
     if sfl is not None:
         ds = _in_water(ds, files, sfl, serial)
     gatings = parameters.gatings.sets if parameters.gatings else {}
@@ -155,6 +160,9 @@ def seaflow(
         "not_evaluated": "\n".join(auto),
         "notes": "\n".join(notes),
     }
+    if excluded:
+        told = [f"{name}: {each.reason} ({each.who})" for name, each in sorted(excluded.items())]
+        ds.attrs["excluded"] = "\n".join(told)
     return _described(ds)
 
 
@@ -249,7 +257,7 @@ def loaded(evt: xr.Dataset, chosen: list[int], most: int) -> Iterator[tuple[int,
             group.append(at)
 
 
-def _counted(files: _Files, populations: tuple[str, ...]) -> xr.Dataset:
+def _counted(files: _Files, populations: tuple[str, ...], excluded: npt.NDArray[np.bool_]) -> xr.Dataset:
     """What the files tell without the water: counts, sizes, flags."""
     numbers = files.numbers
     count, diameter, carbon = (numbers["each"][..., i].copy() for i in range(3))
@@ -263,7 +271,8 @@ def _counted(files: _Files, populations: tuple[str, ...]) -> xr.Dataset:
         "opp_count": (_BY_QUANTILE, opp), "opp_evt_ratio": (_BY_QUANTILE, ratio), "background": (_BY_QUANTILE, background),
         **{name: ("time", numbers["events"][:, i].copy()) for i, name in enumerate(names)},
         "file_flag": ("time", flag, _FLAGS),
-        "virtual_core": ("quantile", virtual_core(np.nan_to_num(ratio))),
+        "excluded": ("time", excluded.astype(np.int8), _EXCLUDED),
+        "virtual_core": ("quantile", virtual_core(np.nan_to_num(ratio[~excluded]))),
     }  # fmt: skip
     coords = {"time": files.times, "population": np.array(populations, dtype=np.str_), "quantile": list(QUANTILES)}
     return xr.Dataset(variables, coords)
@@ -283,6 +292,8 @@ def _in_water(ds: xr.Dataset, files: _Files, sfl: xr.Dataset, instrument: str) -
         ds["n_count"].to_numpy(), ratio=ratio, pressure=pressure[:, None, None], duration=seconds[:, None, None],
         instrument=instrument,
     )  # fmt: skip
+    out = ds["excluded"].to_numpy() == 1
+    cells[out] = se[out] = np.nan
     rate, sd = flow_rate(pressure, instrument)
     water: dict[str, Any] = {
         "abundance": (_EACH, cells),
