@@ -157,7 +157,21 @@ def test_the_models_and_the_values_agree():
     assert KpiModel.model_fields["reduce"].annotation.__args__ == REDUCTIONS
     assert (
         set(VIEW_OPTIONS)
-        == {"cruise_map", "cytogram", "series", "populations", "t_s", "by_latitude", "tiles", "files"}
+        == {
+            "cruise_map",
+            "cytogram",
+            "series",
+            "populations",
+            "t_s",
+            "by_latitude",
+            "tiles",
+            "files",
+            "operations",
+            "file_cytogram",
+            "file",
+            "corrected",
+            "corrected_by_latitude",
+        }
         <= set(plugins.names("workbench.views"))
     )
 

@@ -23,6 +23,7 @@ from workbench.apps.asking import asker_of
 from workbench.apps.desk import Desk
 from workbench.apps.memory import leave_out_what_stays, return_what_is_large
 from workbench.catalog.cruise import Cruise, open_cruise
+from workbench.catalog.declared import PAGES
 from workbench.core.codes import SIZE
 from workbench.core.errors import WorkbenchError
 from workbench.core.viewport import Viewport
@@ -152,16 +153,27 @@ def _free_port(host: str) -> int:
 def _listen(desk: Desk, host: str, port: int, allow_origin: Sequence[str]) -> Any:
     import panel as pn
 
+    def maker(name: str) -> Callable[[], Any]:
+        return lambda: page_for(desk, name=name, links=True)
+
     return pn.io.server.get_server(
-        {"/": lambda: page_for(desk)}, port=port, address=host, websocket_origin=_origins(desk.access, port, allow_origin),
-        title={"/": f"{desk.cruise} · board"}, extra_patterns=list(routes.ROUTES), **SERVING,
+        {f"/{name}": maker(name) for name in PAGES}, port=port, address=host,
+        websocket_origin=_origins(desk.access, port, allow_origin), extra_patterns=list(routes.ROUTES),
+        title={f"/{name}": f"{desk.cruise} · {label.lower()}" for name, label in PAGES.items()}, **SERVING,
     )  # fmt: skip
 
 
-def page_for(desk: Desk, *, route: str = "live/ws", health: str = "healthz") -> Any:
-    """The page of one tab, tied to its document; closing the tab leaves nothing behind. Options as for `views.page`."""
+def page_for(
+    desk: Desk, *, route: str = "live/ws", health: str = "healthz", name: str = "", links: bool | str = False
+) -> Any:
+    """A page of one tab, tied to its document; closing the tab leaves nothing behind.
+
+    Options as for `views.page`; `links` is True where each page has an address of its own, or the query to which
+    ``&page=NAME`` is added, or False for no navigation.
+    """
     import panel as pn
 
+    from workbench.views import pages
     from workbench.views.page import page
 
     document, request = pn.state.curdoc, pn.state.headers or {}
@@ -173,11 +185,15 @@ def page_for(desk: Desk, *, route: str = "live/ws", health: str = "healthz") -> 
         document.add_next_tick_callback(call)
 
     rights = desk.access.rights(asker_of(document.session_context.request))
-    session = Session(desk.feeds, schedule=hop, query=_query(), rights=rights)
+    items = pages.items_of(desk.feeds, name) if name else None
+    session = Session(desk.feeds, schedule=hop, query=_query(), rights=rights, board=items)
     if "time" not in (pn.state.session_args or {}) and _short(desk.feeds.span):
         session.time = "all"
     pn.state.on_session_destroyed(lambda _: session.close())
-    return page(session, route=route, read_only=desk.access.read_only, health=health)
+    around = pages.links(links if isinstance(links, str) else "") if links else ()
+    return page(
+        session, route=route, read_only=desk.access.read_only, health=health, name=name, items=items, links=around
+    )  # fmt: skip
 
 
 def _short(span: Window | None) -> bool:

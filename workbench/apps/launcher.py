@@ -85,6 +85,7 @@ class Room:
         import panel as pn
 
         from workbench.apps.board import page_for
+        from workbench.catalog.declared import PAGES
 
         given = (pn.state.session_args or {}).get("catalog") or [b""]
         name = given[0].decode("utf-8", "replace")
@@ -94,7 +95,11 @@ class Room:
             return pn.pane.HTML(
                 f"<p><a href='./?choose'>Cruise boards</a></p><pre style='white-space:pre-wrap'>{_plain(error)}</pre>"
             )
-        return page_for(desk, route=f"live/ws?{urlencode({'cruise': desk.cruise})}", health="./?choose")
+        wanted = ((pn.state.session_args or {}).get("page") or [b""])[0].decode("utf-8", "replace")
+        return page_for(
+            desk, route=f"live/ws?{urlencode({'cruise': desk.cruise})}", health="./?choose",
+            name=wanted if wanted in PAGES else "", links=f"./?{urlencode({'catalog': name or self.first})}",
+        )  # fmt: skip
 
     def _file(self, name: str) -> Path:
         from workbench.apps import shelf

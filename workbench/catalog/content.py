@@ -7,7 +7,7 @@ from typing import Any
 
 from workbench.catalog import arguments
 from workbench.catalog.arguments import Variables, mapping
-from workbench.catalog.declared import LISTS, PARTICLE_VIEWS, SOURCE_VIEWS, VIEW_OPTIONS
+from workbench.catalog.declared import LISTS, OPERATIONS, PARTICLE_VIEWS, SOURCE_VIEWS, VIEW_OPTIONS
 from workbench.catalog.document import Document, Place
 from workbench.catalog.model import BoardModel, KpiModel
 from workbench.catalog.shape import validate
@@ -32,9 +32,11 @@ def mistakes(doc: Document, data: str | None) -> Iterator[Problem]:
     kpis = mapping(metadata.get("kpis"))
     for name, kpi in kpis.items():
         yield from _kpi(doc, ("metadata", "kpis", name), kpi, known)
-    board = metadata.get("board")
-    for i, item in enumerate(board if isinstance(board, list) else []):
-        yield from _item(doc, ("metadata", "board", i), item, known, tuple(kpis))
+    pages = mapping(metadata.get("pages"))
+    boards: list[tuple[Place, Any]] = [(("metadata", "board"), metadata.get("board"))]
+    for place, board in boards + [(("metadata", "pages", str(name)), page) for name, page in pages.items()]:
+        for i, item in enumerate(board if isinstance(board, list) else []):
+            yield from _item(doc, (*place, i), item, known, tuple(kpis))
 
 
 def _record(doc: Document, record: Any, data: str | None) -> Iterator[Problem]:
@@ -165,6 +167,10 @@ def _named(
         yield doc.problem(place, f"must be text, not {value}")
     elif key == "kpis" and value not in kpis:
         yield doc.problem(place, f"'{value}': there is no KPI of that name", kpis)
+    elif key == "charts" and value not in OPERATIONS:
+        yield doc.problem(place, f"'{value}': there is no chart of that name", OPERATIONS)
+    elif key in ("log", "drift") and value not in known:
+        yield doc.problem(place, f"'{value}': there is no source of that name", tuple(known))
     elif key == "by":
         found = (known.get(item.source or "") or {}).values()
         texts = tuple(spec.name for spec in found if spec.dims == PARTICLE and spec.dtype == "str")

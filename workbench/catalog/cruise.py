@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import xarray as xr
 
 from workbench.catalog import location
 from workbench.catalog.check import Examined, examine
+from workbench.catalog.decided import Exclusions, Filters, Gates
 from workbench.catalog.declared import BoardItem, Kpi
-from workbench.catalog.model import BoardModel, Catalog, KpiModel
+from workbench.catalog.model import BoardModel, Catalog, KpiModel, Pages
 from workbench.catalog.source import Source
 from workbench.core import clock
 from workbench.core.errors import CatalogError, WorkbenchError, suggest
@@ -44,6 +45,8 @@ class Cruise(Mapping[str, Source]):
     board : tuple of BoardItem
     kpis : mapping of str to Kpi
     sources : mapping of str to Source
+    pages : mapping of str to tuple of BoardItem
+        Pictures of further pages (``instrument``, ``science``), as far as the catalog declares them.
     """
 
     id: str
@@ -56,6 +59,7 @@ class Cruise(Mapping[str, Source]):
     board: tuple[BoardItem, ...]
     kpis: Mapping[str, Kpi]
     sources: Mapping[str, Source]
+    pages: Mapping[str, tuple[BoardItem, ...]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Source:
         try:
@@ -77,6 +81,21 @@ class Cruise(Mapping[str, Source]):
     def finished(self) -> bool:
         """True when the cruise's end is past."""
         return clock.finished(self.end)
+
+    @property
+    def gates(self) -> Gates:
+        """Which gates hold when, as files say it and people changed it: ``at(time)``, ``save``, ``withdraw``, ``diff``."""
+        return Gates(self)
+
+    @property
+    def filters(self) -> Filters:
+        """Which filter parameters hold when: ``at(time)``, ``save``, ``withdraw``, ``history``."""
+        return Filters(self)
+
+    @property
+    def excluded(self) -> Exclusions:
+        """The files that people left out: ``add(file, who=, reason=)``, ``remove(file, who=)``."""
+        return Exclusions(self)
 
     def align(
         self, names: Sequence[str], window: Window | str | slice | None = ALWAYS, *,
@@ -169,7 +188,7 @@ def open_cruise(
         about.id, about.ship, about.title, clock.start_of(about.start), clock.end_of(about.end), file, folder,
         tuple(_item(item) for item in metadata.board),
         {name: _kpi(name, kpi) for name, kpi in metadata.kpis.items()},
-        build(examined, data=data, folder=folder),
+        build(examined, data=data, folder=folder), _pages(metadata.pages),
     )  # fmt: skip
 
 
@@ -199,6 +218,12 @@ def _folder(file: Path, name: str, written: str | None, data: Any, given: str | 
     if written is None:
         return file.parent / f"{name}.cruise"
     return Path(location.expand(location.fill(written, str(file.parent)), data))
+
+
+def _pages(pages: Pages) -> dict[str, tuple[BoardItem, ...]]:
+    """The pages that were declared: an empty list is a page without pictures."""
+    given = {name: getattr(pages, name) for name in Pages.model_fields}
+    return {name: tuple(_item(item) for item in items) for name, items in given.items() if items is not None}
 
 
 def _item(item: BoardModel) -> BoardItem:

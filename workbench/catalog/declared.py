@@ -12,6 +12,9 @@ import numpy as np
 #: How the rows of a KPI's `over` become one number.
 REDUCTIONS = ("last", "mean", "median", "min", "max", "sum", "count")
 
+#: The pages of a board, by name: what the navigation calls them. "" is the front page.
+PAGES: Mapping[str, str] = MappingProxyType({"": "Board", "instrument": "Instrument", "science": "Science"})
+
 #: Options of the first-party views (a third party's view declares its own in ``options``).
 VIEW_OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -23,13 +26,25 @@ VIEW_OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "tiles": ("kpis", "title"),
         "populations": ("quantities", "night", "title"),
         "files": ("title",),
+        "gate_editor": ("plan", "populations", "title"),
+        "operations": ("charts", "log", "drift", "night", "title"),
+        "file_cytogram": ("x", "y", "by", "title"),
+        "file": ("title",),
+        "corrected": ("quantities", "populations", "night", "title"),
+        "corrected_by_latitude": ("quantities", "populations", "latitude", "title"),
     }
 )
 #: Views that show one source, and of these the ones that show particles.
-SOURCE_VIEWS = ("cruise_map", "cytogram", "populations", "t_s", "by_latitude", "files")
-PARTICLE_VIEWS = ("cytogram",)
+SOURCE_VIEWS = ("cruise_map", "cytogram", "populations", "t_s", "by_latitude", "files", "gate_editor", "operations", "file_cytogram",
+                "corrected", "corrected_by_latitude")  # fmt: skip
+PARTICLE_VIEWS = ("cytogram", "gate_editor", "file_cytogram")
+#: Charts of the view ``operations``, in the order in which they stand unless told.
+OPERATIONS = (
+    "event_rate", "counts", "opp_evt_ratio", "left_out", "stream_pressure", "background", "volume", "drift", "gains",
+    "trigger",
+)  # fmt: skip
 #: Options that are lists of names.
-LISTS = ("variables", "kpis", "quantities")
+LISTS = ("variables", "kpis", "quantities", "charts", "populations")
 
 
 @dataclass(frozen=True)

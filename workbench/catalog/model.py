@@ -120,12 +120,23 @@ class BoardModel(BaseModel):
     """The source it shows first."""
 
 
+class Pages(_Strict):
+    """Pages beside the front page, each with its own pictures in place of the usual ones."""
+
+    instrument: list[BoardModel] | None = None
+    """How the instrument is: operations, cytograms of a file."""
+    science: list[BoardModel] | None = None
+    """What is in the water: T-S, populations by time and by latitude."""
+
+
 class Metadata(_Strict):
     """What is declared about the cruise."""
 
     cruise: About
     board: list[BoardModel] = []
     """The pictures, in order."""
+    pages: Pages = Pages()
+    """The pictures of further pages."""
     kpis: dict[Name, KpiModel] = {}
     """The numbers to watch, by name."""
     record: str | None = None

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from workbench.catalog.document import Document, Place
 from workbench.catalog.later import LATER
-from workbench.catalog.model import About, Args, Catalog, Entry, KpiModel, Metadata
+from workbench.catalog.model import About, Args, Catalog, Entry, KpiModel, Metadata, Pages
 from workbench.core.errors import Problem
 
 T = TypeVar("T", bound=BaseModel)
@@ -96,6 +96,8 @@ def _home(place: Place) -> tuple[str, type[BaseModel] | None]:
             return "metadata", Metadata
         case ("metadata", "cruise"):
             return "cruise", About
+        case ("metadata", "pages"):
+            return "pages", Pages
         case ("metadata", "kpis", _):
             return "kpi", KpiModel
         case ("sources", _):

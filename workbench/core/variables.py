@@ -157,5 +157,5 @@ def label(name: str, unit: str | None = None) -> str:
 SHORT_UNITS = {
     "1": "", "degree_Celsius": "°C", "degrees_north": "°N", "degrees_east": "°E", "degree": "°",
     "umol m-2 s-1": "µmol m⁻² s⁻¹", "s-1": "/s", "S m-1": "S/m",
-    "uL-1": "/µL", "um": "µm", "pg": "pg", "ug L-1": "µg/L", "m s-1": "m/s",
+    "uL-1": "/µL", "uL": "µL", "percent": "%", "um": "µm", "pg": "pg", "ug L-1": "µg/L", "m s-1": "m/s",
 }  # fmt: skip

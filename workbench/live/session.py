@@ -8,12 +8,15 @@
     session.planes      [("fsc_small", "pe"), ...]: the axes of each cytogram of the board, in order
     session.colour      "sfl.sea_water_temperature": what colours the track; "" for nothing
     session.charts      [("sfl.stream_pressure", ...), ...]: the curves of each time series of the board, in order
+    session.file        the file that is picked (its ``file_id``); "" for none
+    session.turn        when the ship turned around, as people write it; "" for what the latitudes propose
     session.revision    grows with every change of the data or of `window`: draw again
     session.now         the cruise's now, about once a second: ages
     session.message     what was wrong with the last query or time written; "" when nothing
     session.who         in whose name this person changes things; "" while they may not
     session.may_write   whether they may; whoever changes anything asks this first
     session.reason      if not, why: a sentence for the person
+    session.by_token    whether a token decides that
 
     session.sign_in(token)                           show the token of a scientist; sign_out() forgets it
 
@@ -26,7 +29,7 @@ through `schedule`, which hops onto the tab's own document.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -39,9 +42,12 @@ from workbench.live.access import Rights, own
 from workbench.live.particle_feed import ParticleFeed
 
 if TYPE_CHECKING:
+    from workbench.catalog.declared import BoardItem
     from workbench.live.feeds import Feeds
 
 TIME = "now-1d..now"
+#: Views with a plane of their own.
+CYTOGRAMS = ("cytogram", "file_cytogram")
 Schedule = Callable[[Callable[[], None]], object]
 
 
@@ -63,6 +69,8 @@ class Session(param.Parameterized):
     rights : callable
         Says what this person may, given a token or None (live/access.py); unless told, whatever the user of this
         program may.
+    board : sequence of BoardItem, optional
+        The pictures of the page; by default those of the catalog's board.
     """
 
     time = param.String(default=TIME, doc="Time range, as people write it.")
@@ -71,25 +79,31 @@ class Session(param.Parameterized):
     planes = param.List(default=[], doc="(x, y) of each cytogram.")
     colour = param.String(default="", doc="SOURCE.VARIABLE that colours the track.")
     charts = param.List(default=[], item_type=tuple, doc="SOURCE.VARIABLE of each curve, a tuple for each chart.")
+    file = param.String(default="", doc="The file that is picked, file_id.")
+    turn = param.String(default="", doc="When the ship turned around; empty for the proposal.")
     revision = param.Integer(default=0, doc="Grows with the data and the window.")
     now = param.Parameter(doc="The cruise's now.")
     message = param.String(default="", doc="What could not be understood.")
     who = param.String(default="", doc="In whose name this person changes things.")
     may_write = param.Boolean(default=False, doc="Whether this person may change anything.")
     reason = param.String(default="", doc="Why not.")
+    by_token = param.Boolean(default=False, doc="Whether a token decides that.")
 
     def __init__(
-        self, feeds: Feeds, *, schedule: Schedule = call_now, query: str = "", rights: Rights = own
+        self, feeds: Feeds, *, schedule: Schedule = call_now, query: str = "", rights: Rights = own,
+        board: Sequence[BoardItem] | None = None,
     ) -> None:  # fmt: skip
         self._feeds: Feeds | None = feeds
         self._schedule, self._rights = schedule, rights
+        self._ends: list[Callable[[], object]] = []
         self._waiting = False
         self._seen = feeds.revision
         self._last_following = TIME
-        self._sources = [str(item.source) for item in feeds.cruise.board if item.view == "cytogram"]
+        items = feeds.cruise.board if board is None else board
+        self._sources = [str(item.source) for item in items if item.view in CYTOGRAMS]
         now, span = feeds.now(), feeds.span
         time = TIME if span is None or span.stop > now - timespan.DAY else "all"  # old data are shown, not missed
-        super().__init__(time=time, now=now, window=timespan.resolve(time, now, span), **_from_board(feeds))
+        super().__init__(time=time, now=now, window=timespan.resolve(time, now, span), **_from_board(feeds, items))
         self.param.watch(self._time_written, "time", precedence=1)  # last: it may take the text back
         self.param.watch(self._follow_set, "follow")
         self.sign_out()
@@ -113,6 +127,17 @@ class Session(param.Parameterized):
         """Leave the feeds. Safe to call twice, and from any thread."""
         self._leave()
         self._feeds = None
+        while self._ends:
+            self._ends.pop()()
+
+    def at_close(self, call: Callable[[], object]) -> None:
+        """Call this when the tab closes: what a view holds beyond the feeds ends then."""
+        self._ends.append(call)
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Call this on the tab's own document, from whatever thread."""
+        if not self.closed:
+            self._schedule(call)
 
     # who it is
 
@@ -120,7 +145,10 @@ class Session(param.Parameterized):
         """Show a token; whether this person may write now. If not, `reason` says why."""
         verdict = self._rights(token or None)
         self.param.update(
-            who=verdict.who if verdict.allowed else "", may_write=verdict.allowed, reason=sentence(verdict.reason)
+            who=verdict.who if verdict.allowed else "",
+            may_write=verdict.allowed,
+            reason=sentence(verdict.reason),
+            by_token=verdict.by_token,
         )
         return verdict.allowed
 
@@ -187,7 +215,8 @@ class Session(param.Parameterized):
         """Everything chosen, as the query of a URL: ``time=now-1h..now&plane=fsc_small,pe&colour=sfl.par&chart=sfl.par,sfl.salinity``."""
         pairs = [("time", self.time), *(("plane", f"{x},{y}") for x, y in self.planes)]
         pairs += [("colour", self.colour), *(("chart", ",".join(names)) for names in self.charts)]
-        return urlencode(pairs, safe=",:.")
+        pairs += [(key, value) for key, value in (("file", self.file), ("turn", self.turn)) if value]
+        return urlencode(pairs, safe=",:./")
 
     def from_query(self, text: str) -> None:
         """Take over what a URL's query says. What makes no sense is left as it was and told in `message`."""
@@ -207,6 +236,7 @@ class Session(param.Parameterized):
         if "colour" in given:
             name = given["colour"][-1]
             chosen |= {"colour": name} if not name or self._known(name, wrong) else {}
+        chosen |= {key: given[key][-1][:200] if key in given else "" for key in ("file", "turn")}
         if "chart" in given:
             chosen["charts"] = self._charts(given["chart"], wrong)
         self.param.update(**chosen)
@@ -244,11 +274,11 @@ def sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}" if text else ""
 
 
-def _from_board(feeds: Feeds) -> dict[str, Any]:
-    """What the catalog's board shows first."""
+def _from_board(feeds: Feeds, board: Sequence[BoardItem]) -> dict[str, Any]:
+    """What the pictures of a page show first."""
     out: dict[str, Any] = {"planes": [], "charts": []}
-    for item in feeds.cruise.board:
-        if item.view == "cytogram":
+    for item in board:
+        if item.view in CYTOGRAMS:
             out["planes"].append((item.options.get("x", "fsc_small"), item.options.get("y", "pe")))
         elif item.view == "cruise_map" and item.options.get("colour"):
             out.setdefault("colour", item.options["colour"])

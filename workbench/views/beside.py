@@ -19,6 +19,7 @@ from workbench.views.paint import FONT, Theme, paint
 from workbench.views.renew import renew
 from workbench.views.series import POINTS
 from workbench.views.stages import AgainstStage
+from workbench.views.turn import parts, turn_of
 from workbench.views.view import View, once, split
 
 Floats = npt.NDArray[np.float64]
@@ -63,12 +64,15 @@ class Beside(View):
 
     kind: ClassVar[str] = "against"
     follows: ClassVar[tuple[str, ...]] = ("revision",)
+    #: Split where the session's turn-around is, in place of wherever the ship turned.
+    turned = False
 
     def __init__(
         self, data: Any, source: str | None = None, *, latitude: str | None = None, title: str | None = None
     ) -> None:
         super().__init__(data, source, title=title)
         self._latitude = latitude
+        self._watchers.append(self.session.param.watch(self._on_change, "turn"))
 
     def _charts(self) -> list[Chart]:
         raise NotImplementedError
@@ -114,6 +118,8 @@ class Beside(View):
         return nearest(time, other, values, max(APART, step))
 
     def _legs(self, time: Times, latitude: Floats) -> list[tuple[str, npt.NDArray[np.bool_]]]:
+        if self.turned and time.size:
+            return parts(time, turn_of(self.session, self.latitude))
         return legs(time, latitude) if time.size else [("", np.ones(0, bool))]
 
     def _build(self) -> pn.viewable.Viewable:

@@ -45,6 +45,8 @@ class Head:
     warp : float
         Seconds of cruise time per second; 1 at sea.
     sources : sequence of SourceState
+    links : sequence of (label, address, here)
+        The pages of the board; empty for no navigation.
     """
 
     cruise: str
@@ -54,6 +56,7 @@ class Head:
     now: np.datetime64 = np.datetime64("NaT", "ns")
     warp: float = 1.0
     sources: Sequence[SourceState] = ()
+    links: Sequence[tuple[str, str, bool]] = ()
 
     @property
     def stale(self) -> list[str]:
@@ -89,10 +92,19 @@ def draw(head: Head) -> str:
     rows = "".join(_row(source, head) for source in head.sources)
     return (
         f'<div class="head">{MARK}<div class="who"><b>{say.escape(head.cruise)}</b><span>{say.escape(under)}</span></div>'
-        f'<details class="health"><summary class="state" data-state="{kind}" role="status" title="How each source is">'
+        f'{navigation(head.links)}<details class="health"><summary class="state" data-state="{kind}" role="status" title="How each source is">'
         f"{icon(sign)}{say.escape(word)}</summary><table>{rows}</table></details>"
         f'<div class="time"><b>{clock}</b><span>{note}</span></div></div>'
     )  # fmt: skip
+
+
+def navigation(links: Sequence[tuple[str, str, bool]]) -> str:
+    """Links to the pages of a board as HTML; nothing without any."""
+    made = (
+        f'<a href="{say.escape(href)}"{" aria-current=page" if here else ""}>{say.escape(label)}</a>'
+        for label, href, here in links
+    )
+    return f'<nav aria-label="Pages">{"".join(made)}</nav>' if links else ""
 
 
 def _row(source: SourceState, head: Head) -> str:
@@ -111,7 +123,7 @@ def _row(source: SourceState, head: Head) -> str:
     )
 
 
-def head_of(feeds: Feeds) -> Head:
+def head_of(feeds: Feeds, links: Sequence[tuple[str, str, bool]] = ()) -> Head:
     """The head as things stand now."""
     from workbench.core import clock
 
@@ -122,5 +134,5 @@ def head_of(feeds: Feeds) -> Head:
         for name, feed in feeds.items()
     ]
     return Head(
-        cruise.id, cruise.ship or "", cruise.title or "", cruise.finished, feeds.now(), used.warp if used else 1.0, sources
+        cruise.id, cruise.ship or "", cruise.title or "", cruise.finished, feeds.now(), used.warp if used else 1.0, sources, links
     )  # fmt: skip

@@ -24,24 +24,30 @@ _lock = threading.Lock()
 
 def marks_of(state: State) -> tuple[Mark, ...]:
     """The events of the cruise as marks; read again only when the file changed."""
-    stamp: list[int] = []
-    for path in (state.path, state.path.with_name(state.path.name + "-wal")):
-        try:
-            about = path.stat()
-            stamp += [about.st_mtime_ns, about.st_size]
-        except OSError:
-            stamp.append(0)
+    stamp = stamp_of(state.path)
     with _lock:
         held = _known.get(state.path)
-    if held and held[0] == tuple(stamp):
+    if held and held[0] == stamp:
         return held[1]
     try:
         marks = tuple(Mark(event.time, event.text, event.who) for event in state.events(newest=_MARKS))
     except WorkbenchError:
         marks = held[1] if held else ()
     with _lock:
-        _known[state.path] = (tuple(stamp), marks)
+        _known[state.path] = (stamp, marks)
     return marks
+
+
+def stamp_of(path: Path) -> tuple[int, ...]:
+    """Another one whenever something was written to the SQLite file at `path`."""
+    stamp: list[int] = []
+    for each in (path, path.with_name(path.name + "-wal")):
+        try:
+            about = each.stat()
+            stamp += [about.st_mtime_ns, about.st_size]
+        except OSError:
+            stamp.append(0)
+    return tuple(stamp)
 
 
 class Notes(JSComponent):

@@ -18,7 +18,7 @@ export function render({model, view}) {
   let last = 0
   const write = (query, force) => {
     const url = new URL(location.href), params = new URLSearchParams(query)
-    for (const [key, value] of url.searchParams) if (/^(zoom\d+|map|catalog)$/.test(key)) params.set(key, value)  // the plots', the launcher's
+    for (const [key, value] of url.searchParams) if (/^(zoom\d+|map|catalog|page)$/.test(key)) params.set(key, value)  // the plots', the launcher's
     if (chosen) params.set("theme", chosen)
     url.search = params.toString().replace(/%2C/g, ",").replace(/%3A/g, ":")
     if (url.href === location.href) return

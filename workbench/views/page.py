@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 import panel as pn
 import panel_material_ui as pmui
 from bokeh.themes import Theme
 from panel.util import edit_readonly
 
-from workbench.catalog.declared import BoardItem
+from workbench.catalog.declared import PAGES, BoardItem
 from workbench.core.plugins import find
 from workbench.live.feeds import Feeds
 from workbench.live.particle_feed import ParticleFeed
 from workbench.live.row_feed import RowFeed
-from workbench.live.session import Session
+from workbench.live.session import CYTOGRAMS, Session
 from workbench.record.state import State
 from workbench.views import head as page_head
 from workbench.views.component import Words, style
-from workbench.views.navigator import Navigator
+from workbench.views.layout import lay_out, row, time_bar
+from workbench.views.marked import Marked
 from workbench.views.notes import Notes, marks_of
-from workbench.views.series import Series
-from workbench.views.time_control import Tab, TimeControl
+from workbench.views.pages import Link
+from workbench.views.time_control import Tab
 from workbench.views.view import View, told_clock
 
 #: Figures carry both themes themselves; Material UI is told to leave them alone (a theme of our own, with nothing in it).
@@ -30,7 +32,7 @@ _OURS = Theme(
     json={"attrs": {name: {} for name in ("Axis", "Grid", "Legend", "BaseColorBar", "Title", "Plot", "Figure")}}
 )
 #: Options of views that a person may change on the page.
-_CHOSEN = {"cytogram": ("x", "y"), "cruise_map": ("colour",), "series": ("variables",)}
+_CHOSEN = {"cytogram": ("x", "y"), "file_cytogram": ("x", "y"), "cruise_map": ("colour",), "series": ("variables",)}
 #: Cards of the upper row; further cytograms stand below.
 _UPPER = 3
 _HEAD = {
@@ -60,7 +62,10 @@ _THEME = {
 }  # fmt: skip
 
 
-def page(session: Session, *, route: str = "live/ws", read_only: bool = False, health: str = "healthz") -> pmui.Page:
+def page(
+    session: Session, *, route: str = "live/ws", read_only: bool = False, health: str = "healthz", name: str = "",
+    items: Sequence[BoardItem] | None = None, links: Sequence[Link] = (),
+) -> pmui.Page:  # fmt: skip
     """The whole page of one tab.
 
     Parameters
@@ -72,17 +77,24 @@ def page(session: Session, *, route: str = "live/ws", read_only: bool = False, h
         True where nobody may write notes.
     health : str
         What a page that lost its server asks, relative to the page, before it loads again.
+    name : str
+        Which page of the board; "" is the front page.
+    items : sequence of BoardItem, optional
+        Its pictures, which the session knows too; those of the catalog's board unless told.
+    links : sequence of Link
+        The navigation.
     """
     cruise = session.feeds.cruise
     if pn.state.curdoc is not None:
         pn.state.curdoc.theme = _OURS
     state = State(cruise.folder)
-    views = views_of(session, route=route, marks=lambda: marks_of(state))
-    top = _Top(session)
+    views = views_of(session, route=route, marks=lambda: marks_of(state), items=items)
+    top = _Top(session, name, links)
     tab = Tab(session, health=health)
-    board = _lay_out(session, views, tab, Notes(state, session, read_only=read_only))
+    notes = Notes(state, session, read_only=read_only)
+    board = lay_out(session, views, tab, notes, name, top) if name else _lay_out(session, views, tab, notes, top)
     made = pmui.Page(
-        main=[board], header=[top.words], title="", meta_title=f"{cruise.id} · board", theme_config=_THEME, sx=_HEAD,
+        main=[board], header=[top.words], title="", meta_title=f"{cruise.id} · {PAGES.get(name, name).lower()}", theme_config=_THEME, sx=_HEAD,
         busy_indicator=None, raw_css=[style("tab.css")],
     )  # fmt: skip
     with edit_readonly(made):
@@ -91,25 +103,30 @@ def page(session: Session, *, route: str = "live/ws", read_only: bool = False, h
     return made
 
 
-def views_of(session: Session, *, route: str, marks: Callable[[], Sequence[Any]]) -> list[View]:
-    """The board's views, in the catalog's order; without a board, what its sources have to show."""
-    cruise = session.feeds.cruise
+def views_of(
+    session: Session, *, route: str, marks: Callable[[], Sequence[Any]], items: Sequence[BoardItem] | None = None
+) -> list[View]:
+    """The views of a page, in the catalog's order; without a board, what its sources have to show."""
+    shown = session.feeds.cruise.board if items is None else items
     counts = {"cytogram": 0, "series": 0}
-    several = sum(item.view == "series" for item in cruise.board) > 1
+    several = sum(item.view == "series" for item in shown) > 1
     views = []
-    for item in cruise.board or _usual(session.feeds):
+    for item in shown or (_usual(session.feeds) if items is None else ()):
         view: Any = find("workbench.views", item.view)
         given = dict(item.options)
-        if cruise.board:
+        if shown:
             # The session holds what may be chosen on the page, from the board's options or the URL.
             given = {key: value for key, value in given.items() if key not in _CHOSEN.get(item.view, ())}
-        if item.view == "cytogram":
+        kind = "cytogram" if item.view in CYTOGRAMS else item.view
+        if kind == "cytogram":
             given |= {"plane": counts["cytogram"], "path": route}
+        elif issubclass(view, Marked):
+            given |= {"marks": marks}
         elif item.view == "series":
             given |= {"chart": counts["series"], "marks": marks}
             if several and item.source:
                 given.setdefault("title", f"Time series · {item.source}")
-        counts[item.view] = counts.get(item.view, 0) + 1
+        counts[kind] = counts.get(kind, 0) + 1
         views.append(view(session, item.source, **given))
     return views
 
@@ -135,41 +152,57 @@ def _curves(feeds: Feeds, name: str) -> tuple[str, ...]:
 class _Top:
     """The head of the page, kept up to date."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, name: str = "", links: Sequence[Link] = ()) -> None:
+        self._session, self._name, self._links = session, name, links
+        #: The navigation once more, for a page too narrow to have it in its head.
+        self.navigation = Words(self._nav(), css_classes=["pages"], margin=0, sizing_mode="stretch_width")
         self.words = Words(
             self._html(), clock=told_clock(session), sizing_mode="stretch_width", css_classes=["pagehead"]
         )
         session.param.watch(self._renew, ["revision", "now"])
 
+    def _told(self) -> list[tuple[str, str, bool]]:
+        """Label and address of each page, with the time range that is looked at."""
+        query = urlencode({"time": self._session.time}, safe=",:.")
+        return [
+            (one.label, f"{one.href}{'&' if '?' in one.href else '?'}{query}", one.name == self._name)
+            for one in self._links
+        ]
+
+    def _nav(self) -> str:
+        return page_head.navigation(self._told())
+
     def _html(self) -> str:
-        return page_head.draw(page_head.head_of(self._session.feeds))
+        return page_head.draw(page_head.head_of(self._session.feeds, self._told()))
 
     def _renew(self, *_: Any) -> None:
         if not self._session.closed:
             self.words.say(self._html())
+            self.navigation.say(self._nav())
 
 
-def _row(*cells: Any, kind: str) -> pn.Row:
-    return pn.Row(*cells, css_classes=["row", kind], stylesheets=[style("board.css")], margin=0)
-
-
-def _lay_out(session: Session, views: Sequence[View], tab: Tab, notes: Notes) -> pn.Column:
+def _lay_out(session: Session, views: Sequence[View], tab: Tab, notes: Notes, top: _Top) -> pn.Column:
     css = [style("board.css")]
     kinds: dict[str, list[View]] = {}
     for view in views:
         known = ("tiles", "map", "cytogram", "series", "against", "files")
         kinds.setdefault(view.kind if view.kind in known else "other", []).append(view)
-    brush = next((view.range for view in views if isinstance(view, Series)), None)
-    navigator = Navigator(session, brush=brush)
-    control = pn.Row(TimeControl(session), notes, css_classes=["controlrow"], stylesheets=css, margin=0)
-    timebar = pn.Column(control, navigator.bare(), css_classes=["card", "timebar"], stylesheets=css, margin=0)
+    timebar = time_bar(session, views, notes)
     pictures = [view.card() for kind in ("map", "cytogram") for view in kinds.get(kind, [])]
     upper, more = pictures[:_UPPER], pictures[_UPPER:]
     more += [view.card() for view in kinds.get("against", [])]
     lower = [view.card() for kind in ("series", "other", "files") for view in kinds.get(kind, [])]
     rows: list[Any] = [view.bare() for view in kinds.get("tiles", [])]
-    rows += [_row(*upper, kind="upper")] if upper else []
-    rows += [_row(*lower, kind="lower")] if lower else []
-    rows += [_row(*more[i : i + _UPPER], kind="more") for i in range(0, len(more), _UPPER)]
-    return pn.Column(timebar, *rows, tab, css_classes=["board"], stylesheets=css, sizing_mode="stretch_both", margin=0)
+    rows += [row(*upper, kind="upper")] if upper else []
+    rows += [row(*lower, kind="lower")] if lower else []
+    rows += [row(*more[i : i + _UPPER], kind="more") for i in range(0, len(more), _UPPER)]
+    return pn.Column(
+        top.navigation,
+        timebar,
+        *rows,
+        tab,
+        css_classes=["board"],
+        stylesheets=css,
+        sizing_mode="stretch_both",
+        margin=0,
+    )

@@ -46,6 +46,18 @@ class TimeStage(JSComponent):
     _stylesheets: ClassVar[list[str]] = [style("stage.css")]
 
 
+class MarkedStage(TimeStage):
+    """The same with marks: a legend of what happened, words at the mouse, and a file that a click picks."""
+
+    legend = param.List(default=[], doc="{kind, label, sign, count} of each kind of mark.")
+    missing = param.List(default=[], doc="What is not drawn, and what it would need: a sentence each.")
+    picks = param.Boolean(default=False, doc="A click picks the file at that time.")
+    clicked = param.Dict(default={}, doc="{time: Unix ms, reach: ms, n}: where a person clicked.")
+
+    _esm: ClassVar[str] = script("stage.js", "marks.js", "time.js")
+    _stylesheets: ClassVar[list[str]] = [style("stage.css"), style("marks.css")]
+
+
 class AgainstStage(JSComponent):
     """Figures of one quantity against another, one above the other."""
 

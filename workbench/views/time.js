@@ -19,7 +19,8 @@ function legendOf(figure, head, figures) {
         if (x != null) i = nearest(time, x)
         else for (let k = time.length - 1; k >= 0; k--) if (Number.isFinite(mean[k])) { i = k; break }
       }
-      dot.style.background = r.glyph.line_color?.value ?? r.glyph.line_color
+      const colour = r.glyph.line_color ?? r.glyph.fill_color
+      dot.style.background = (r.glyph.size ? r.glyph.fill_color?.value ?? r.glyph.fill_color : colour?.value ?? colour)
       name.textContent = plain(entry(info.lines ?? {}, population)) ?? population
       value.textContent = i >= 0 && Number.isFinite(mean[i]) ? number(mean[i]) : "–"
     }
@@ -39,6 +40,7 @@ export function render({model, view}) {
     cell.append(head, child)
     const legend = legendOf(figures[i], head, figures)
     cell.classList.toggle("many", legend.length > 0)
+    cell.dataset.lines = legend.length > 5 ? "8" : legend.length
     return {cell, name, value, when, figure: figures[i], child, legend}
   })
   const cursor = make("div", "cursor")
@@ -102,6 +104,7 @@ export function render({model, view}) {
     }
   }
   reread = () => read(null)
+  if (typeof marked === "function") stops.push(...marked({model, el, cells, range, watch}))  // marks.js, where it is there
   for (const c of cells) {
     c.child.addEventListener("mousemove", (event) => {
       const plot = Bokeh.index.find_one_by_id?.(c.figure.id), frame = plot?.frame

@@ -70,7 +70,7 @@ class Tab(JSComponent):
         self._session = session
         super().__init__(width=0, height=0, margin=0, **{"clock": told_clock(session), **params})
         self._told_at = 0.0
-        session.param.watch(self._led, ["time", "planes", "colour", "charts"])
+        session.param.watch(self._led, ["time", "planes", "colour", "charts", "file", "turn"])
         session.param.watch(self._tick, "now")
 
     def _tick(self, *_: Any) -> None:

@@ -1,0 +1,113 @@
+"""The pages of one board: which there are, and what each shows where the catalog does not say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from workbench.catalog.declared import PAGES, BoardItem
+from workbench.live.feeds import Feeds
+from workbench.live.particle_feed import ParticleFeed
+from workbench.views.marked import file_source
+from workbench.views.populations import populations_of
+
+
+@dataclass(frozen=True)
+class Link:
+    """A page in the navigation.
+
+    Attributes
+    ----------
+    name : str
+        "" is the front page.
+    label : str
+    href : str
+        Relative to the pages.
+    """
+
+    name: str
+    label: str
+    href: str
+
+
+def links(prefix: str = "") -> tuple[Link, ...]:
+    """The navigation; `prefix` is a query that chooses the page where all are served at one address."""
+    if prefix:
+        return tuple(Link(name, label, f"{prefix}&page={name}" if name else prefix) for name, label in PAGES.items())
+    return tuple(Link(name, label, name or "./") for name, label in PAGES.items())
+
+
+def items_of(feeds: Feeds, name: str) -> tuple[BoardItem, ...]:
+    """The pictures of a page: what the catalog declares, else what its sources have to show."""
+    declared = getattr(feeds.cruise, "pages", {}).get(name)
+    if declared is not None:
+        return tuple(declared)
+    return tuple(_instrument(feeds) if name == "instrument" else _science(feeds) if name == "science" else ())
+
+
+def _instrument(feeds: Feeds) -> list[BoardItem]:
+    files, particles = file_source(feeds), _particles(feeds)
+    items = [BoardItem("operations", files)] if files else []
+    for name, feed in particles[:1]:
+        channels = set(feed.channels)
+        planes = [("fsc_small", "pe"), ("fsc_small", "chl_small"), ("fsc_small", "D1")]
+        drawn = [(x, y) for x, y in planes if {x, y} <= channels][:2]
+        items += [BoardItem("file_cytogram", name, {"x": x, "y": y}) for x, y in drawn]
+    return [*items, BoardItem("file", files)] if files else items
+
+
+def _science(feeds: Feeds) -> list[BoardItem]:
+    def having(*variables: str) -> str:
+        return next((n for n, f in feeds.items() if set(variables) <= set(getattr(f, "variables", ()))), "")
+
+    populations = next(
+        (name for name, feed in feeds.items() if populations_of(getattr(feed, "variables", ()), "abundance")), ""
+    )
+    water = having("salinity", "sea_water_temperature")
+    items = []
+    if populations:
+        has = [q for q in ("abundance", "diameter") if populations_of(_variables(feeds, populations), q)]
+        items += [
+            BoardItem("corrected", populations, {"quantities": (q,), "title": f"{q.capitalize()} by time"}) for q in has
+        ]
+        items += [BoardItem("t_s", water)] if water else []
+        items += [
+            BoardItem(
+                "corrected_by_latitude", populations, {"quantities": (q,), "title": f"{q.capitalize()} by latitude"}
+            )
+            for q in has
+        ]
+    elif water:
+        items += [
+            BoardItem("t_s", water),
+            BoardItem("by_latitude", water, {"variables": ("sea_water_temperature", "salinity")}),
+        ]
+    return items
+
+
+def _particles(feeds: Feeds) -> list[tuple[str, ParticleFeed]]:
+    """Sources of particles, raw ones first."""
+    found = [(name, feed) for name, feed in feeds.items() if isinstance(feed, ParticleFeed)]
+    return sorted(found, key=lambda pair: bool(pair[1].groups))
+
+
+def _variables(feeds: Feeds, name: str) -> Sequence[str]:
+    return tuple(getattr(feeds[name], "variables", ()))
+
+
+#: What a page without anything to show says.
+NOTHING = MappingProxyType(
+    {
+        "instrument": (
+            "Nothing here tells how an instrument is.",
+            "This page draws what a catalog has of: files of a cytometer (reader: seaflow_evt), its SFL (reader: seaflow_sfl), "
+            "its log (reader: seaflow_log), populations (product: seaflow) and bead drift (product: bead_drift).",
+        ),
+        "science": (
+            "Nothing here tells what is in the water.",
+            "This page draws what a catalog has of: temperature and salinity (such as reader: seaflow_sfl), and populations "
+            "(product: seaflow).",
+        ),
+    }
+)
