@@ -13,7 +13,9 @@ import numpy as np
 REDUCTIONS = ("last", "mean", "median", "min", "max", "sum", "count")
 
 #: The pages of a board, by name: what the navigation calls them. "" is the front page.
-PAGES: Mapping[str, str] = MappingProxyType({"": "Board", "instrument": "Instrument", "science": "Science"})
+PAGES: Mapping[str, str] = MappingProxyType(
+    {"": "Board", "instrument": "Instrument", "science": "Science", "gates": "Gates"}
+)
 
 #: Options of the first-party views (a third party's view declares its own in ``options``).
 VIEW_OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(

@@ -127,6 +127,8 @@ class Pages(_Strict):
     """How the instrument is: operations, cytograms of a file."""
     science: list[BoardModel] | None = None
     """What is in the water: T-S, populations by time and by latitude."""
+    gates: list[BoardModel] | None = None
+    """Where gates are drawn: the gate editor."""
 
 
 class Metadata(_Strict):

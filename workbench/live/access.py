@@ -66,11 +66,12 @@ class Asker:
 
 @dataclass(frozen=True)
 class Verdict:
-    """May it? If so, in whose name; if not, why."""
+    """May it? If so, in whose name; if not, why; and whether it is a token that decides."""
 
     allowed: bool
     who: str = ""
     reason: str = ""
+    by_token: bool = False
 
 
 #: What one person may: given the token they show (or None), may they write, in whose name, and if not, why.
@@ -241,14 +242,14 @@ class Access:
 
     def _by_token(self, given: str | None, roles: tuple[str, ...], what: str) -> Verdict:
         if not given:
-            return Verdict(False, reason="a token is needed to write")
+            return Verdict(False, reason="a token is needed to write", by_token=True)
         digest = hashlib.sha256(given.encode("utf-8", "surrogatepass")).hexdigest()
         match = None
         for token in self.tokens or ():
             if hmac.compare_digest(token.digest, digest):
                 match = token
         if match is None:
-            return Verdict(False, reason="this token is not known here")
+            return Verdict(False, reason="this token is not known here", by_token=True)
         if match.role not in roles:
-            return Verdict(False, reason=f"a {match.role} may not {what}")
-        return Verdict(True, who=match.name)
+            return Verdict(False, reason=f"a {match.role} may not {what}", by_token=True)
+        return Verdict(True, who=match.name, by_token=True)

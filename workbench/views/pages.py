@@ -43,7 +43,8 @@ def items_of(feeds: Feeds, name: str) -> tuple[BoardItem, ...]:
     declared = getattr(feeds.cruise, "pages", {}).get(name)
     if declared is not None:
         return tuple(declared)
-    return tuple(_instrument(feeds) if name == "instrument" else _science(feeds) if name == "science" else ())
+    usual = {"instrument": _instrument, "science": _science, "gates": _gates}
+    return tuple(usual[name](feeds)) if name in usual else ()
 
 
 def _instrument(feeds: Feeds) -> list[BoardItem]:
@@ -86,6 +87,13 @@ def _science(feeds: Feeds) -> list[BoardItem]:
     return items
 
 
+def _gates(feeds: Feeds) -> list[BoardItem]:
+    """The editor, where there are particles and a plan."""
+    planned = any(source.is_parameters and source.reader == "seaflow_plan" for source in feeds.cruise.values())
+    focused = [name for name, feed in reversed(_particles(feeds))]
+    return [BoardItem("gate_editor", focused[0])] if planned and focused else []
+
+
 def _particles(feeds: Feeds) -> list[tuple[str, ParticleFeed]]:
     """Sources of particles, raw ones first."""
     found = [(name, feed) for name, feed in feeds.items() if isinstance(feed, ParticleFeed)]
@@ -108,6 +116,11 @@ NOTHING = MappingProxyType(
             "Nothing here tells what is in the water.",
             "This page draws what a catalog has of: temperature and salinity (such as reader: seaflow_sfl), and populations "
             "(product: seaflow).",
+        ),
+        "gates": (
+            "Nothing here to draw gates on.",
+            "This page needs a source of particles (such as reader: seaflow_vct) and the plan whose gates are drawn "
+            "(reader: seaflow_plan).",
         ),
     }
 )

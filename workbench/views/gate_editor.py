@@ -1,0 +1,400 @@
+"""The gate editor: polygons drawn on cytograms, with what they give; saved into the plan of the cruise.
+
+What is saved is the draft, whose corners are the ones on the screen to the last bit; whoever may not change anything sees
+the same, read-only. Everything a browser sends is checked here again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import panel as pn
+from bokeh.plotting import figure
+
+from workbench.catalog.decided import Gates
+from workbench.catalog.held import GatingAt
+from workbench.core.errors import WorkbenchError
+from workbench.core.gates import Gating
+from workbench.live.feed import Feed
+from workbench.live.particle_feed import ParticleFeed
+from workbench.live.preview import Estimate
+from workbench.views.choose import Choice
+from workbench.views.gate_answers import Answers
+from workbench.views.gate_drawing import Drawing
+from workbench.views.gate_look import SCOPES, Look, Scope, look
+from workbench.views.gate_presence import Presence
+from workbench.views.gate_stage import GateStage, pictures, plane, planes_of, told_gates
+from workbench.views.gate_state import told_state
+from workbench.views.gate_through import Through
+from workbench.views.gate_water import Water
+from workbench.views.paint import Theme
+from workbench.views.view import View
+
+#: Columns that say which particles are in focus, the best first.
+_FOCUS = ("pop_q50", "q50", "pop", "pop_q2.5", "q2.5", "pop_q97.5", "q97.5")
+
+
+class GateEditor(View):
+    """Gates of a plan, drawn on particles."""
+
+    options: ClassVar[Mapping[str, str]] = {
+        "plan": "source of the gates", "populations": "source of abundances, for the cruise below",
+        "title": "head line of the card",
+    }  # fmt: skip
+    headline = "Gates"
+    kind = "gates"
+    follows = ("revision", "now", "may_write", "who", "reason")
+    tall = 900
+
+    def __init__(
+        self, data: Any, source: str | None = None, *, plan: str | None = None, populations: str | None = None,
+        title: str | None = None, at: np.datetime64 | None = None,
+    ) -> None:  # fmt: skip
+        """As for `View`; `plan` and `populations` as in `options`, `at` the time to look at (the newest unless told)."""
+        super().__init__(data, source, title=title)
+        cruise, gates, self.fault = self.feeds.cruise, None, ""
+        try:
+            gates = Gates(cruise, plan)
+        except WorkbenchError as error:
+            self.fault = str(error)
+        self.drawing = Drawing(gates)
+        self.plan = "" if gates is None else gates.source
+        self.presence = Presence(cruise.folder, self.plan, self._others)
+        self._through = Through(Water(self.feeds, populations or self._populations()))
+        self._scope: Scope = "hour"
+        self._time, self._among = at, self._focus()
+        self._n, self._frames = 0, 0
+        self._asked: Any = None
+        self._last: Estimate | None = None
+        self._answers: Answers | None = None
+        self._counted: ParticleFeed | None = None
+        self._planes: list[tuple[str, str]] = []
+        self._look = self._looked()
+        self.drawing.begin(self._look.time)
+
+    @classmethod
+    def edit(cls, plan: GatingAt) -> GateEditor:
+        """The editor of what holds at a time: ``cruise.gates.at(time).edit()`` in a notebook."""
+        start = plan.entry.start
+        return cls(plan.gates.cruise, plan=plan.gates.source, at=None if np.isnat(start) else start)
+
+    def draw(self, gating: Gating | None = None, *, theme: Theme = "light") -> list[figure]:
+        """The empty cytograms that a gating is drawn on. Pure."""
+        return [plane(x, y, theme=theme) for x, y in planes_of(gating)]
+
+    @property
+    def draft(self) -> Any:
+        """The `core.draft.Draft` on the screen; change it by hand, then `redraw`."""
+        return self.drawing.draft
+
+    # what is looked at
+
+    def _fits(self, feed: Feed) -> bool:
+        return bool(feed.source.is_particles)
+
+    def _first(self) -> str:
+        fitting = self.sources()
+        focused = [name for name in fitting if getattr(self.feeds[name], "groups", ())]
+        return next(iter([*focused, *fitting, *self.feeds]), "")
+
+    def _populations(self) -> str:
+        made = [
+            name for name, source in self.feeds.cruise.items()
+            if source.product == "seaflow" and source.inputs.get("plan") == self.plan
+        ]  # fmt: skip
+        return next((name for name in made if name in self.feeds), "")
+
+    def _columns(self) -> list[str]:
+        """Columns that say which particles count."""
+        feed: Any = self.feed
+        groups = set(getattr(feed, "groups", ()))
+        flags = {name for name, spec in feed.specs.items() if spec.dtype == "bool" and spec.dims == ("particle",)}
+        return [
+            name for name in _FOCUS if name in (groups or flags)
+        ]  # the flags of VCT say no more than its populations
+
+    def _focus(self) -> str:
+        return next(iter(self._columns()), "") if self._has_particles else ""
+
+    @property
+    def _has_particles(self) -> bool:
+        return self.source in self.feeds and isinstance(self.feed, ParticleFeed)
+
+    def _looked(self) -> Look:
+        feed: Any = self.feed if self._has_particles else None
+        window = self.session.window
+        return look(feed.table, self._scope, self._time, window) if feed else Look(window, (), "", window.start)
+
+    def _choices(self) -> list[Choice]:
+        def source(value: list[str]) -> None:
+            if value[0] in self.sources() and value[0] != self.source:
+                self.source = value[0]
+
+        def among(value: list[str]) -> None:
+            self._among = value[0] if value[0] in self._columns() else ""
+            self._renew()
+
+        def columns() -> dict[str, str]:
+            told = {name: f"quantile {name.rpartition('q')[2]}" for name in self._columns() if "q" in name}
+            return {**told, "": "all particles"}
+
+        return [
+            Choice("source", "particles", "Particles that are shown and counted",
+                   lambda: {name: name for name in self.sources()}, lambda: [self.source], source),
+            Choice("among", "in focus", "Which of them count", columns, lambda: [self._among], among),
+        ]  # fmt: skip
+
+    # the card
+
+    def _build(self) -> pn.viewable.Viewable:
+        self.stage = GateStage(sizing_mode="stretch_both")
+        self.session.at_close(self.close)
+        self._figures()
+        self.stage.param.watch(lambda event: self._on_drawn(dict(event.new)), "drawn")
+        self.stage.param.watch(lambda event: self._on_asked(dict(event.new)), "asked")
+        self.stage.gates = told_gates(self.drawing.shown)
+        self._renew()
+        return self.stage
+
+    def _figures(self) -> None:
+        """The cytograms and the cruise below, made anew only when a plane or a population came."""
+        shown, made = self.drawing.shown, dict[str, Any]()
+        planes = planes_of(shown)
+        if planes != self._planes:
+            self._planes = planes
+            made["planes"] = [list(each) for each in planes]
+            made["figures"] = [pn.pane.Bokeh(plane(x, y), sizing_mode="stretch_both") for x, y in planes]
+        span = (self.feed.span if self._has_particles else None) or self.session.window
+        chart = self._through.shape([*shown.populations, *self.drawing.base.populations], span, self._among)
+        if chart is not None:
+            made["series"] = pn.pane.Bokeh(chart, sizing_mode="stretch_both")
+        if made:
+            self.stage.param.update(**made)
+
+    def _renew(self) -> None:
+        """Follow the session: particles that came, the range, who looks."""
+        if not self._has_particles:
+            self.fault = self.fault or "There are no particles to draw on: the catalog names no source of particles"
+            self._tell()
+            return
+        if self._among not in ("", *self._columns()) or self._counted is not self.feed:
+            self._among = self._focus()
+        before, self._look = self._look, self._looked()
+        if before.time != self._look.time and self.drawing.follow(self._look.time):
+            self.redraw()
+        self._count()
+        self._tell()
+
+    def redraw(self) -> None:
+        """Show the draft as it is now."""
+        self._figures()
+        drawing = self.drawing
+        mine = {gate.population: gate for gate in drawing.shown.gates}
+        beneath = Gating("", tuple(g for g in drawing.base.gates if mine.get(g.population) != g))
+        self.stage.param.update(gates=told_gates(drawing.shown), base=told_gates(beneath))
+        self._count()
+        self.presence.say((self.session.who or "somebody") if drawing.changed else None)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Everything that stands around the drawing."""
+        if self.session.closed or not hasattr(self, "stage"):
+            return
+        state = told_state(
+            self.drawing, self.session, self._look, scope=self._scope, newest=self._time is None, fault=self.fault,
+            others=self.presence.others(), abundances=self._through.abundances(self._among), now=self.feeds.now(),
+        )  # fmt: skip
+        if state != self.stage.state:
+            self.stage.state = state
+        self._through.mark(self._look.window)
+
+    def _others(self) -> None:
+        self.session.soon(self._tell)
+
+    # answers
+
+    def _particles(self) -> tuple[Any, ...]:
+        return self._look.window, self._look.files, self._among
+
+    def _count(self) -> None:
+        """Ask what the gates on the screen give, if that was not asked yet."""
+        feed: Any = self.feed
+        if self._answers is None or self._counted is not feed:
+            self._counted = feed
+            if self._answers is not None:
+                self._answers.close()
+            self._answers = Answers(feed, self.session.soon, self._take)
+        rows = feed.table.digest(feed.table.within(self._look.window)), len(feed.table)
+        question = (rows, *self._particles(), tuple(self._planes), self.drawing.shown.gates)
+        if question == self._asked:
+            return
+        if self._asked is None or rows != self._asked[0]:
+            self._answers.forget()
+        self._asked = question
+        try:
+            self._answers.ask(self.drawing.shown, *self._particles(), planes=self._planes, n=self._n)
+        except WorkbenchError as error:
+            self.stage.told = {"n": self._n, "state": "fault", "cover": str(error)}
+
+    def _take(self, estimate: Estimate, n: int) -> None:
+        """An answer came, on this page."""
+        if self.session.closed or self._answers is None:
+            return
+        if n < 0:
+            if estimate.done:
+                self._told_before()
+            return
+        self._last = estimate
+        if estimate.pictures:
+            box = next(iter(estimate.pictures)).viewport
+            self._frames += 1
+            shown = {(p.x, p.y): counts for p, counts in estimate.pictures.items()}
+            self.stage.frame = pictures(shown, (box.x0, box.x1, box.y0, box.y1), estimate.populations, self._frames)
+        self._told(estimate)
+        if estimate.series is not None:
+            self._through.show("now", estimate, self._among)
+        if estimate.done:
+            if self._before() is None and self.drawing.base.gates:
+                self._answers.compare(self.drawing.base, *self._particles())
+            else:
+                self._told_before()
+        if self._card is not None:
+            pn.io.push_notebook(self._card)
+
+    def _before(self) -> Estimate | None:
+        return None if self._answers is None else self._answers.held(self.drawing.base, *self._particles())
+
+    def _told(self, estimate: Estimate) -> None:
+        told: dict[str, Any] = {
+            "n": self._n, "approximate": estimate.approximate, "particles": int(estimate.particles),
+            "populations": list(estimate.populations), "counts": [float(c) for c in estimate.counts],
+            "percent": [None if np.isnan(p) else float(p) for p in estimate.percent], "period": self._look.text,
+            "state": "shown" if estimate.particles else "empty", "done": estimate.done,
+            "cover": "" if estimate.particles else "No particles here",
+        }  # fmt: skip
+        before = self._before()
+        if before is not None:
+            told["before"] = dict(zip(before.populations, map(float, before.counts), strict=True))
+        faults = estimate.faults
+        self.fault = f"{len(faults)} files cannot be read; the first: {faults[0]}" if faults else ""
+        self.stage.told = told
+
+    def _told_before(self) -> None:
+        before = self._before()
+        if self._last is not None:
+            self._told(self._last)
+        self._through.show("before", before, self._among)
+
+    # what a person does
+
+    def _may(self) -> bool:
+        if self.session.may_write and self.drawing.gates is not None:
+            return True
+        self.drawing.said = self.session.reason or self.fault or "This board is read-only", "wrong"
+        self._tell()
+        return False
+
+    def _on_drawn(self, drawn: Mapping[str, Any]) -> None:
+        """A polygon while it is dragged, or its end."""
+        self._n = max(self._n, int(drawn.get("n") or 0))
+        if not self._may():
+            return
+        final = bool(drawn.get("final"))
+        try:
+            self.drawing.drag(str(drawn.get("population")), drawn.get("vertices") or (), final=final)
+        except WorkbenchError as error:
+            self._wrong(error)
+            return
+        if final:
+            self.drawing.said = "", ""
+            self.redraw()
+        else:
+            self._count()
+
+    def _on_asked(self, asked: dict[str, Any]) -> None:
+        self._n = max(self._n, int(asked.get("n") or 0))
+        looking: dict[str, Callable[[dict[str, Any]], None]] = {
+            "scope": self._to_scope, "step": self._to_step, "now": self._to_now, "time": self._to_time,
+            "sign": self._sign, "forget": self._forget, "compare": self._compare,
+        }  # fmt: skip
+        what = str(asked.get("do"))
+        if what not in looking and not self._may():
+            return
+        self.drawing.said = "", ""
+        try:
+            if what in looking:
+                looking[what](asked)
+            else:
+                self._do(what, asked)
+        except (WorkbenchError, ValueError, TypeError) as error:
+            self._wrong(error)
+
+    def _do(self, what: str, asked: dict[str, Any]) -> None:
+        """What changes the draft or the plan."""
+        if what == "snap":
+            held = self.drawing.holding(self._look.time)
+            what, asked = "take", {"id": "" if held is None else held.id}
+        if what in ("save", "withdraw") and (self.session.by_token or not asked.get("who")):
+            asked["who"] = self.session.who  # in nobody else's name
+        self.drawing.do(what, asked)
+        if what == "withdraw":
+            self.drawing.follow(self._look.time)
+        self.redraw()
+        if what in ("save", "withdraw"):
+            self.presence.changed()
+
+    def _wrong(self, error: Exception) -> None:
+        self.drawing.said = str(error)[:1].upper() + str(error)[1:], "wrong"
+        self.stage.param.trigger("gates")  # what is shown is the draft, whatever the hand did
+        self._tell()
+
+    def _to_scope(self, asked: dict[str, Any]) -> None:
+        if asked.get("scope") in SCOPES:
+            self._scope = asked["scope"]
+            self._renew()
+
+    def _to_step(self, asked: dict[str, Any]) -> None:
+        to = self._look.earlier if asked.get("by") == -1 else self._look.later
+        if to is not None:
+            self._time = to
+            self._renew()
+
+    def _to_now(self, _: dict[str, Any]) -> None:
+        self._time = None
+        self._renew()
+
+    def _to_time(self, asked: dict[str, Any]) -> None:
+        feed: Any = self.feed
+        times = feed.table.times
+        if len(times):
+            wanted = int(float(asked["time"]) * 1e6)
+            self._time = np.datetime64(int(times[np.abs(times - wanted).argmin()]), "ns")
+            self._scope = "file" if self._scope == "range" else self._scope
+            self._renew()
+
+    def _sign(self, asked: dict[str, Any]) -> None:
+        well = self.session.sign_in(str(asked.get("token") or ""))
+        self.drawing.said = (f"Signed in as {self.session.who}", "good") if well else (self.session.reason, "wrong")
+        self._tell()
+
+    def _forget(self, _: dict[str, Any]) -> None:
+        self.drawing.replaces = None
+        self._tell()
+
+    def _compare(self, asked: dict[str, Any]) -> None:
+        self.drawing.compare(str(asked.get("id")))
+        self._through.show("before", None, self._among)
+        self.redraw()
+        self._told_before()
+        if self._before() is None and self._answers is not None:
+            self._answers.compare(self.drawing.base, *self._particles())
+
+    def close(self) -> None:
+        """Stop following the session."""
+        super().close()
+        if self._answers is not None:
+            self._answers.close()
+            self._answers = None
+        self.presence.leave()

@@ -1,0 +1,146 @@
+"""What the gates give through the whole cruise: a small chart, before in grey, now in colour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from bokeh.models import BoxAnnotation, ColumnDataSource, CustomJSTickFormatter, LogTicker, PanTool, WheelZoomTool
+from bokeh.plotting import figure
+
+from workbench.core.window import Window
+from workbench.live.preview import Estimate
+from workbench.views import axes, say
+from workbench.views.gate_water import Water, drawn
+from workbench.views.paint import Theme, dress, paint, population_colour
+from workbench.views.series import Columns, time_range
+from workbench.views.stages import tell
+
+#: Lines that nobody needs in abundance.
+_QUIET = ("beads", "unknown")
+#: Of which quantile volumes are known.
+_MIDDLE = ("pop_q50", "q50", "pop")
+
+
+def series(populations: Sequence[str], window: Window, *, unit: str, theme: Theme = "light") -> figure:
+    """What gates give through the cruise. Pure; filled by `fill`.
+
+    Parameters
+    ----------
+    populations : sequence of str
+    window : Window
+        What the axis shows.
+    unit : str
+        Of the numbers, for the axis.
+    theme : {"light", "dark"}
+
+    Returns
+    -------
+    bokeh.plotting.figure
+        Renderers ``before:<population>`` and ``now:<population>``; a box ``view`` marks what the cytograms show.
+    """
+    plot = figure(
+        x_axis_type="datetime", y_axis_type="log", x_range=time_range(window), tools=[], sizing_mode="stretch_both",
+        name="gates:series",
+    )  # fmt: skip
+    wheel = WheelZoomTool(dimensions="width")
+    plot.add_tools(PanTool(dimensions="width"), wheel)
+    plot.toolbar.active_scroll = wheel
+    dress(plot, theme)
+    axes.utc(plot.xaxis[0], plot)
+    plot.min_border_left, plot.min_border_right = 56, 8
+    plot.yaxis[0].ticker = LogTicker(desired_num_ticks=5, num_minor_ticks=0)
+    plot.yaxis[0].formatter = CustomJSTickFormatter(code=axes.NUMBER)
+    plot.yaxis[0].axis_label = unit
+    view = BoxAnnotation(left=0, right=0, fill_alpha=0.12, line_color=None, name="view")
+    paint(view, theme, fill_color="accent")
+    plot.add_layout(view)
+    quiet = _QUIET if set(populations) - set(_QUIET) else ()
+    shown = [
+        each for kind in ("before", "now") for population in populations if population not in quiet
+        for each in _line(plot, kind, population, theme)
+    ]  # fmt: skip
+    plot.y_range.update(range_padding=0.12, only_visible=True, renderers=shown, name="value")  # type: ignore[attr-defined]
+    return plot
+
+
+def _line(plot: figure, kind: str, population: str, theme: Theme) -> list[object]:
+    name, thin = f"{kind}:{population}", kind == "before"
+    source = ColumnDataSource({"time": np.empty(0), "mean": np.empty(0)}, name=name)
+    line = plot.line("time", "mean", source=source, line_width=1.2 if thin else 2, name=name)
+    dots = plot.scatter("time", "mean", source=source, size=3 if thin else 4.5, name=f"dots:{name}")
+    colour = "whole" if thin else population_colour(population)
+    paint(line.glyph, theme, line_color=colour)
+    paint(dots.glyph, theme, line_color=colour, fill_color=colour)
+    return [line, dots]
+
+
+def fill(plot: figure, kind: str, columns: Mapping[str, Columns]) -> None:
+    """Put numbers into the lines ``<kind>:<population>``; those of whom nothing is told are emptied."""
+    for renderer in plot.renderers:
+        which, _, population = str(renderer.name).partition(":")
+        if which != kind:
+            continue
+        none = {"time": np.empty(0), "mean": np.empty(0)}
+        new = {key: np.asarray(value) for key, value in columns.get(population, none).items()}
+        old = renderer.data_source.data
+        if any(not np.array_equal(old[key], new[key], equal_nan=True) for key in ("time", "mean")):
+            renderer.data_source.data = new
+
+
+class Through:
+    """The chart of one editor.
+
+    Parameters
+    ----------
+    water : Water
+
+    Attributes
+    ----------
+    figure : bokeh.plotting.figure or None
+    """
+
+    def __init__(self, water: Water) -> None:
+        self.water = water
+        self.figure: figure | None = None
+        self._lines: tuple[tuple[str, ...], str] = (), ""
+
+    def abundances(self, among: str) -> bool:
+        """Whether counts of these particles can be told per microlitre."""
+        return among in _MIDDLE and self.water.known
+
+    def shape(self, populations: Sequence[str], span: Window, among: str) -> figure | None:
+        """Fit the figure to these populations and this span; the figure, if another one had to be made."""
+        unit = "cells/µL" if self.abundances(among) else "particles in a file"
+        lines = tuple(dict.fromkeys(populations)), unit
+        made = None
+        if self.figure is None or lines != self._lines:
+            self._lines = lines
+            self.figure = made = series(lines[0], span, unit=unit)
+        start, stop = (say.milliseconds(t) for t in span)
+        pad = max(60_000.0, (stop - start) * 0.02)
+        tell(self.figure.x_range, start - pad, stop + pad)  # type: ignore[arg-type]
+        return made
+
+    def show(self, kind: str, estimate: Estimate | None, among: str) -> None:
+        """Draw an estimate as ``before`` or ``now``; None: nothing."""
+        if self.figure is None:
+            return
+        columns: dict[str, Columns] = {}
+        found = None if estimate is None else estimate.series
+        if estimate is not None and found is not None:
+            for i, population in enumerate(estimate.populations):
+                values = found.counts[:, i].astype(float)
+                if self.abundances(among):
+                    values = values / self.water.of(found.times, population)
+                columns[population] = drawn(found.times, values)
+        fill(self.figure, kind, columns)
+
+    def mark(self, window: Window) -> None:
+        """Mark what the cytograms show."""
+        if self.figure is None:
+            return
+        box = next(model for model in self.figure.center if isinstance(model, BoxAnnotation))
+        left, right = (say.milliseconds(t) for t in window)
+        if (box.left, box.right) != (left, right):
+            box.update(left=left, right=max(right, left + 1))
