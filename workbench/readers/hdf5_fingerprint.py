@@ -18,6 +18,8 @@ from workbench.readers.stored import Stored
 
 _MEANING = (b"units", b"scale_factor", b"add_offset", b"_FillValue", b"missing_value", b"calendar", b"_Unsigned",
             b"standard_name", b"MATLAB_class")  # fmt: skip
+_TEXT = h5py.string_dtype()
+_TEXT_TYPE = h5t.py_create(_TEXT)
 Print = tuple[Any, ...]
 
 
@@ -41,16 +43,20 @@ def _of(file: h5py.File, stored: Stored) -> Print:
         row = len(shape) - 1 if row >= 0 and len(stored.dims) == 1 else row
     if row >= 0:
         shape[row] = -1
-    count = h5a.get_num_attrs(dataset)
-    said = tuple(_attribute(dataset, name) for name in _MEANING if count and h5a.exists(dataset, name))
-    kind = dataset.get_type()
-    return (stored.key, tuple(shape), kind.encode(), count, said)
+    names: list[bytes] = []
+    h5a.iterate(dataset, names.append)
+    said = tuple(_attribute(dataset, name) for name in names if name in _MEANING)
+    return (stored.key, tuple(shape), dataset.get_type().encode(), len(names), said)
 
 
 def _attribute(dataset: Any, name: bytes) -> tuple[bytes, Any]:
     attribute = h5a.open(dataset, name)
     kind = attribute.get_type()
-    if (isinstance(kind, h5t.TypeStringID) and kind.is_variable_str()) or kind.get_class() in (h5t.VLEN, h5t.REFERENCE):
+    if isinstance(kind, h5t.TypeStringID) and kind.is_variable_str():
+        words = np.empty(attribute.shape, dtype=_TEXT)
+        attribute.read(words, mtype=_TEXT_TYPE)
+        return name, words.tolist()
+    if kind.get_class() in (h5t.VLEN, h5t.REFERENCE):
         return name, h5py.AttributeManager(h5py.Dataset(dataset))[name.decode()]
     raw = np.empty(attribute.shape, dtype=kind.dtype)
     if raw.size:

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from workbench.core.errors import ReaderError
-from workbench.readers import containers, hdf5_fingerprint, rows_layout
+from workbench.readers import containers, hdf5_fingerprint, hdf5_twin, rows_layout
 from workbench.readers.hdf5_file import again
+from workbench.readers.hdf5_twin import Rows, Twin
 from workbench.readers.moments import Moments
 from workbench.readers.rows_layout import Layout
 from workbench.readers.stored import Container
@@ -104,6 +105,8 @@ class Index:
         self._files: OrderedDict[tuple[str, str], Known] = OrderedDict()
         self._layouts: dict[str, Layout] = {}
         self._prints: dict[str, list[tuple[str, Layout, Any]]] = {}
+        self._twins: dict[str, list[Twin]] = {}
+        self._size = -1  # of the file looked through last
         self._lock = threading.RLock()
 
     def layout(self, signature: str) -> Layout:
@@ -134,10 +137,16 @@ class Index:
     @again
     def _scan(self, path: str, key: str, stamp: tuple[int, ...], asked: Asked) -> tuple[Known, bool]:
         """Look into a file."""
-        with containers.opened(path) as container:
-            signature, layout = self.recognise(path, container, asked)
-            rows, times = rows_of(container, layout)
-            live = getattr(container, "growing", False)
+        live, like = False, self._like(path, stamp[0], asked)
+        if like is not None:
+            signature, (rows, times) = like[0].signature, rows_of(like[1], like[0].layout)
+        else:
+            with containers.opened(path) as container:
+                signature, layout = self.recognise(path, container, asked)
+                rows, times = rows_of(container, layout)
+                live = getattr(container, "growing", False)
+                if not live:
+                    self._learn(path, stamp[0], container, signature, asked)
         dated = times[~np.isnat(times)].astype(np.int64)
         first, last = (int(dated.min()), int(dated.max())) if len(dated) else (_NAT, _NAT)
         known = Known(path, stamp, rows, first, last, pack(times), signature)
@@ -146,6 +155,26 @@ class Index:
             while len(self._files) > _MOST:
                 self._files.popitem(last=False)
         return known, not live
+
+    def _like(self, path: str, size: int, asked: Asked) -> tuple[Twin, Rows] | None:
+        """A known file that this one is like but for the values of its rows, and those."""
+        twins = [twin for twin in self._twins.get(asked.key, ()) if twin.size == size]
+        raw = hdf5_twin.bytes_of(path, size) if twins else None
+        for twin in twins:
+            if raw is not None and (rows := twin.opened(raw)) is not None:
+                return twin, rows
+        return None
+
+    def _learn(self, path: str, size: int, container: Container, signature: str, asked: Asked) -> None:
+        """Two files of one size, one after the other: more may be like them."""
+        file, (before, self._size) = getattr(container, "file", None), (self._size, size)
+        if file is None or before != size:
+            return
+        twin = hdf5_twin.take(path, file, signature, self._layouts[signature])
+        if twin is not None:
+            twins = self._twins.setdefault(asked.key, [])
+            twins.insert(0, twin)
+            del twins[_TEMPLATES:]
 
     def recognise(self, path: str, container: Container, asked: Asked) -> tuple[str, Layout]:
         """The layout of an opened file: one that is known, or a new one."""
