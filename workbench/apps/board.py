@@ -31,6 +31,7 @@ from workbench.core.window import Window
 from workbench.live.access import Access, read_tokens
 from workbench.live.feeds import Feeds
 from workbench.live.gallery import Gallery
+from workbench.live.pace import PACE
 from workbench.live.session import Session
 from workbench.raster.count import count_codes
 from workbench.raster.levels import levels
@@ -172,6 +173,7 @@ def page_for(
     ``&page=NAME`` is added, or False for no navigation.
     """
     import panel as pn
+    from panel.io.document import unlocked
 
     from workbench.views import pages
     from workbench.views.page import page
@@ -182,11 +184,11 @@ def page_for(
         return pn.pane.Str(f"This board does not know the name '{host}'. Start it with --allow-origin.")
 
     def hop(call: Callable[[], None]) -> None:
-        document.add_next_tick_callback(call)
+        document.add_next_tick_callback(lambda: PACE.run(call, unlocked))  # a tick is one message, not one a change
 
     rights = desk.access.rights(asker_of(document.session_context.request))
     items = pages.items_of(desk.feeds, name) if name else None
-    session = Session(desk.feeds, schedule=hop, query=_query(), rights=rights, board=items)
+    session = Session(desk.feeds, schedule=hop, query=_query(), rights=rights, board=items, pace=PACE)
     if "time" not in (pn.state.session_args or {}) and _short(desk.feeds.span):
         session.time = "all"
     pn.state.on_session_destroyed(lambda _: session.close())

@@ -29,6 +29,7 @@ through `schedule`, which hops onto the tab's own document.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
@@ -39,6 +40,7 @@ import param
 from workbench.core.errors import WindowError, suggest
 from workbench.live import timespan
 from workbench.live.access import Rights, own
+from workbench.live.pace import Pace
 from workbench.live.particle_feed import ParticleFeed
 
 if TYPE_CHECKING:
@@ -71,6 +73,8 @@ class Session(param.Parameterized):
         program may.
     board : sequence of BoardItem, optional
         The pictures of the page; by default those of the catalog's board.
+    pace : Pace, optional
+        How often it is brought up to date by the clock and the data; unless told, each time that the feeds tell.
     """
 
     time = param.String(default=TIME, doc="Time range, as people write it.")
@@ -91,10 +95,11 @@ class Session(param.Parameterized):
 
     def __init__(
         self, feeds: Feeds, *, schedule: Schedule = call_now, query: str = "", rights: Rights = own,
-        board: Sequence[BoardItem] | None = None,
+        board: Sequence[BoardItem] | None = None, pace: Pace | None = None,
     ) -> None:  # fmt: skip
         self._feeds: Feeds | None = feeds
-        self._schedule, self._rights = schedule, rights
+        self._schedule, self._rights, self._pace = schedule, rights, pace
+        self._ticked = time.monotonic()
         self._ends: list[Callable[[], object]] = []
         self._waiting = False
         self._seen = feeds.revision
@@ -102,13 +107,15 @@ class Session(param.Parameterized):
         items = feeds.cruise.board if board is None else board
         self._sources = [str(item.source) for item in items if item.view in CYTOGRAMS]
         now, span = feeds.now(), feeds.span
-        time = TIME if span is None or span.stop > now - timespan.DAY else "all"  # old data are shown, not missed
-        super().__init__(time=time, now=now, window=timespan.resolve(time, now, span), **_from_board(feeds, items))
+        first = TIME if span is None or span.stop > now - timespan.DAY else "all"  # old data are shown, not missed
+        super().__init__(time=first, now=now, window=timespan.resolve(first, now, span), **_from_board(feeds, items))
         self.param.watch(self._time_written, "time", precedence=1)  # last: it may take the text back
         self.param.watch(self._follow_set, "follow")
         self.sign_out()
         if query:
             self.from_query(query)
+        if pace is not None:
+            pace.enter(self)
         self._leave = feeds.subscribe(self._told)
 
     @property
@@ -126,6 +133,8 @@ class Session(param.Parameterized):
     def close(self) -> None:
         """Leave the feeds. Safe to call twice, and from any thread."""
         self._leave()
+        if self._pace is not None:
+            self._pace.leave(self)
         self._feeds = None
         while self._ends:
             self._ends.pop()()
@@ -201,12 +210,12 @@ class Session(param.Parameterized):
 
     def _told(self) -> None:
         """From the feeds' thread: hop over to the tab, at most one hop under way."""
-        if not self._waiting and self._feeds is not None:
+        if not self._waiting and self._feeds is not None and (self._pace is None or self._pace.due(self._ticked)):
             self._waiting = True
             self._schedule(self._tick)
 
     def _tick(self) -> None:
-        self._waiting = False
+        self._waiting, self._ticked = False, time.monotonic()
         self.refresh()
 
     # the URL

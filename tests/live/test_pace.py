@@ -1,0 +1,89 @@
+"""All tabs together take a share of a core: the more there are and the dearer a tick, the longer each waits."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager, nullcontext
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench.live.pace import LEAST, MOST, SHARE, Pace
+
+
+class Tab:
+    """Somebody who looks."""
+
+
+@given(tabs=st.integers(0, 300), cost=st.floats(0, 0.2))
+def test_all_tabs_together_keep_to_the_share(tabs: int, cost: float) -> None:
+    pace, here = Pace(), [Tab() for _ in range(tabs)]
+    for tab in here:
+        pace.enter(tab)
+    pace.cost = cost
+    assert LEAST <= pace.interval <= MOST
+    if pace.interval < MOST:
+        assert tabs * cost / pace.interval <= SHARE * 1.001
+    for tab in here:
+        pace.leave(tab)
+    assert pace.interval == LEAST
+
+
+def test_forgotten_tabs_do_not_count() -> None:
+    pace = Pace()
+    pace.cost = 1.0
+    tab = Tab()
+    pace.enter(tab)
+    assert pace.interval > LEAST
+    del tab
+    assert pace.interval == LEAST
+    pace.leave(Tab())
+
+
+def test_due_after_the_interval() -> None:
+    pace = Pace()
+    assert pace.due(time.monotonic() - LEAST - 0.01)
+    assert not pace.due(time.monotonic())
+
+
+def test_what_is_held_together_counts_and_failures_pass() -> None:
+    pace, order = Pace(), []
+
+    @contextmanager
+    def together():
+        order.append("begin")
+        yield
+        until = time.thread_time() + 0.01
+        while time.thread_time() < until:
+            pass
+        order.append("sent")
+
+    pace.run(lambda: order.append("tick"), together)
+    assert order == ["begin", "tick", "sent"]
+    assert pace.cost >= 0.01
+    with pytest.raises(ZeroDivisionError):
+        pace.run(lambda: 1 / 0, nullcontext)
+    assert 0 < pace.cost < 0.01 * 20
+
+
+def test_a_session_keeps_the_pace(simulated) -> None:
+    from workbench.catalog.cruise import open_cruise
+    from workbench.live.feeds import Feeds
+    from workbench.live.session import Session
+
+    ticks, pace, feeds = [], Pace(), Feeds(open_cruise(simulated))
+    session = Session(feeds, schedule=ticks.append, pace=pace)
+    feeds._tell()
+    assert not ticks  # it was made a moment ago
+    session._ticked -= LEAST
+    feeds._tell()
+    feeds._tell()
+    assert len(ticks) == 1  # one under way
+    ticks[0]()
+    feeds._tell()
+    assert len(ticks) == 1
+    pace.cost = 10.0
+    assert pace.interval == MOST
+    session.close()
+    assert pace.interval == LEAST
