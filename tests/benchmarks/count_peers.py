@@ -1,20 +1,20 @@
 """DuckDB and Polars, which count a cytogram by grouping, in an environment of their own: ``make bench-peers``.
 
-Run as a program by that environment's python, it loads columns from ``.npy`` files and answers one line of JSON for
-each line of JSON it reads: ``{"load": [x, y]}``, ``{"run": NAME}`` (seconds), ``{"counts": NAME}`` (writes counts to
-`to`). So peers of another environment take turns with ours.
+Run by that environment's python (`tests.benchmarks.beside`), it loads columns from ``.npy`` files (``{"load": [x, y]}``),
+runs a peer (``{"run": NAME}``: seconds) or writes what it counted (``{"counts": NAME, "to": PATH}``). So peers of
+another environment take turns with ours.
 """
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from tests.benchmarks.beside import answer
 
 PINS = ("duckdb==1.4.*", "polars==1.*", "pyarrow>=18", "numpy>=2")
 FOLDER = ".benchmarks/count-peers"
@@ -47,36 +47,6 @@ def found(root: Path) -> Path | None:
     return python if (root / FOLDER / "installed").exists() and python.exists() else None
 
 
-class Peers:
-    """The other process: it holds the columns, and runs what it is told."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-
-    def ask(self, **said: Any) -> Any:
-        """One question, one answer."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        print(json.dumps(said), file=self._process.stdin, flush=True)
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("the peers' process has ended")
-        return json.loads(line)
-
-
-@contextmanager
-def started(python: Path) -> Iterator[Peers]:
-    """Their process."""
-    process = subprocess.Popen(
-        [str(python), __file__, "answer"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        yield Peers(process)
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        process.wait(30)
-
-
 # -- in the other process ------------------------------------------------------------------------------------------
 
 
@@ -105,22 +75,23 @@ def _answer() -> None:
     import numpy as np
 
     runs: dict[str, Any] = {}
-    for line in sys.stdin:
-        said = json.loads(line)
-        answer: Any = None
+
+    def reply(said: dict[str, Any]) -> Any:
         if "load" in said:
             runs.clear()
-            runs = _load(said["load"])
-        elif "counts" in said:
+            runs.update(_load(said["load"]))
+            return None
+        if "counts" in said:
             cells, counts = runs[said["counts"]]()
             out = np.zeros(512 * 512, np.uint32)
             out[np.asarray(cells, np.int64)] = counts
             np.save(said["to"], out.reshape(512, 512))
-        else:
-            begun = time.perf_counter()
-            runs[said["run"]]()
-            answer = time.perf_counter() - begun
-        print(json.dumps(answer), flush=True)
+            return None
+        begun = time.perf_counter()
+        runs[said["run"]]()
+        return time.perf_counter() - begun
+
+    answer(reply)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 
 from tests.benchmarks import columns, count_peers, limits
+from tests.benchmarks.beside import Beside, beside
 from tests.benchmarks.columns import CHANNELS, Codes
 from workbench.core.codes import to_linear
 from workbench.raster import accumulate
@@ -51,7 +52,7 @@ def big(kind: str, size, request) -> dict[str, Codes]:
 
 
 @pytest.fixture(scope="module")
-def others(root: Path, smoke: bool) -> Iterator[count_peers.Peers | None]:
+def others(root: Path, smoke: bool) -> Iterator[Beside | None]:
     """DuckDB and Polars, or None where they cannot be had."""
     try:
         python = count_peers.found(root) if smoke else count_peers.make(root)
@@ -63,8 +64,8 @@ def others(root: Path, smoke: bool) -> Iterator[count_peers.Peers | None]:
     if python is None:
         yield None
         return
-    with count_peers.started(python) as started:
-        yield started
+    with beside([python, "-m", "tests.benchmarks.count_peers", "answer"]) as process:
+        yield process
 
 
 def one_thread(call: Callable[[], object]) -> Callable[[], object]:
@@ -89,7 +90,7 @@ def of_datashader(x: Codes, y: Codes, want: np.ndarray) -> Candidates:
     }
 
 
-def of_others(others: count_peers.Peers | None, x: Codes, y: Codes, want: np.ndarray, folder: Path) -> Candidates:
+def of_others(others: Beside | None, x: Codes, y: Codes, want: np.ndarray, folder: Path) -> Candidates:
     if others is None:
         return {}
     paths = [folder / "x.npy", folder / "y.npy"]

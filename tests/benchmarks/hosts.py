@@ -1,0 +1,97 @@
+"""Servers to be watched, each in a process of its own: our board, and the plain way to show a live cytogram.
+
+    python -m tests.benchmarks.hosts board CATALOG
+    python -m tests.benchmarks.hosts plain POINTS.npy
+
+The first answer is the address; each line then read is answered with what the process has used and holds
+(`tests.benchmarks.beside`). The plain way is what documentation teaches: a `rasterize` DynamicMap in every session, moved
+on by its own periodic callback.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.beside import answer, say
+
+PARTICLES = 1_000_000
+#: Particles that the window moves on with each second.
+STEP = 20_000
+
+
+def used() -> dict[str, float]:
+    """CPU seconds and resident MB of this process."""
+    told = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return {"cpu": time.process_time(), "rss": int(told["VmRSS"].split()[0]) / 1024}
+
+
+def board(catalog: str) -> None:
+    """`workbench board`, with a thread that answers."""
+    from workbench.apps import board as app
+    from workbench.apps.desk import find
+
+    def state(said: dict[str, Any]) -> dict[str, Any]:
+        if said.get("collect"):
+            gc.collect()
+        desk = find()
+        held = {} if desk is None else {"listeners": desk.feeds.listeners, "waiting": desk.gallery.waiting, "drawn": desk.gallery.drawn}  # fmt: skip
+        return {**used(), **held}
+
+    def ready(address: str) -> None:
+        say(address)
+        _answer(state)
+
+    app.serve(catalog, port=0, ready=ready)
+
+
+def plain(points: str) -> None:
+    """A cytogram of a moving window, as one writes it first."""
+    import holoviews as hv
+    import numpy as np
+    import pandas as pd
+    import panel as pn
+    from holoviews.operation.datashader import rasterize
+
+    hv.extension("bokeh")
+    codes = np.load(points)
+    frame = pd.DataFrame({"fsc_small": codes[0], "pe": codes[1]})
+    updates = [0]
+
+    def window(counter: int) -> hv.Points:
+        start = counter * STEP % (len(frame) - PARTICLES)
+        updates[0] += 1
+        return hv.Points(frame.iloc[start : start + PARTICLES], ["fsc_small", "pe"])
+
+    def page() -> Any:
+        counter = hv.streams.Counter()
+        moving = hv.DynamicMap(window, streams=[counter])
+        shown = rasterize(moving, width=512, height=512, x_range=(0, 65536), y_range=(0, 65536))
+        pn.state.add_periodic_callback(counter.event, period=1000)
+        return pn.panel(shown.opts(width=600, height=600, cnorm="eq_hist"))
+
+    def state(said: dict[str, Any]) -> dict[str, Any]:
+        return {**used(), "updates": updates[0]}
+
+    server = pn.io.server.get_server({"/": page}, port=0, start=False, show=False)
+    say(f"http://localhost:{server.port}")
+    threading.Thread(target=_answer, args=(state,), daemon=True).start()
+    server.start()
+    server.io_loop.start()
+
+
+def _answer(state: Callable[[dict[str, Any]], Any]) -> None:
+    """Answer while somebody asks, then end as by Ctrl-C in another terminal."""
+    answer(state)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    {"board": board, "plain": plain}[sys.argv[1]](sys.argv[2])
