@@ -18,6 +18,7 @@ from workbench.core.window import ALWAYS, Window
 from workbench.live.columns import Columns
 from workbench.live.feed import Feed
 from workbench.live.hours import Run, hourly, runs
+from workbench.live.indexed import Indexed
 from workbench.live.labels import Labels
 from workbench.live.texts import Texts
 
@@ -113,12 +114,15 @@ class ParticleFeed(Feed):
         The newest one; take it once and use it as long as you like.
     labels : Labels
         Numbers of the populations, where its particles have one.
+    index : Indexed or None
+        Its particles counted beforehand, in the cruise folder.
     """
 
     def __init__(self, source: Source, kept: int = KEPT) -> None:
         super().__init__(source)
         self.table = FileTable()
         self.labels = Labels()
+        self.index: Indexed | None = None
         self._channels: tuple[str, ...] = ()
         self._groups: tuple[str, ...] = ()
         self._runs: dict[int, Run] = {}
@@ -160,6 +164,15 @@ class ParticleFeed(Feed):
         specs = self.specs.items()
         return tuple(name for name, spec in specs if spec.dims == ("particle",) and spec.dtype == "str")
 
+    @property
+    def linear(self) -> frozenset[str]:
+        """Channels that hold linear values (and become codes when they are read by `codes`)."""
+        return self._columns.linear
+
+    def place(self, serial: int) -> Run | None:
+        """Where a file's particles stand in its hourly file; None where they are a file of their own."""
+        return self._runs.get(serial)
+
     def codes(self, path: str, serial: int, x: str, y: str, *, keep: bool = True) -> tuple[Codes, Codes]:
         """Two channels of one file as log codes.
 
@@ -194,6 +207,10 @@ class ParticleFeed(Feed):
         a, b, names = self._read(path, serial, (x, y, by), keep)
         good = _good(a, b)
         return (a, b, names) if good is None else (a[good].astype(np.uint16), b[good].astype(np.uint16), names[good])
+
+    def columns(self, path: str, serial: int, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+        """Channels of one file as codes (log values, where some have no code), columns of populations as numbers."""
+        return dict(zip(names, self._read(path, serial, names, False), strict=True))
 
     def _read(self, path: str, serial: int, names: Sequence[str], keep: bool) -> list[npt.NDArray[Any]]:
         run = self._runs.get(serial)

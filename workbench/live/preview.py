@@ -9,156 +9,33 @@
 
 Estimates come in this order, each replacing the one before: one from a fixed random sample (``approximate``, with its
 standard error), the exact one of what is in view, and, where the draft wants it, the series of the whole cruise, longer
-from estimate to estimate until ``done``. A newer question ends the older one: its iterator stops, `tell` is not called
-again. What is exact equals `products.seaflow.classify`, to the particle: polygons are tested in linear units.
+from estimate to estimate until ``done``. While files are slow to read, more guesses come from what was read so far;
+where everything in view is at hand and little, the exact one comes first. A newer question ends the older one: its
+iterator stops, `tell` is not called again. What is exact equals `products.seaflow.classify`, to the particle: polygons
+are tested in linear units.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Event, Lock
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
-from workbench.core.codes import SIZE
-from workbench.core.gates import Gating
-from workbench.core.viewport import Viewport
-from workbench.core.window import ALWAYS, Window
+from workbench.live.answer import Answer, Held, warm
+from workbench.live.blocks import Blocks, Stopped
+from workbench.live.draft import UNKNOWN, WHOLE, Draft, Estimate, Plane, Series
 from workbench.live.particle_feed import ParticleFeed
+from workbench.live.particle_files import DatasetFiles, FeedFiles
 
-#: What is in no gate.
-UNKNOWN = "unknown"
-#: The whole plane of log codes.
-WHOLE = Viewport(0, SIZE, 0, SIZE, 512, 512)
+__all__ = ["UNKNOWN", "WHOLE", "Draft", "Estimate", "Plane", "Preview", "Series"]
 
-
-@dataclass(frozen=True)
-class Plane:
-    """A cytogram that follows.
-
-    Attributes
-    ----------
-    x, y : str
-        Channels.
-    viewport : Viewport
-        Snapped, in log codes (`raster.plane.snap`).
-    only : tuple of str
-        Populations whose particles are counted, ``unknown`` among them; empty: of all particles.
-    by : bool
-        A picture for each population (in the order of `Estimate.populations`) instead of one.
-    """
-
-    x: str
-    y: str
-    viewport: Viewport = WHOLE
-    only: tuple[str, ...] = ()
-    by: bool = False
-
-
-@dataclass(frozen=True)
-class Draft:
-    """One question: what would this gating do?
-
-    Attributes
-    ----------
-    gating : Gating
-        As drawn; gates that are not manual are passed over.
-    window : Window
-        What is in view; the series is of the whole cruise whatever is in view.
-    files : tuple of str
-        ``file_id`` of the files in view, of those in `window`; empty: all of them.
-    planes : tuple of Plane
-    among : str
-        A column that says which particles count: flags (``q50`` of OPP) or populations (``pop_q50`` of VCT: those that
-        have one). Empty: all particles.
-    series : bool
-        Also counts of each file of the whole cruise.
-    """
-
-    gating: Gating
-    window: Window = ALWAYS
-    files: tuple[str, ...] = ()
-    planes: tuple[Plane, ...] = ()
-    among: str = ""
-    series: bool = True
-
-
-@dataclass(frozen=True)
-class Series:
-    """Counts of each file, along time.
-
-    Attributes
-    ----------
-    times : numpy.ndarray of datetime64[ns], shape (files,)
-        NaT where a name tells no time.
-    files : tuple of str, length files
-        ``file_id``.
-    counts : numpy.ndarray of float64, shape (files, populations)
-        Particles; NaN where the file is not counted yet or cannot be read.
-    abundance : numpy.ndarray of float64, shape (files, populations), or None
-        Cells per microlitre where `Preview.volumes` tells the volume of the file, else NaN; None without volumes.
-    counted : int
-        Files counted so far.
-    """
-
-    times: npt.NDArray[np.datetime64]
-    files: tuple[str, ...]
-    counts: npt.NDArray[np.float64]
-    abundance: npt.NDArray[np.float64] | None
-    counted: int
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """An answer.
-
-    Attributes
-    ----------
-    draft : Draft
-        The question.
-    approximate : bool
-        True of a guess from a sample; everything else is exact.
-    done : bool
-        True of the last one.
-    particles : int
-        How many are in view (`among` applied; of a guess, about how many).
-    populations : tuple of str
-        In gate order, then ``unknown``.
-    counts, error : numpy.ndarray of float64, shape (populations,)
-        Particles of each, and the standard error of that (0 where exact).
-    pictures : mapping of Plane to numpy.ndarray of uint32
-        (height, width), or (populations, height, width) where the plane is `by` population; row 0 holds the lowest y.
-        Of a guess: of the particles of the sample (fewer, the same in shape).
-    series : Series or None
-        None until the exact counts are told.
-    sampled : int
-        Particles looked at.
-    faults : tuple of str
-        Files that could not be read, and why.
-    seconds : float
-        Since the question.
-    """
-
-    draft: Draft
-    approximate: bool
-    done: bool
-    particles: int
-    populations: tuple[str, ...]
-    counts: npt.NDArray[np.float64]
-    error: npt.NDArray[np.float64]
-    pictures: Mapping[Plane, npt.NDArray[np.uint32]] = field(hash=False)
-    series: Series | None
-    sampled: int
-    faults: tuple[str, ...]
-    seconds: float
-
-    @property
-    def percent(self) -> npt.NDArray[np.float64]:
-        """Share of each population in what is in view, in percent; NaN where nothing is."""
-        return self.counts * (100.0 / self.particles) if self.particles else np.full(len(self.counts), np.nan)
+log = logging.getLogger(__name__)
 
 
 class Preview:
@@ -175,6 +52,11 @@ class Preview:
         Bytes of columns kept in memory; what is more is read again at every question.
     sample : int
         Particles of the guess.
+
+    Attributes
+    ----------
+    volumes : mapping of str to float, or None
+        May be set anew between questions.
     """
 
     def __init__(
@@ -185,23 +67,79 @@ class Preview:
         kept: int = 1 << 30,
         sample: int = 1 << 17,
     ) -> None:
-        raise NotImplementedError
+        files = FeedFiles(particles) if isinstance(particles, ParticleFeed) else DatasetFiles(particles)
+        self.volumes = volumes
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="preview")
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="preview-ahead")
+        self._helper = ThreadPoolExecutor(1, thread_name_prefix="preview-second")
+        self._held = Held(Blocks(files, kept), self._helper, sample)
+        self._current: Answer | None = None
+        self._ahead: Answer | None = None
+        self._lock = Lock()
+        self._closed = Event()
 
     def prepare(self, draft: Draft) -> None:
-        """Read what this draft will need (its channels, sample and view) in the background, and compile the loops."""
-        raise NotImplementedError
+        """Read what this draft will need (its channels, sample and view) in the background, and compile the loops.
+
+        Raises
+        ------
+        WorkbenchError
+            As `ask`.
+        """
+        ahead = self._answer(draft, lambda estimate: None)
+        with self._lock:
+            if self._ahead:
+                self._ahead.stop()
+            self._ahead = ahead
+        self._reader.submit(warm)
+        self._reader.submit(_quietly, lambda: ahead.read(self._busy))
 
     def ask(self, draft: Draft) -> AsyncIterator[Estimate]:
         """Estimates of `draft`, better and better, until they are `done` or somebody asks again.
 
-        Leaving the loop stops the work. Where several come faster than they are taken, only the newest is given.
+        Called on a running event loop. Leaving the loop stops the work. Where several come faster than they are taken,
+        only the newest is given.
 
         Raises
         ------
         WorkbenchError
             When a gate, plane or `among` names a column that is not there; the nearest is told. (At the call.)
         """
-        raise NotImplementedError
+        loop, came = asyncio.get_running_loop(), asyncio.Event()
+        newest: list[Estimate] = []
+        ended: list[BaseException | None] = []
+
+        def take(estimate: Estimate) -> None:
+            newest[:] = [estimate]
+            came.set()
+
+        def end(error: BaseException | None) -> None:
+            ended.append(error)
+            came.set()
+
+        def hop(call: Callable[[Any], None], value: Any) -> None:
+            with suppress(RuntimeError):  # the loop is gone
+                loop.call_soon_threadsafe(call, value)
+
+        stop = self._start(self._answer(draft, lambda estimate: hop(take, estimate)), lambda error: hop(end, error))
+
+        async def estimates() -> AsyncIterator[Estimate]:
+            try:
+                while True:
+                    await came.wait()
+                    came.clear()
+                    if newest:
+                        yield newest.pop()
+                    elif ended:
+                        if ended[0] is not None:
+                            raise ended[0]
+                        return
+                    if ended:
+                        came.set()
+            finally:
+                stop()
+
+        return estimates()
 
     def follow(self, draft: Draft, tell: Callable[[Estimate], Any]) -> Callable[[], None]:
         """The same without an event loop: `tell(estimate)` is called from a worker's thread.
@@ -216,8 +154,47 @@ class Preview:
         WorkbenchError
             As `ask`.
         """
-        raise NotImplementedError
+        return self._start(self._answer(draft, tell), lambda error: None)
 
     def close(self) -> None:
         """Stop, and let the columns go."""
-        raise NotImplementedError
+        self._closed.set()
+        with self._lock:
+            for answer in (self._current, self._ahead):
+                if answer:
+                    answer.stop()
+        for pool in (self._worker, self._reader, self._helper):
+            pool.shutdown(wait=False, cancel_futures=True)
+        self._held.blocks.clear()
+        self._held.sample = self._held.counted = None
+
+    def _answer(self, draft: Draft, tell: Callable[[Estimate], Any]) -> Answer:
+        files = self._held.blocks.files
+        draft.refuse_unknown(files.channels, files.groups)
+        return Answer(draft, self._held, self.volumes, tell)
+
+    def _start(self, answer: Answer, ended: Callable[[BaseException | None], None]) -> Callable[[], None]:
+        with self._lock:
+            if self._current:
+                self._current.stop()
+            self._current = answer
+        if not self._closed.is_set():
+            self._worker.submit(_quietly, answer.run, ended)
+        return answer.stop
+
+    def _busy(self) -> bool:
+        """True while somebody waits for an answer: reading ahead lets it pass."""
+        current = self._current
+        return current is not None and current.working and not self._closed.is_set()
+
+
+def _quietly(work: Callable[[], None], ended: Callable[[BaseException | None], None] = lambda error: None) -> None:
+    try:
+        work()
+    except Stopped:
+        ended(None)
+    except Exception as error:
+        log.exception("a preview failed")
+        ended(error)
+    else:
+        ended(None)

@@ -10,6 +10,7 @@ in linear units, gate by gate. `columns` is one array, a row for each channel: l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from numba import njit
 
 from workbench.core.codes import SIZE, to_linear
-from workbench.core.errors import WorkbenchError
+from workbench.core.errors import WorkbenchError, suggest
 from workbench.core.gates import Gating
 from workbench.products.seaflow import cells as grid
 
@@ -37,7 +38,7 @@ class Labeller:
     Attributes
     ----------
     channels : tuple of str
-        The rows that `columns` must have, in this order.
+        What the gates ask for.
     most : int
         The highest label: the number of gates.
     """
@@ -61,13 +62,20 @@ class Labeller:
             self._names[2 * rank] = number
         self._tables: dict[str, npt.NDArray[np.uint8]] = {}
 
-    def __call__(self, columns: npt.NDArray[Any], out: npt.NDArray[np.uint8] | None = None) -> npt.NDArray[np.uint8]:
+    def __call__(
+        self,
+        columns: npt.NDArray[Any],
+        order: Sequence[str] | None = None,
+        out: npt.NDArray[np.uint8] | None = None,
+    ) -> npt.NDArray[np.uint8]:
         """Give each particle its population.
 
         Parameters
         ----------
         columns : numpy.ndarray of uint16 (log codes), float32 or float64 (linear units), shape (channels, n)
-            A row for each of `channels`; more rows may follow.
+            A row for each channel.
+        order : sequence of str, optional
+            The channels of the rows; those asked for must be among them. By default `channels`.
         out : numpy.ndarray of uint8, shape (n,), optional
             Where to put the labels.
 
@@ -76,17 +84,22 @@ class Labeller:
         numpy.ndarray of uint8, shape (n,)
             0 is unknown, k is ``gating.populations[k - 1]``.
         """
-        if columns.ndim != 2 or len(columns) < len(self.channels):
-            raise ValueError(f"columns must be rows of {', '.join(self.channels)}, not {columns.shape}")
+        order = self.channels if order is None else order
+        if columns.ndim != 2 or len(columns) != len(order):
+            raise ValueError(f"columns must be rows of {', '.join(order)}, not {columns.shape}")
+        for name in self.channels:
+            if name not in order:
+                raise WorkbenchError(f"a gate asks for channel '{name}'. {suggest(name, order)}")
+        rows = np.array([order.index(name) for name in self.channels], np.int64)
         out = np.empty(columns.shape[1], np.uint8) if out is None else out
         if not len(self._sides):
             out[:] = 0
             return out
         gates = (self._planes, self._sides, self._starts, self._corners, self._names)
         if columns.dtype == np.uint16:
-            _label_codes(columns, _LINEAR, self._table("codes"), *gates, out)
+            _label_codes(columns, rows, _LINEAR, self._table("codes"), *gates, out)
         elif columns.dtype in (np.float32, np.float64):
-            _label_values(columns, self._table("values"), *gates, out)
+            _label_values(columns, rows, self._table("values"), *gates, out)
         else:
             raise TypeError(f"particles are uint16 log codes or float linear values, not {columns.dtype}")
         return out
@@ -129,20 +142,20 @@ def count_runs(labels: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64], mo
 
 @njit(cache=True, nogil=True)
 def _label_codes(
-    columns: Any, linear: Any, tables: Any, planes: Any, sides: Any, starts: Any, corners: Any, names: Any, out: Any
+    columns: Any, rows: Any, linear: Any, tables: Any, planes: Any, sides: Any, starts: Any, corners: Any, names: Any, out: Any
 ) -> None:
-    channels, n = columns.shape
+    channels, n = rows.size, columns.shape[1]
     cells, least, near = np.empty((channels, _BLOCK), np.uint16), np.empty(_BLOCK, np.uint8), np.empty(_BLOCK, np.int64)
     values = np.empty((channels, _BLOCK))
     for start in range(0, n, _BLOCK):
         size = min(_BLOCK, n - start)
         for c in range(channels):
-            column, mine = columns[c, start : start + size], cells[c, :size]
+            column, mine = columns[rows[c], start : start + size], cells[c, :size]
             for i in range(size):
                 mine[i] = np.uint32(np.uint32(column[i]) + np.uint32(grid.LAST)) >> np.uint32(grid.SHIFT)
         count = _look(cells, size, tables, planes, least, near)
         for c in range(channels):
-            column = columns[c, start : start + size]
+            column = columns[rows[c], start : start + size]
             for i in range(count):
                 values[c, i] = linear[column[near[i]]]
         _settle(values, count, near, sides, starts, corners, least)
@@ -153,21 +166,21 @@ def _label_codes(
 
 @njit(cache=True, nogil=True)
 def _label_values(
-    columns: Any, tables: Any, planes: Any, sides: Any, starts: Any, corners: Any, names: Any, out: Any
+    columns: Any, rows: Any, tables: Any, planes: Any, sides: Any, starts: Any, corners: Any, names: Any, out: Any
 ) -> None:
-    channels, n = columns.shape
+    channels, n = rows.size, columns.shape[1]
     cells, least, near = np.empty((channels, _BLOCK), np.uint16), np.empty(_BLOCK, np.uint8), np.empty(_BLOCK, np.int64)
     values = np.empty((channels, _BLOCK))
     for start in range(0, n, _BLOCK):
         size = min(_BLOCK, n - start)
         for c in range(channels):
-            column, mine = columns[c, start : start + size], cells[c, :size]
+            column, mine = columns[rows[c], start : start + size], cells[c, :size]
             for i in range(size):
                 bits = np.float32(column[i]).view(np.uint32) >> np.uint32(grid.BITS)
                 mine[i] = min(np.uint32(bits - np.uint32(grid.ONE)), np.uint32(grid.VALUED))
         count = _look(cells, size, tables, planes, least, near)
         for c in range(channels):
-            column = columns[c, start : start + size]
+            column = columns[rows[c], start : start + size]
             for i in range(count):
                 values[c, i] = column[near[i]]
         _settle(values, count, near, sides, starts, corners, least)

@@ -1,0 +1,107 @@
+"""Particles counted by the gates of a draft: how many of each population, and the pictures that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.live.blocks import Block, Stopped
+from workbench.live.draft import Draft, Plane
+from workbench.live.labels import NOBODY
+from workbench.products.seaflow.labelling import Labeller, count_runs
+from workbench.raster.count import count_by, count_codes
+
+#: Particles looked at between two looks at whether anybody still wants to know.
+STEP = 1 << 19
+
+Counts = npt.NDArray[np.uint32]
+
+
+class Census:
+    """Counts of one thread; those of several are `add`ed.
+
+    Parameters
+    ----------
+    draft : Draft
+    labeller : Labeller
+        Of its gating.
+
+    Attributes
+    ----------
+    counts : numpy.ndarray of int64, shape (populations,)
+        In the order of `Draft.populations`.
+    """
+
+    def __init__(self, draft: Draft, labeller: Labeller) -> None:
+        self._draft, self._labeller = draft, labeller
+        most = labeller.most
+        self.counts = np.zeros(most + 1, np.int64)
+        self._pictures: dict[Plane, Counts] = {}
+        for plane in draft.planes:
+            shape = (plane.viewport.height, plane.viewport.width)
+            self._pictures[plane] = np.zeros((most + 1, *shape) if plane.by else shape, np.uint32)
+        self._wanted = {plane: _wanted(draft, plane) for plane in draft.planes if plane.only}
+
+    @property
+    def pictures(self) -> dict[Plane, Counts]:
+        """Copies, populations in the order of `Draft.populations`."""
+        turned = {plane: np.roll(counts, -1, axis=0) for plane, counts in self._pictures.items() if plane.by}
+        return {plane: turned.get(plane, counts).copy() for plane, counts in self._pictures.items()}
+
+    def take(
+        self, block: Block, first: int, stop: int, unwanted: Callable[[], bool], draw: bool = True
+    ) -> npt.NDArray[np.int64]:
+        """Count the files `first` to `stop` of a block; each one's counts (files, populations).
+
+        Raises
+        ------
+        Stopped
+            When `unwanted` says so: what was counted until then is in no order.
+        """
+        offsets = block.offsets[first : stop + 1]
+        out = np.zeros((stop - first, len(self.counts)), np.int64)
+        for start in range(int(offsets[0]), int(offsets[-1]), STEP):
+            end = min(start + STEP, int(offsets[-1]))
+            if unwanted():
+                raise Stopped
+            labels = self._labeller(block.values[:, start:end], block.channels)
+            out += count_runs(labels, np.clip(offsets - start, 0, end - start), self._labeller.most)
+            for plane in self._draft.planes if draw else ():
+                if unwanted():
+                    raise Stopped
+                self._draw(plane, block, slice(start, end), labels)
+        out = np.roll(out, -1, axis=1)
+        self.counts += out.sum(axis=0)
+        return out
+
+    def add(self, other: Census) -> None:
+        """Take over what another has counted."""
+        self.counts += other.counts
+        for plane, counts in other._pictures.items():
+            self._pictures[plane] += counts
+
+    def _draw(self, plane: Plane, block: Block, rows: slice, labels: npt.NDArray[np.uint8]) -> None:
+        x, y, out = block.row(plane.x)[rows], block.row(plane.y)[rows], self._pictures[plane]
+        bad = [block.bad[name][rows] for name in (plane.x, plane.y) if name in block.bad]
+        if plane.only:
+            labels = self._wanted[plane][labels]
+        if bad:
+            labels = np.where(np.logical_or.reduce(bad), np.uint8(NOBODY), labels)
+        if plane.by:
+            count_by(x, y, labels, plane.viewport, len(out), out)
+        elif plane.only or bad:
+            some = (labels == NOBODY).astype(np.uint8)
+            count_by(x, y, some, plane.viewport, 1, out[np.newaxis])
+        else:
+            count_codes(x, y, plane.viewport, out)
+
+
+def _wanted(draft: Draft, plane: Plane) -> npt.NDArray[np.uint8]:
+    """Label -> label, or NOBODY where the plane does not show it."""
+    table = np.full(256, NOBODY, np.uint8)
+    for name in plane.only:
+        label = (draft.populations.index(name) + 1) % len(draft.populations)
+        table[label] = label
+    return table
