@@ -26,6 +26,7 @@ COMMANDS = (
     "status",
     "journal",
     "seaflow",
+    "gates",
     "export",
     "replay",
     "report",

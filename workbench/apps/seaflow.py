@@ -71,6 +71,26 @@ class Inputs:
 
 
 @dataclass(frozen=True)
+class Given:
+    """What a run works with.
+
+    Attributes
+    ----------
+    evt : str or list of str
+        Folders or files of EVT.
+    parameters : Parameters
+    rows : list of dict or None
+        Of popcycle's sfl table.
+    table : SizeTable or None
+    """
+
+    evt: str | list[str]
+    parameters: Parameters
+    rows: list[Row] | None
+    table: SizeTable | None
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a run over a cruise came to: what there was to do, files processed now, and with what."""
 
@@ -101,34 +121,42 @@ def run(
 
 def bring_up_to_date(
     inputs: Inputs, *, since: str | None = None, limits: Limits | None = None, workers: int = 1,
-    scheduler: str | None = None, quiet: bool = True, done: Callable[[int], object] = lambda files: None,
+    scheduler: str | None = None, quiet: bool = True,
 ) -> Outcome:  # fmt: skip
-    """Process what is not done yet, and restate the abundances; `done` is told how many files were worked on since."""
-    limits = limits or Limits()
+    """Process what is not done yet, and restate the abundances."""
     parameters = inputs.parameters()
     instrument = _instrument(inputs, parameters)
-    parameters = replace(parameters, instrument=instrument)
-    rows = read_sfl(inputs)
     table = read_size_table(inputs.size_table, instrument) if inputs.size_table else None
-    times = None if rows is None else {row["file"]: parse_time(row["date"]) for row in rows}
+    given = Given(str(inputs.evt), replace(parameters, instrument=instrument), read_sfl(inputs), table)
+    return work_on(
+        given, inputs.out, since=since, limits=limits, workers=workers, scheduler=scheduler, quiet=quiet
+    )  # fmt: skip
+
+
+def work_on(
+    given: Given, out: Path, *, since: str | None = None, limits: Limits | None = None, workers: int = 1,
+    scheduler: str | None = None, quiet: bool = True, done: Callable[[int, int], object] = lambda files, of: None,
+) -> Outcome:  # fmt: skip
+    """Process what is not done yet, and restate the abundances; `done` is told files worked on since, and of how many."""
+    limits = limits or Limits()
+    times = None if given.rows is None else {row["file"]: parse_time(row["date"]) for row in given.rows}
     work = plan_work(
-        str(inputs.evt), parameters, sfl=times, table=table, limits=limits, since=moment(since) if since else None
+        given.evt, given.parameters, sfl=times, table=given.table, limits=limits, since=moment(since) if since else None
     )
+    instrument = given.parameters.instrument
 
     def finish(database: sqlite3.Connection) -> None:
-        if rows is not None:
-            seaflow_cruise.put_sfl(database, rows)
+        if given.rows is not None:
+            seaflow_cruise.put_sfl(database, given.rows)
             seaflow_cruise.put_abundance(database, instrument)
 
-    processed = _work_through(
-        work, inputs, parameters, table, limits, workers, scheduler, quiet=quiet, done=done, finish=finish
-    )
-    return Outcome(work, processed, instrument, rows is not None, table is not None)
+    options = {"parameters": given.parameters, "table": given.table, "limits": limits, "workers": workers}
+    processed = _work_through(work, out, {**options, "finish": finish}, scheduler, done, quiet=quiet)
+    return Outcome(work, processed, instrument, given.rows is not None, given.table is not None)
 
 
 def _work_through(
-    work: Work, inputs: Inputs, parameters: Parameters, table: SizeTable | None, limits: Limits, workers: int,
-    scheduler: str | None, *, quiet: bool, done: Callable[[int], object], finish: Callable[[sqlite3.Connection], object],
+    work: Work, out: Path, options: dict[str, Any], scheduler: str | None, done: Callable[[int, int], object], *, quiet: bool
 ) -> int:  # fmt: skip
     from tqdm import tqdm
 
@@ -138,12 +166,9 @@ def _work_through(
 
             def more(files: int) -> None:
                 bar.update(files)
-                done(files)
+                done(files, len(work.tasks))
 
-            processed = run_work(
-                work, inputs.out, parameters=parameters, table=table, limits=limits, workers=workers, client=client,
-                done=more, finish=finish,
-            )  # fmt: skip
+            processed = run_work(work, out, client=client, done=more, **options)
             bar.update(len(work.tasks) - processed)
             return processed
     finally:

@@ -15,7 +15,7 @@ from importlib import import_module
 from workbench.cli.options import Parser, Run
 
 #: Modules of this package, in the order of ``workbench --help``.
-MODULES = ("simulate", "catalog", "engine", "seaflow", "export", "replay", "report", "influx", "hdf5", "docs")
+MODULES = ("simulate", "catalog", "engine", "seaflow", "gates", "export", "replay", "report", "influx", "hdf5", "docs")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import os
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,11 @@ from typing import Any
 from workbench.core.errors import ReaderError, WorkbenchError
 from workbench.core.filters import FIELDS
 from workbench.core.parameters import Parameters
+from workbench.readers import popcycle
 from workbench.readers.parameter_tables import AUTO, CHANNELS, filter_rows, parameters_of, tables_of
 from workbench.readers.sqlite_file import TableRow, read_table, read_tables
 
-__all__ = ["TABLES", "is_database", "read_parameters", "read_table", "write_csv", "write_tsv"]
+__all__ = ["TABLES", "is_database", "read_parameters", "read_table", "write_csv", "write_database", "write_tsv"]
 
 #: Tables of parameters, and the columns of their TSV files.
 TABLES = {
@@ -26,6 +29,8 @@ TABLES = {
     "poly": ("pop", *CHANNELS, "point_order", "gating_id"),
 }
 LARGEST = 64 * 2**20
+#: Polygons before the gates that name them, gates before the plan: what is read in between is the old plan.
+_ORDER = ("filter", "poly", "gating", "filter_plan", "gating_plan")
 
 
 def read_parameters(path: str | PathLike[str]) -> Parameters:
@@ -148,14 +153,66 @@ def write_tsv(prefix: str | PathLike[str], parameters: Parameters) -> list[Path]
     tables = tables_of(parameters)
     about = {"instrument": parameters.instrument, "cruise": parameters.cruise}
     tables["filter"] = [{**about, **row} for row in tables["filter"]]
-    written = []
-    for name, columns in TABLES.items():
-        if parameters.gatings is None and name in ("gating", "gating_plan", "poly"):
-            continue
-        path = place.with_name(f"{place.name}.{name}.tsv")
-        _write(path, columns, tables[name], "\t")
-        written.append(path)
-    return written
+    written: dict[Path, Path] = {}
+    try:
+        for name in _ORDER:  # all of them first, then into place, the plans last
+            if parameters.gatings is None and name in ("gating", "gating_plan", "poly"):
+                continue
+            path = place.with_name(f"{place.name}.{name}.tsv")
+            written[path] = path.with_name(f".{path.name}.{os.getpid()}")
+            _write(written[path], TABLES[name], tables[name], "\t")
+        for path, temp in written.items():
+            os.replace(temp, path)
+    finally:
+        for temp in written.values():
+            temp.unlink(missing_ok=True)
+    return [path for name in TABLES for path in written if path.name.endswith(f".{name}.tsv")]
+
+
+def write_database(path: str | PathLike[str], parameters: Parameters) -> None:
+    """Write into a popcycle database: its filter, gating, poly and plan tables, in one transaction; the others stay.
+
+    Parameters
+    ----------
+    path : path-like
+        One that is there, or a new one, which appears whole or not at all.
+    parameters : Parameters
+
+    Raises
+    ------
+    ReaderError
+        When the file is no database, or its tables have other columns; nothing was changed.
+    """
+    place = Path(path)
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        temp = place.with_name(f".{place.name}.{os.getpid()}")
+        try:
+            with closing(popcycle.open_database(temp)) as connection:
+                popcycle.put_parameters(connection, parameters)
+            os.replace(temp, place)
+        finally:
+            temp.unlink(missing_ok=True)
+        return
+    if not is_database(place):
+        raise ReaderError(place, "not a popcycle database", hint="Name a database (*.db), or a prefix for TSVs")
+    tables = {name: rows for name, rows in tables_of(parameters).items() if name in TABLES}
+    try:
+        with closing(sqlite3.connect(place, isolation_level=None, timeout=30)) as connection:
+            found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if not {*TABLES} <= found:
+                popcycle.open_database(place).close()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                for name, rows in tables.items():
+                    connection.execute(f"DELETE FROM {name}")
+                    popcycle.put(connection, name, rows)
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise ReaderError(place, f"cannot be written ({error})", hint="Nothing was changed") from error
 
 
 def write_csv(path: str | PathLike[str], parameters: Parameters, *, separator: str = "_") -> None:

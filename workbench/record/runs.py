@@ -109,11 +109,12 @@ class Runs:
             )
             return _run(connection.execute(f"select {_FIELDS} from runs where id = ?", found).fetchone())
 
-    def beat(self, run: Run | int) -> None:
-        """Say that it is still being worked on."""
+    def beat(self, run: Run | int, *, rows: int | None = None) -> None:
+        """Say that it is still being worked on, and how much was made so far."""
         with self._file.writing() as connection:
             connection.execute(
-                "update runs set heartbeat = ? where id = ? and state = ?", (clock.wall(), _id(run), RUNNING)
+                "update runs set heartbeat = ?, rows = coalesce(?, rows) where id = ? and state = ?",
+                (clock.wall(), rows, _id(run), RUNNING),
             )
 
     def end(self, run: Run | int, *, rows: int | None = None, error: str = "", traceback: str = "") -> None:

@@ -27,9 +27,13 @@ from workbench.core.sizes import SizeTable
 from workbench.products.seaflow.filter import Flag
 from workbench.products.seaflow.process import CHANNELS, FileResult, process, too_many
 from workbench.readers import popcycle, seaflow_hourly, seaflow_layout, seaflow_pieces
-from workbench.record import seaflow_cruise, seaflow_next
-from workbench.record.seaflow_hour import Done, database_rows, tables
+from workbench.record import seaflow_cruise, seaflow_hour, seaflow_next
+from workbench.record.seaflow_hour import Done, database_rows
 from workbench.record.seaflow_work import Limits, Task, Work
+
+
+class Busy(WorkbenchError):
+    """Another run writes into the folder."""
 
 
 def run(
@@ -70,7 +74,7 @@ def run(
 
     Raises
     ------
-    WorkbenchError
+    Busy
         When another run writes into `out`.
     """
     seaflow_next.recover(out)
@@ -108,7 +112,7 @@ def _run(
             for pair in group:
                 finished.append(pair)
                 done(1)
-            _store(out, database, finished, table)
+            _store(out, database, finished, table, workers > 1)
             rows = [(task.file_id, task.key, _hour(task)) for task, _ in finished]
             marks.executemany("INSERT OR REPLACE INTO done VALUES (?, ?, ?)", rows)
             total += len(finished)
@@ -171,10 +175,11 @@ def _ahead(submit: Callable[[Task], Any], tasks: Sequence[Task], depth: int) -> 
             future.cancel()
 
 
-def _store(out: Path, database: sqlite3.Connection, done: Sequence[Done], table: SizeTable | None) -> None:
-    files, time = [task.file_id for task, _ in done], done[0][0].time
-    for kind, rows in tables(done, table).items():
-        seaflow_hourly.merge_hour(out / kind / seaflow_hourly.hour_name(time, kind), rows, set(files))
+def _store(
+    out: Path, database: sqlite3.Connection, done: Sequence[Done], table: SizeTable | None, together: bool = False
+) -> None:
+    files = [task.file_id for task, _ in done]
+    seaflow_hour.write(out, done, table, together=together)
     with _transaction(database):
         popcycle.drop_file(database, files)
         for name, listed in database_rows(done).items():
@@ -207,9 +212,7 @@ def _alone(out: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise WorkbenchError(
-                f"{out}: another run writes here. Wait for it, or name another folder: --out DIR"
-            ) from None
+            raise Busy(f"{out}: another run writes here. Wait for it, or name another folder: --out DIR") from None
         yield
     finally:
         os.close(handle)
