@@ -205,3 +205,33 @@ def test_hours_written_by_a_run_come_back(rows, seed):
         np.testing.assert_array_equal(ds[f"q{quantile:g}"], np.concatenate([w[2] for w in wanted]) >> q & 1 == 1)
         for i, name in enumerate(COLUMNS):
             np.testing.assert_array_equal(ds[f"{name}_q{quantile:g}"], sizes[:, q, i])
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.integers(2, 8), st.integers(0, 2**32 - 1))
+def test_row_groups_end_at_the_same_rows_however_an_hour_was_filled(rows, group, seed):
+    """At once, made file by file, or some files now and others later in any order: the same bytes, no larger row group."""
+    rng = np.random.default_rng(seed)
+    tables, names = [], []
+    for number, n in enumerate(rows):
+        time = _START + np.timedelta64(180 * number, "s")
+        channels = {name: rng.uniform(1, 3000, n) for name in CHANNELS}
+        names.append(file_name(time))
+        mask = rng.integers(1, 8, n).astype(np.uint8)
+        tables.append(seaflow_hourly.opp_table(time, names[-1], f"f{number % 2}", channels, mask))
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seaflow_hourly, "GROUP", group)
+        once, lazily, later, whole = (Path(folder) / f"{name}.1H.opp.parquet" for name in ("a", "b", "c", "d"))
+        seaflow_hourly.merge_hour(once, pa.concat_tables(tables), set(names))
+        seaflow_hourly.merge_hour(lazily, iter(tables), set(names))
+        for at in rng.permutation(len(tables)):
+            seaflow_hourly.merge_hour(later, tables[at], {names[at]})
+        seaflow_hourly.merge_hour(later, tables[0], {names[0]})  # again
+        assert once.read_bytes() == lazily.read_bytes() == later.read_bytes()
+        footer = pq.read_metadata(once)
+        sizes = [footer.row_group(i).num_rows for i in range(footer.num_row_groups)]
+        assert sum(sizes) == sum(rows) and all(size == group for size in sizes[:-1])
+        patch.setattr(seaflow_hourly, "GROUP", 1000)
+        seaflow_hourly.merge_hour(whole, pa.concat_tables(tables), set(names))
+        xr.testing.assert_identical(*(xr.open_dataset(p, engine="seaflow_opp").load() for p in (once, whole)))
+        seaflow_hourly.merge_hour(later, tables[0].slice(0, 0), set(names))
+        assert not later.exists()

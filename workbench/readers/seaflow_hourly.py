@@ -6,8 +6,10 @@ diameters, quotas and population (null where the particle is not OPP in that qua
 
 from __future__ import annotations
 
+import heapq
 import os
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
+from itertools import chain, pairwise
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,8 @@ _TEXT = pa.dictionary(pa.int32(), pa.string())
 _DATE = pa.timestamp("us", tz="UTC")
 #: Columns whose least and greatest value a file tells; of the others nobody asks.
 _TOLD = ["date", "file_id", "filter_id"]
+#: Rows of a row group, all but the last: an hour of the usual twenty files is one, and no more is in memory at once.
+GROUP = 1 << 17
 
 OPP = pa.schema(
     [("date", _DATE), ("file_id", _TEXT), *((name, pa.float64()) for name in CHANNELS)]
@@ -107,52 +111,134 @@ def vct_table(
     return pa.table(columns, schema=VCT)
 
 
-def merge_hour(path: str | PathLike[str], new: pa.Table, replaced: set[str]) -> None:
+def merge_hour(path: str | PathLike[str], new: pa.Table | Iterable[pa.Table], replaced: set[str]) -> None:
     """Put the rows of some EVT files into an hourly file: the same bytes in whatever steps it was filled.
 
     Parameters
     ----------
     path : path-like
         Written under a temporary name, then renamed; removed when no row is left.
-    new : pyarrow.Table
-        Rows in the hourly file's schema, any order of files.
+    new : pyarrow.Table or iterable of these
+        Rows in the hourly file's schema: one table with any order of files, or tables that follow each other in the order
+        of file ids, made one after the other (so that not all of an hour is in memory).
     replaced : set of str
         File ids whose rows already there are dropped, including those that have no new rows.
     """
     place = Path(path)
-    tables = [new]
+    tables: Iterable[pa.Table] = [_by_file(new)] if isinstance(new, pa.Table) else new
     if place.exists():
-        old = read_hour(place, new.schema)
-        keep = pc.invert(pc.is_in(old["file_id"].cast(pa.string()), pa.array(sorted(replaced), pa.string())))
-        tables.insert(0, old.filter(keep))
-    table = pa.concat_tables(tables)
-    if table.num_rows == 0:
-        place.unlink(missing_ok=True)
-        return
-    # A stable order by file: rows of one file stay as the file has them.
-    ids = _sorted_dictionary(table["file_id"]).indices.to_numpy()
-    if (ids[1:] < ids[:-1]).any():
-        table = table.take(pa.array(np.argsort(ids, kind="stable")))
-    write_hour(place, table)
+        first, tables = _first(tables)
+        if first is None:
+            return
+        old = _kept(place, first.schema, replaced)
+        tables = heapq.merge(_files(old), _files(tables), key=_file_id)
+    write_hour(place, tables)
 
 
-def write_hour(path: str | PathLike[str], table: pa.Table) -> None:
-    """Write an hourly file (snappy, one row group, dictionaries sorted): temporary name, fsync, rename."""
+def write_hour(path: str | PathLike[str], tables: pa.Table | Iterable[pa.Table]) -> None:
+    """Write an hourly file: temporary name, fsync, rename; removed where there are no rows.
+
+    Zstandard; row groups of `GROUP` rows, wherever the tables end; dictionaries sorted.
+    """
     place = Path(path)
     place.parent.mkdir(parents=True, exist_ok=True)
     temp = place.with_name(f".{place.name}.{os.getpid()}")
-    columns = [_whole(column) for column in table.columns]
+    groups = _groups([tables] if isinstance(tables, pa.Table) else tables)
+    first = next(groups, None)
+    if first is None:
+        place.unlink(missing_ok=True)
+        return
     try:
         with temp.open("wb") as file:
-            pq.write_table(
-                pa.table(columns, schema=table.schema), file, compression="snappy", row_group_size=2**30,
-                write_statistics=_TOLD,
-            )  # fmt: skip
+            with pq.ParquetWriter(
+                file, first.schema, compression="zstd", compression_level=1, write_statistics=_TOLD
+            ) as writer:
+                writer.write_table(first, row_group_size=GROUP)
+                del first
+                for group in groups:
+                    writer.write_table(group, row_group_size=GROUP)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temp, place)
     finally:
         temp.unlink(missing_ok=True)
+
+
+def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The rows of these tables, `GROUP` at a time, in one piece each: how they were cut before must not show."""
+    waiting: list[pa.Table] = []
+    rows = 0
+    for table in tables:
+        start = 0
+        while rows + table.num_rows - start >= GROUP:
+            part = table.slice(start, GROUP - rows)
+            yield _in_one_piece([*waiting, part])
+            start, rows, waiting = start + part.num_rows, 0, []
+        if start < table.num_rows:
+            waiting.append(table.slice(start))
+            rows += table.num_rows - start
+        del table
+    if rows:
+        yield _in_one_piece(waiting)
+
+
+def _in_one_piece(tables: list[pa.Table]) -> pa.Table:
+    table = pa.concat_tables(tables)
+    return pa.table([_whole(column) for column in table.columns], schema=table.schema)
+
+
+def _first(tables: Iterable[pa.Table]) -> tuple[pa.Table | None, Iterator[pa.Table]]:
+    """The first of these tables, and all of them."""
+    rest = iter(tables)
+    first = next(rest, None)
+    return first, chain([] if first is None else [first], rest)
+
+
+def _kept(place: Path, schema: pa.Schema, replaced: set[str]) -> Iterator[pa.Table]:
+    """What an hourly file holds of other EVT files, some rows at a time; at once where they are not in order."""
+    gone = pa.array(sorted(replaced), pa.string())
+    ids = read_hour(place, pa.schema([schema.field("file_id")]))
+    parts = [read_hour(place, schema)] if not _ascending(ids) else _row_groups(place, schema)
+    for part in parts:
+        left = part.filter(pc.invert(pc.is_in(part["file_id"].cast(pa.string()), gone)))
+        if left.num_rows:
+            yield _by_file(left)
+
+
+def _row_groups(place: Path, schema: pa.Schema) -> Iterator[pa.Table]:
+    with pq.ParquetFile(place) as file:
+        for at in range(file.num_row_groups):
+            yield _in_schema(file.read_row_group(at, columns=schema.names, use_threads=False), schema)
+
+
+def _codes(table: pa.Table) -> npt.NDArray[np.int32]:
+    """The place of each row's file id among those of the table, sorted."""
+    return np.asarray(_sorted_dictionary(table["file_id"]).indices)
+
+
+def _ascending(table: pa.Table) -> bool:
+    codes = _codes(table)
+    return not (codes[1:] < codes[:-1]).any()
+
+
+def _by_file(table: pa.Table) -> pa.Table:
+    """A stable order by file: rows of one file stay as the file has them."""
+    codes = _codes(table)
+    if (codes[1:] < codes[:-1]).any():
+        return table.take(pa.array(np.argsort(codes, kind="stable")))
+    return table
+
+
+def _files(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Tables of one EVT file each, or of a part of it."""
+    for table in tables:
+        codes = _codes(table)
+        edges = [0, *(np.flatnonzero(codes[1:] != codes[:-1]) + 1).tolist(), len(codes)]
+        yield from (table.slice(a, b - a) for a, b in pairwise(edges) if b > a)
+
+
+def _file_id(table: pa.Table) -> str:
+    return str(table["file_id"][0].as_py())
 
 
 def read_hour(path: str | PathLike[str], schema: pa.Schema) -> pa.Table:
@@ -164,7 +250,8 @@ def read_hour(path: str | PathLike[str], schema: pa.Schema) -> pa.Table:
         When it is no Parquet file or lacks a column.
     """
     try:
-        table = pq.read_table(fspath(path))
+        held = set(pq.read_schema(fspath(path)).names)
+        table = pq.read_table(fspath(path), columns=[name for name in schema.names if name in held])
     except (OSError, pa.ArrowException) as error:
         raise ReaderError(path, f"not a readable Parquet file ({error})") from error
     missing = [name for name in schema.names if name not in table.column_names]
@@ -173,10 +260,13 @@ def read_hour(path: str | PathLike[str], schema: pa.Schema) -> pa.Table:
             path,
             "not an hourly SeaFlow file",
             expected=f"a column '{missing[0]}'",
-            found=f"{len(table.column_names)} others",
+            found=f"{len(held)} others",
         )
-    columns = [_as(table[field.name], field.type) for field in schema]
-    return pa.table(columns, schema=schema)
+    return _in_schema(table, schema)
+
+
+def _in_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    return pa.table([_as(table[field.name], field.type) for field in schema], schema=schema)
 
 
 def _as(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:

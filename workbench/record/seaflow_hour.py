@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,33 +23,61 @@ from workbench.record.seaflow_work import Task
 
 Row = dict[str, Any]
 Done = tuple[Task, FileResult]
+_EMPTY = {"opp": seaflow_hourly.OPP.empty_table(), "vct": seaflow_hourly.VCT.empty_table()}
 
 
-def tables(done: Sequence[Done], table: SizeTable | None) -> dict[str, pa.Table]:
-    """OPP and VCT rows of the files that have some, ordered by file id.
+def write(out: Path, done: Sequence[Done], table: SizeTable | None, *, together: bool = False) -> None:
+    """Put the OPP and VCT rows of the files that have some into their hourly files, in place of what stands there of them.
 
     Parameters
     ----------
+    out : Path
+        Holds ``opp/`` and ``vct/``.
     done : sequence of (Task, FileResult)
-        Files of one hour.
+        Files of one hour; one without gating has no VCT rows.
     table : SizeTable or None
         The one they were sized with.
-
-    Returns
-    -------
-    dict of str to pyarrow.Table
-        ``opp`` and ``vct``; a file without gating has no VCT rows.
+    together : bool
+        Write both at the same time, in two threads.
     """
+    files, time = {task.file_id for task, _ in done}, done[0][0].time
     usable = sorted((d for d in done if d[1].flag is Flag.OK), key=lambda d: d[0].file_id)
     gated = [d for d in usable if d[0].gating is not None]
-    opp = _opp(usable)
-    base = opp if len(gated) == len(usable) else _opp(gated)
-    return {"opp": opp, "vct": _vct(base, gated, table)}
+    opp_of = lru_cache(maxsize=1)(lambda some: _opp(some))
+    made = {
+        "opp": (opp_of(some) for some in _some(usable)),
+        "vct": (_vct(opp_of(some), some, table) for some in _some(gated)),
+    }
+
+    def merge(kind: str) -> None:
+        rows = chain(made[kind], [_EMPTY[kind]])
+        seaflow_hourly.merge_hour(out / kind / seaflow_hourly.hour_name(time, kind), rows, files)
+
+    if together:
+        with ThreadPoolExecutor(1) as pool:
+            other = pool.submit(merge, "opp")
+            merge("vct")
+            other.result()
+    else:
+        for kind in made:
+            merge(kind)
+
+
+def _some(done: Sequence[Done]) -> Iterator[tuple[Done, ...]]:
+    """Files in turn, a row group's worth of rows at a time."""
+    group: list[Done] = []
+    rows = 0
+    for each in done:
+        group.append(each)
+        rows += len(each[1].label)
+        if rows >= seaflow_hourly.GROUP:
+            yield tuple(group)
+            group, rows = [], 0
+    if group:
+        yield tuple(group)
 
 
 def _opp(done: Sequence[Done]) -> pa.Table:
-    if not done:
-        return seaflow_hourly.OPP.empty_table()
     sizes = [len(result.label) for _, result in done]
     times = np.array([task.time for task, _ in done]).astype("datetime64[us]")
     mask = np.concatenate([result.found.mask for _, result in done if result.found is not None])
@@ -60,8 +92,6 @@ def _opp(done: Sequence[Done]) -> pa.Table:
 
 
 def _vct(opp: pa.Table, done: Sequence[Done], table: SizeTable | None) -> pa.Table:
-    if not done:
-        return seaflow_hourly.VCT.empty_table()
     words = sorted({"unknown", *(name for _, result in done for name in result.populations)})
     label = np.concatenate([_by_word(result, words) for _, result in done])
     rows = np.concatenate([result.rows for _, result in done])
