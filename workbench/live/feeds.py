@@ -22,6 +22,8 @@ import numpy as np
 
 from workbench.core.window import MAX, MIN, Window
 from workbench.live.feed import Feed, open_feed
+from workbench.live.indexed import PLACE, Indexed
+from workbench.live.particle_feed import ParticleFeed
 from workbench.live.row_feed import RowFeed
 
 if TYPE_CHECKING:
@@ -60,8 +62,11 @@ class Feeds(Mapping[str, Feed]):
         self._changed, self._stopped = Event(), Event()
         self._threads: list[Thread] = []
         self._key = 0
-        for feed in self._feeds.values():
+        folder = getattr(cruise, "folder", None)
+        for name, feed in self._feeds.items():
             feed.told = self._changed.set
+            if folder is not None and isinstance(feed, ParticleFeed):
+                feed.index = Indexed(folder.joinpath(*PLACE, name), feed.labels)
 
     def __getitem__(self, name: str) -> Feed:
         return self._feeds[name]

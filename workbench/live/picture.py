@@ -1,4 +1,7 @@
-"""One picture's counts, kept up to date: new files are added, files that left the window are taken off, exactly."""
+"""One picture's counts, kept up to date: new files are added, files that left the window are taken off, exactly.
+
+Where more than a million particles would have to be counted and the source has an index, the counts come out of it.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ import numpy.typing as npt
 
 from workbench.core.errors import WorkbenchError
 from workbench.core.viewport import Viewport
+from workbench.live import indexed
 from workbench.live.labels import order
 from workbench.live.particle_feed import FileTable, ParticleFeed
 from workbench.live.question import Question
@@ -95,13 +99,35 @@ class Picture:
         faults: list[str] = []
         if not self._subtract(table, part):
             self.forget()
-        missing = np.arange(len(table))[part][~np.isin(table.serials[part], self._held)]
+        missing = self._missing(table, part)
+        if self._look_up(table, part, missing):
+            missing = self._missing(table, part)
         self._add(table, missing, pool, unwanted, faults)
         held = np.isin(table.serials[part], self._held)
         if int(held.sum()) + len(faults) < len(held):
             return None
         self.frame = self._framed(table, part, revision, faults)
         return self.frame
+
+    def _missing(self, table: FileTable, part: slice) -> Indices:
+        """The files that are not counted yet."""
+        return np.arange(len(table))[part][~np.isin(table.serials[part], self._held)]
+
+    def _look_up(self, table: FileTable, part: slice, missing: Indices) -> bool:
+        """Take the counts out of the feed's index, where that spares much counting."""
+        index, q = self.feed.index, self.question
+        wanted = int(table.sizes[missing].sum())
+        if index is None or wanted <= indexed.MANY:
+            return False
+        found = index.count(q.x, q.y, q.by, q.viewport, table, part)
+        if found is None:
+            return False
+        counts, serials = found
+        left = int(table.sizes[part][~np.isin(table.serials[part], serials)].sum())
+        if left >= wanted:
+            return False
+        self._counts, self._held = counts, serials
+        return True
 
     def _subtract(self, table: FileTable, part: slice) -> bool:
         """Take off the files that left; False when counting everything anew is cheaper or the only way."""
@@ -113,6 +139,9 @@ class Picture:
             return False  # one was rewritten or is gone: nobody has its old particles
         staying = table.sizes[part][np.isin(table.serials[part], self._held)]
         if self._counts is None or table.sizes[gone].sum() >= staying.sum():
+            return False
+        index = self.feed.index
+        if index is not None and table.sizes[gone].sum() > indexed.MANY and index.covered(table) > indexed.MANY:
             return False
         faults = list[str]()
         _, off = self._count(table, gone, False, lambda: False, faults)
