@@ -1,0 +1,162 @@
+"""Two hundred viewers of one board: what they cost its process, beside the plain way to show a live cytogram.
+
+A viewer is an open page: a Bokeh session and the socket of its pictures, in another process (`viewers`). The cruise's
+clock runs 180 times as fast as time, so that each second brings a new file of three minutes and, with it, a new
+picture of a window of a million particles. Pages are opened as a browser opens them; what opening costs is not in the figures
+of the ticks. `plain` (`hosts`) is a `rasterize` DynamicMap in every session, moved on by a callback of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.benchmarks import columns
+from tests.benchmarks.beside import Beside, beside
+from workbench.core.clock import Clock
+from workbench.simulate.cruise import write
+
+pytestmark = pytest.mark.timeout(900)
+
+VIEWERS = int(os.environ.get("WORKBENCH_VIEWERS", "200"))
+START = np.datetime64("2025-01-14T23:00:00", "ns")
+WARP, TIME = 180.0, "now-150min..now"
+QUESTION = {"source": "seaflow", "x": "fsc_small", "y": "pe", "time": TIME, "range": [-600, 66136, -600, 66136],
+            "level": 512, "picture": "picture"}  # fmt: skip
+#: The board of one cytogram, as the plain way has.
+ONE = "    - {view: cytogram, source: seaflow, x: fsc_small, y: pe}"
+
+
+@pytest.fixture(scope="module")
+def cruise(tmp_path_factory, smoke) -> Path:
+    """Ten hours of a cruise whose files are all there; its clock shows more and more of them."""
+    folder = tmp_path_factory.mktemp("serve") / "cruise"
+    write(folder, days=0.42, particles=500 if smoke else 20_000)
+    return folder
+
+
+def catalog(cruise: Path, whole: bool) -> Path:
+    """With the demo's board, or with one cytogram."""
+    text = (cruise / "catalog.yaml").read_text()
+    text = text.replace('listen: "folder:{{ CATALOG_DIR }}/evt"', 'url: "{{ CATALOG_DIR }}/evt"')
+    if not whole:
+        head, _, rest = text.partition("  board:\n")
+        text = f"{head}  board:\n{ONE}\nsources:\n{rest.partition('sources:' + chr(10))[2]}"
+    path = cruise / f"{'whole' if whole else 'one'}.yaml"
+    path.write_text(text)
+    Clock(START, WARP, time.time()).save(cruise / "SIM25.cruise")
+    return path
+
+
+@contextmanager
+def opened(kind: str, given: Path) -> Iterator[tuple[Beside, Beside, str]]:
+    """A server, those who look, and the server's address."""
+    with (
+        beside([sys.executable, "-W", "ignore", "-m", "tests.benchmarks.hosts", kind, given]) as host,
+        beside([sys.executable, "-m", "tests.benchmarks.viewers"]) as crowd,
+    ):
+        yield host, crowd, host.answer()
+
+
+def watched(host: Beside, crowd: Beside, viewers: int, seconds: float) -> dict[str, Any]:
+    """What `viewers` saw, and what that took: CPU as a part of a core, ms a viewer and second."""
+    before, begun = host.ask(), time.monotonic()
+    seen = crowd.ask(watch=seconds)
+    after, took = host.ask(), time.monotonic() - begun
+    assert not seen["failed"], seen["failed"]
+    cpu = after["cpu"] - before["cpu"]
+    return {**seen, "share": 100 * cpu / took, "each": 1e3 * cpu / took / viewers, "cpu": cpu, "seconds": took}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory, smoke) -> dict[str, float]:
+    """The plain way: ms of CPU and kB of an update, MB of a session."""
+    points = tmp_path_factory.mktemp("plain") / "points.npy"
+    codes = columns.simulated(3_000_000)
+    np.save(points, np.stack([codes["fsc_small"], codes["pe"]]))
+    viewers = 2 if smoke else 8
+    with opened("plain", points) as (host, crowd, address):
+        crowd.ask(open=1, address=address)
+        first = host.ask()
+        crowd.ask(open=viewers - 1, address=address)
+        time.sleep(2)
+        updates, seen = host.ask()["updates"], watched(host, crowd, viewers, 2 if smoke else 15)
+        last = host.ask()
+    made = max(1, last["updates"] - updates)
+    told = {
+        "ms": 1e3 * seen["cpu"] / made,
+        "kb": seen["patched"] / made / 1e3,
+        "mb": (last["rss"] - first["rss"]) / (viewers - 1),
+    }
+    print(f"the plain way, {viewers} sessions: {told}")
+    return told
+
+
+@pytest.mark.parametrize("board", ["one cytogram", "the demo's board"])
+def test_two_hundred_viewers(board, cruise, plain, row, smoke) -> None:
+    viewers, seconds = (3, 3) if smoke else (VIEWERS, 20)
+    with opened("board", catalog(cruise, board != "one cytogram")) as (host, crowd, address):
+        given = {"address": address, "question": QUESTION, "query": f"time={TIME}"}
+        crowd.ask(open=2, **given)
+        first = host.ask(collect=True)
+        crowd.ask(open=viewers - 2, **given)
+        open_ = host.ask(collect=True)
+        time.sleep(0 if smoke else 10)
+        seen = watched(host, crowd, viewers, seconds)
+        last = host.ask(collect=True)
+        crowd.ask(close=True)
+    title, pictures = f"{viewers} viewers, {board}", max(1, seen["frames"])
+    way = {"peer_name": "rasterize in every session"}
+    row(f"{title}: CPU", "% of a core", seen["share"], at_most=50)
+    row(f"{title}: p95 of a picture's interval", "s", float(np.percentile(seen["intervals"] or [9], 95)), at_most=1.2)
+    row(f"{title}: a picture", "kB", seen["framed"] / pictures / 1e3, peer=plain["kb"], at_most=60, **way)
+    row(f"{title}: all a viewer gets", "kB/s", (seen["framed"] + seen["patched"]) / viewers / seen["seconds"] / 1e3)
+    row(f"{title}: a viewer's second", "ms CPU", seen["each"], peer=plain["ms"], least_ratio=10, **way)
+    grown = (last["rss"] - first["rss"]) / max(1, viewers - 2)
+    row(f"{title}: memory of a session", "MB", grown, peer=plain["mb"], least_ratio=3, **way)
+    row(f"{title}: opening a page", "ms CPU", 1e3 * (open_["cpu"] - first["cpu"]) / max(1, viewers - 2))
+    if board != "one cytogram" and seen["patch_intervals"]:
+        row(f"{title}: curves are renewed every", "s", float(np.median(seen["patch_intervals"])))
+
+
+def test_bare_sockets(cruise, plain, row, smoke) -> None:
+    """Only pictures: no page, no Bokeh session."""
+    viewers = 3 if smoke else VIEWERS
+    with opened("board", catalog(cruise, False)) as (host, crowd, address):
+        crowd.ask(open=viewers, address=address, question=QUESTION, session=False)
+        time.sleep(0 if smoke else 5)
+        seen = watched(host, crowd, viewers, 3 if smoke else 15)
+    row(f"{viewers} bare sockets: CPU", "% of a core", seen["share"])
+    row(f"{viewers} bare sockets: a picture", "ms CPU", 1e3 * seen["cpu"] / max(1, seen["frames"]), peer=plain["ms"],
+        peer_name="rasterize in every session", least_ratio=100)  # fmt: skip
+
+
+def test_opened_and_closed(cruise, row, smoke) -> None:
+    """Nobody is remembered: no watcher and no memory, after the first hundred."""
+    rounds, each = (2, 2) if smoke else (5, 20)
+    with opened("board", catalog(cruise, False)) as (host, crowd, address):
+        before, held = host.ask()["listeners"], []
+        for _ in range(rounds):
+            crowd.ask(open=each, address=address, question=QUESTION, query=f"time={TIME}")
+            crowd.ask(close=True)
+            held.append(gone(host, before))
+    assert held[-1]["listeners"] <= before + 1, "sessions that were closed are still told"
+    assert held[-1]["waiting"] == 0
+    grown = (held[-1]["rss"] - held[0]["rss"]) / ((rounds - 1) * each)
+    row(f"a session opened and closed, of {rounds * each}: left behind", "MB", grown, at_most=0.1)
+
+
+def gone(host: Beside, listeners: int, patience: float = 60.0) -> dict[str, Any]:
+    """The state once the closed sessions are let go of (20 s after they closed), or after `patience`."""
+    until = time.monotonic() + patience
+    while (state := host.ask(collect=True))["listeners"] > listeners + 1 and time.monotonic() < until:
+        time.sleep(1)
+    return state
