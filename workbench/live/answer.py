@@ -118,7 +118,7 @@ class Answer:
     def _look(self) -> None:
         """Find the files, and what is known of them already."""
         draft, blocks = self._draft, self._held.blocks
-        self._labeller = Labeller(draft.gating)
+        self._labeller = Labeller(draft.gating, unknown_last=True)
         self._table = table = blocks.files.table
         self._places = blocks.places(table, draft.among)
         inside = np.zeros(len(table), np.bool_)
@@ -240,7 +240,7 @@ class Answer:
         visits = self._counts[rows].astype(np.int64)
         seen, told = int(visits.sum()), int(self._table.sizes[rows].sum())
         particles = round(seen * self._sizes(self._view) / max(1, told))
-        self._tell_guess(visits, particles, False, census.pictures)
+        self._tell_guess(visits, particles, False, {plane: counts.copy() for plane, counts in census.pictures.items()})
 
     def _tell(self, counts: npt.NDArray[np.int64], pictures: Mapping[Plane, Any], *, done: bool) -> None:
         series = self._series() if self._draft.series else None

@@ -14,7 +14,7 @@ from workbench.products.seaflow.labelling import Labeller, count_runs
 from workbench.raster.count import count_by, count_codes
 
 #: Particles looked at between two looks at whether anybody still wants to know.
-STEP = 1 << 19
+STEP = 3 << 19
 
 Counts = npt.NDArray[np.uint32]
 
@@ -26,29 +26,25 @@ class Census:
     ----------
     draft : Draft
     labeller : Labeller
-        Of its gating.
+        Of its gating, with unknown last.
 
     Attributes
     ----------
     counts : numpy.ndarray of int64, shape (populations,)
         In the order of `Draft.populations`.
+    pictures : dict of Plane to numpy.ndarray of uint32
+        By population in the same order.
     """
 
     def __init__(self, draft: Draft, labeller: Labeller) -> None:
         self._draft, self._labeller = draft, labeller
         most = labeller.most
         self.counts = np.zeros(most + 1, np.int64)
-        self._pictures: dict[Plane, Counts] = {}
+        self.pictures: dict[Plane, Counts] = {}
         for plane in draft.planes:
             shape = (plane.viewport.height, plane.viewport.width)
-            self._pictures[plane] = np.zeros((most + 1, *shape) if plane.by else shape, np.uint32)
+            self.pictures[plane] = np.zeros((most + 1, *shape) if plane.by else shape, np.uint32)
         self._wanted = {plane: _wanted(draft, plane) for plane in draft.planes if plane.only}
-
-    @property
-    def pictures(self) -> dict[Plane, Counts]:
-        """Copies, populations in the order of `Draft.populations`."""
-        turned = {plane: np.roll(counts, -1, axis=0) for plane, counts in self._pictures.items() if plane.by}
-        return {plane: turned.get(plane, counts).copy() for plane, counts in self._pictures.items()}
 
     def take(
         self, block: Block, first: int, stop: int, unwanted: Callable[[], bool], draw: bool = True
@@ -72,18 +68,17 @@ class Census:
                 if unwanted():
                     raise Stopped
                 self._draw(plane, block, slice(start, end), labels)
-        out = np.roll(out, -1, axis=1)
         self.counts += out.sum(axis=0)
         return out
 
     def add(self, other: Census) -> None:
         """Take over what another has counted."""
         self.counts += other.counts
-        for plane, counts in other._pictures.items():
-            self._pictures[plane] += counts
+        for plane, counts in other.pictures.items():
+            self.pictures[plane] += counts
 
     def _draw(self, plane: Plane, block: Block, rows: slice, labels: npt.NDArray[np.uint8]) -> None:
-        x, y, out = block.row(plane.x)[rows], block.row(plane.y)[rows], self._pictures[plane]
+        x, y, out = block.row(plane.x)[rows], block.row(plane.y)[rows], self.pictures[plane]
         bad = [block.bad[name][rows] for name in (plane.x, plane.y) if name in block.bad]
         if plane.only:
             labels = self._wanted[plane][labels]
@@ -102,6 +97,6 @@ def _wanted(draft: Draft, plane: Plane) -> npt.NDArray[np.uint8]:
     """Label -> label, or NOBODY where the plane does not show it."""
     table = np.full(256, NOBODY, np.uint8)
     for name in plane.only:
-        label = (draft.populations.index(name) + 1) % len(draft.populations)
+        label = draft.populations.index(name)
         table[label] = label
     return table

@@ -74,7 +74,9 @@ def test_numbers_get_the_label_of_the_polygons(drawn, seed, kind):
     made = gating(drawn)
     columns = to_linear(around(made, 40, seed))
     rng = np.random.default_rng(seed)
-    odd = rng.choice([np.nan, np.inf, -np.inf, 0.0, -1.0, 1.0, 4096.0, 1e-40, 1e30, 0.99999999, 1.00000001], (3, 80))
+    odd = rng.choice(
+        [np.nan, np.inf, -np.inf, 0.0, -1.0, 1.0, 4096.0, 1e-40, 1e30, 0.99, 0.99999999, 1.00000001], (3, 80)
+    )
     with np.errstate(over="ignore"):
         corner = np.array([xy for gate in made.gates for xy in gate.vertices] or [(1.0, 1.0)])[:, [0, 1, 0]].T
         columns = np.concatenate([columns, odd, corner, corner[::-1]], axis=1).astype(kind)
@@ -97,6 +99,17 @@ def test_a_cell_that_is_sure_is_sure_everywhere(vertices, lines, seed):
         assert found == 1 or cells.holds(a, b, array, 0, len(array)) == (found == 2)
 
 
+@given(st.sampled_from(cells.grid_of_values().tolist()), st.floats(1e-12, 1e-6), st.floats(0, 3))
+def test_numbers_beside_a_grid_line_are_in_its_cell(line, apart, along):
+    """A polygon's edge may run closer to it than a float32 can tell."""
+    edge = line * (1 - apart)
+    made = Gating("a", (Gate("a", "fsc_small", "pe", ((edge, -9.0), (9e3, -9.0), (9e3, 9e3), (edge, 9e3))),))
+    x = np.array([edge * (1 - apart * along), edge, edge * (1 + apart * along), line, np.nextafter(line, 0)])
+    columns = np.array([x, np.full(5, 50.0)])
+    wanted = classify({"fsc_small": x, "pe": columns[1]}, made)
+    assert Labeller(made)(columns).tolist() == wanted.tolist()
+
+
 def test_most_cells_are_sure():
     """Else it is not fast."""
     box = Gating("box", (Gate("a", "fsc_small", "pe", ((1.0, 1.0), (100.0, 1.0), (100.0, 30.0), (1.0, 30.0))),))
@@ -107,6 +120,15 @@ def test_most_cells_are_sure():
     table = labeller._table("codes")[0]
     assert (table[: cells.CODED, : cells.CODED] == 1).mean() < 0.01
     assert (table[0, :38] != 1).all()  # noise on the axis, that is on the box's edge, needs no test
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_one_is_on_the_axis_and_a_little_less_is_not(kind):
+    box = Gating("box", (Gate("a", "fsc_small", "pe", ((1.0, 1.0), (100.0, 1.0), (100.0, 30.0), (1.0, 30.0))),))
+    x = np.array([0.5, 0.985, 1 - 2e-7, 1.0, 1 + 2e-7, 1.01, -1.0, 0.0, 4095.9, 4096.0, np.nan], kind)
+    inside = [0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0]
+    assert Labeller(box)(np.array([x, np.full(len(x), 2, kind)])).tolist() == inside
+    assert Labeller(box)(np.array([np.full(len(x), 2, kind), x])).tolist() == inside
 
 
 @given(st.lists(st.integers(0, 20), max_size=9), st.integers(0, 2**32))

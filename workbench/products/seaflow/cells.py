@@ -30,10 +30,11 @@ SHIFT = 7
 LAST = (1 << SHIFT) - 1
 CODED = (65536 >> SHIFT) + 1
 
-#: Numbers are put into cells by the leading bits of their float32: 32 cells between 1 and 2, 2 and 4 ... 2048 and 4096.
-BITS = 18
-ONE = 0x3F800000 >> BITS
-VALUED = 12 << (23 - BITS)
+#: Numbers are put into cells by the leading bits of their float64, 32 cells between 1 and 2, 2 and 4 ... 2048 and 4096;
+#: 1 itself, which is code 0, has a cell of its own.
+BITS = 47
+ONE = 0x3FF0000000000000 >> BITS
+VALUED = (12 << (52 - BITS)) + 1
 
 #: Bytes from one column of cells to the next: an odd number of cache lines, and more than either number of cells.
 STRIDE = 576
@@ -49,9 +50,9 @@ def grid_of_codes() -> npt.NDArray[np.float64]:
 
 
 def grid_of_values() -> npt.NDArray[np.float64]:
-    """Lines between the cells of linear values, float64 (VALUED + 1,). A value on a line may lie in either cell."""
-    bits = np.arange(ONE, ONE + VALUED + 1, dtype=np.uint32) << np.uint32(BITS)
-    return bits.view(np.float32).astype(np.float64)
+    """Lines between the cells of linear values, float64 (VALUED + 1,)."""
+    bits = np.arange(ONE, ONE + VALUED, dtype=np.uint64) << np.uint64(BITS)
+    return np.append(1.0, bits.view(np.float64))
 
 
 @njit(cache=True, nogil=True)

@@ -34,6 +34,8 @@ class Labeller:
     ----------
     gating : Gating
         Gates that are not manual are passed over.
+    unknown_last : bool
+        Number gates from 0, and what is in none of them after the last; else from 1, and unknown is 0.
 
     Attributes
     ----------
@@ -43,7 +45,7 @@ class Labeller:
         The highest label: the number of gates.
     """
 
-    def __init__(self, gating: Gating) -> None:
+    def __init__(self, gating: Gating, *, unknown_last: bool = False) -> None:
         asked = [(number, gate) for number, gate in enumerate(gating.gates, start=1) if gate.method == "manual"]
         if len(asked) > grid.MOST:
             raise WorkbenchError(
@@ -57,9 +59,10 @@ class Labeller:
         self._corners = np.concatenate([np.empty((0, 2)), *corners])
         self._sides = np.array([(place[gate.x], place[gate.y]) for _, gate in asked], np.int64).reshape(-1, 2)
         self._planes, self._plane = np.unique(self._sides, axis=0, return_inverse=True)
-        self._names = np.zeros(256, np.uint8)
+        self._unknown = self.most if unknown_last else 0
+        self._names = np.full(256, self._unknown, np.uint8)
         for rank, (number, _) in enumerate(asked, start=1):
-            self._names[2 * rank] = number
+            self._names[2 * rank] = number - unknown_last
         self._tables: dict[str, npt.NDArray[np.uint8]] = {}
 
     def __call__(
@@ -82,7 +85,7 @@ class Labeller:
         Returns
         -------
         numpy.ndarray of uint8, shape (n,)
-            0 is unknown, k is ``gating.populations[k - 1]``.
+            0 is unknown, k is ``gating.populations[k - 1]`` (but see `unknown_last`).
         """
         order = self.channels if order is None else order
         if columns.ndim != 2 or len(columns) != len(order):
@@ -93,7 +96,7 @@ class Labeller:
         rows = np.array([order.index(name) for name in self.channels], np.int64)
         out = np.empty(columns.shape[1], np.uint8) if out is None else out
         if not len(self._sides):
-            out[:] = 0
+            out[:] = self._unknown
             return out
         gates = (self._planes, self._sides, self._starts, self._corners, self._names)
         if columns.dtype == np.uint16:
@@ -142,10 +145,23 @@ def count_runs(labels: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64], mo
 
 @njit(cache=True, nogil=True)
 def _label_codes(
-    columns: Any, rows: Any, linear: Any, tables: Any, planes: Any, sides: Any, starts: Any, corners: Any, names: Any, out: Any
+    columns: Any,
+    rows: Any,
+    linear: Any,
+    tables: Any,
+    planes: Any,
+    sides: Any,
+    starts: Any,
+    corners: Any,
+    names: Any,
+    out: Any,
 ) -> None:
     channels, n = rows.size, columns.shape[1]
-    cells, least, near = np.empty((channels, _BLOCK), np.uint16), np.empty(_BLOCK, np.uint8), np.empty(_BLOCK, np.int64)
+    cells, least, near = (
+        np.empty((channels, _BLOCK), np.uint16),
+        np.empty(_BLOCK, np.uint8),
+        np.empty(_BLOCK + 1, np.int64),
+    )
     values = np.empty((channels, _BLOCK))
     for start in range(0, n, _BLOCK):
         size = min(_BLOCK, n - start)
@@ -169,15 +185,20 @@ def _label_values(
     columns: Any, rows: Any, tables: Any, planes: Any, sides: Any, starts: Any, corners: Any, names: Any, out: Any
 ) -> None:
     channels, n = rows.size, columns.shape[1]
-    cells, least, near = np.empty((channels, _BLOCK), np.uint16), np.empty(_BLOCK, np.uint8), np.empty(_BLOCK, np.int64)
+    cells, least, near = (
+        np.empty((channels, _BLOCK), np.uint16),
+        np.empty(_BLOCK, np.uint8),
+        np.empty(_BLOCK + 1, np.int64),
+    )
     values = np.empty((channels, _BLOCK))
     for start in range(0, n, _BLOCK):
         size = min(_BLOCK, n - start)
         for c in range(channels):
             column, mine = columns[rows[c], start : start + size], cells[c, :size]
             for i in range(size):
-                bits = np.float32(column[i]).view(np.uint32) >> np.uint32(grid.BITS)
-                mine[i] = min(np.uint32(bits - np.uint32(grid.ONE)), np.uint32(grid.VALUED))
+                value = np.float64(column[i])
+                bits = np.uint64(value.view(np.uint64) >> np.uint64(grid.BITS)) - np.uint64(grid.ONE)
+                mine[i] = np.uint64(0) if value == 1.0 else min(bits, np.uint64(grid.VALUED - 1)) + np.uint64(1)
         count = _look(cells, size, tables, planes, least, near)
         for c in range(channels):
             column = columns[rows[c], start : start + size]
@@ -201,9 +222,14 @@ def _look(cells: Any, size: int, tables: Any, planes: Any, least: Any, near: Any
             for i in range(size):
                 least[i] = min(least[i], table[np.uint32(xs[i]) * np.uint32(grid.STRIDE) + np.uint32(ys[i])])
     count = 0
-    for i in range(size):
-        near[count] = i
-        count += least[i] & 1
+    for i in range(size, _BLOCK):
+        least[i] = grid.NONE
+    eights = least.view(np.uint64)
+    for e in range(-(-size // 8)):
+        if eights[e] & np.uint64(0x0101010101010101):
+            for i in range(8 * e, 8 * e + 8):
+                near[count] = i
+                count += least[i] & 1
     return count
 
 
