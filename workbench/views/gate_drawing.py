@@ -6,19 +6,22 @@ No browser here: what a person asks for comes as a mapping of plain values, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from time import monotonic
 from typing import Any
 
 import numpy as np
 
 from workbench.catalog.decided import Gates
 from workbench.catalog.held import GatingAt
-from workbench.core.decisions import Entry
+from workbench.core.decisions import Entry, holding_at
 from workbench.core.draft import Draft, points_of
 from workbench.core.errors import WorkbenchError
 from workbench.core.gates import Gating
 from workbench.core.window import moment
 
 NOBODY = Gating("", ())
+#: Seconds after which the plan's file is looked at again.
+_REST = 60.0
 Asked = Mapping[str, Any]
 
 
@@ -56,6 +59,7 @@ class Drawing:
 
     def __init__(self, gates: Gates | None) -> None:
         self.gates = gates
+        self._history: tuple[int, float, list[Entry[Gating]]] | None = None
         self.held: GatingAt | None = None
         self.draft = Draft(NOBODY)
         self.shown = self.base = NOBODY
@@ -73,12 +77,22 @@ class Drawing:
         """Whether something is drawn that is not saved."""
         return self.draft.changed
 
+    @property
+    def history(self) -> list[Entry[Gating]]:
+        """All entries of the plan, as `Gates.history`; read again when somebody changed it, or after a while."""
+        if self.gates is None:
+            return []
+        revision, now = self.gates.revision, monotonic()
+        if self._history is None or self._history[0] != revision or now - self._history[1] > _REST:
+            self._history = revision, now, self.gates.history()
+        return self._history[2]
+
     def holding(self, time: np.datetime64) -> GatingAt | None:
         """What holds at a time; None before the first."""
-        try:
-            return None if self.gates is None else self.gates.at(time)
-        except WorkbenchError:
+        entry = holding_at(self.history, time)
+        if entry is None or self.gates is None or self._history is None:
             return None
+        return GatingAt(entry, self._history[0], self.gates)
 
     def begin(self, time: np.datetime64) -> None:
         """Take up the gates that hold at a time."""

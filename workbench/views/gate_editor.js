@@ -12,7 +12,7 @@ export function render({model, view}) {
   MEMORY.set(view.model, mine)
   const deep = (v) => (v instanceof Map ? deep(Object.fromEntries(v)) : Array.isArray(v) ? v.map(deep) : v && typeof v === "object" && v.constructor === Object ? Object.fromEntries(Object.entries(v).map(([k, x]) => [k, deep(x)])) : v)
   let gates = deep(model.gates), base = deep(model.base), state = deep(model.state), told = deep(model.told)
-  let drawing = null, hand = false, pending = null, inflight = 0, since = 0, expected = ""
+  let drawing = null, hand = false, pending = null, inflight = 0, since = 0
   let dark = false
   const theme = () => (dark ? "dark" : "light")
   const colours = deep(model.colours), names = deep(model.names)
@@ -30,7 +30,7 @@ export function render({model, view}) {
     look: (name) => { mine.seen.set(name, (ctx.seen(name) + 1) % 3); pictures.draw() },
     select: (name) => { mine.selected = name; mine.point = -1; el.focus({preventScroll: true}); show() },
     pick: (i) => { if (mine.point !== i) { mine.point = i; show() } },
-    expect: (name) => { expected = name },
+    expect: (name) => { mine.expected = name },
     ask: (what) => { later.now(); model.asked = {population: mine.selected, point: mine.point, ...what, n: ++mine.n} },
     reshape: (name, vertices, final) => {
       const gate = gates.find((g) => g.population === name)
@@ -61,7 +61,7 @@ export function render({model, view}) {
       const {name, x, y, vertices} = drawing
       const clean = vertices.filter((v, i) => !i || v.join() !== vertices[i - 1].join())
       drawing = null
-      expected = name
+      mine.expected = name
       ctx.ask({do: "add", name, x, y, vertices: clean})
       show()
     },
@@ -173,6 +173,14 @@ export function render({model, view}) {
     else if (event.key === "Escape") { if (drawing) drawing = null; else { mine.selected = ""; mine.point = -1 } show() }
   })
 
+  // What was added or renamed a moment ago is selected once it is there, also where all of this was made anew for it.
+  const arrived = () => {
+    if (!mine.expected || !gates.some((g) => g.population === mine.expected)) return
+    mine.selected = mine.expected
+    mine.point = -1
+    mine.expected = ""
+  }
+  arrived()
   const pictures = picturesOf(figures, ctx)
   const show = () => {
     if (mine.selected && !gates.some((g) => g.population === mine.selected) && mine.selected !== "unknown") mine.selected = ""
@@ -209,7 +217,7 @@ export function render({model, view}) {
   model.on("gates", () => {
     if (hand) return
     gates = deep(model.gates)
-    if (expected && gates.some((g) => g.population === expected)) { mine.selected = expected; mine.point = -1; expected = "" }
+    arrived()
     show()
   })
   model.on("base", () => { base = deep(model.base); show() })

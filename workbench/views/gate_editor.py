@@ -65,7 +65,7 @@ class GateEditor(View):
         self._through = Through(Water(self.feeds, populations or self._populations()))
         self._scope: Scope = "hour"
         self._time, self._among = at, self._focus()
-        self._n, self._frames = 0, 0
+        self._n, self._last_n, self._frames = 0, 0, 0
         self._asked: Any = None
         self._last: Estimate | None = None
         self._answers: Answers | None = None
@@ -169,6 +169,7 @@ class GateEditor(View):
         span = (self.feed.span if self._has_particles else None) or self.session.window
         chart = self._through.shape([*shown.populations, *self.drawing.base.populations], span, self._among)
         if chart is not None:
+            self._through.show("now", self._last, self._among)
             made["series"] = pn.pane.Bokeh(chart, sizing_mode="stretch_both")
         if made:
             self.stage.param.update(**made)
@@ -229,6 +230,8 @@ class GateEditor(View):
         rows = feed.table.digest(feed.table.within(self._look.window)), len(feed.table)
         question = (rows, *self._particles(), tuple(self._planes), self.drawing.shown.gates)
         if question == self._asked:
+            if self.stage.told:
+                self.stage.told = {**self.stage.told, "n": self._n}
             return
         if self._asked is None or rows != self._asked[0]:
             self._answers.forget()
@@ -246,7 +249,7 @@ class GateEditor(View):
             if estimate.done:
                 self._told_before()
             return
-        self._last = estimate
+        self._last, self._last_n = estimate, n
         if estimate.pictures:
             box = next(iter(estimate.pictures)).viewport
             self._frames += 1
@@ -268,7 +271,7 @@ class GateEditor(View):
 
     def _told(self, estimate: Estimate) -> None:
         told: dict[str, Any] = {
-            "n": self._n, "approximate": estimate.approximate, "particles": int(estimate.particles),
+            "n": self._last_n, "approximate": estimate.approximate, "particles": int(estimate.particles),
             "populations": list(estimate.populations), "counts": [float(c) for c in estimate.counts],
             "percent": [None if np.isnan(p) else float(p) for p in estimate.percent], "period": self._look.text,
             "state": "shown" if estimate.particles else "empty", "done": estimate.done,
@@ -344,6 +347,7 @@ class GateEditor(View):
         self.redraw()
         if what in ("save", "withdraw"):
             self.presence.changed()
+            self._told_before()
 
     def _wrong(self, error: Exception) -> None:
         self.drawing.said = str(error)[:1].upper() + str(error)[1:], "wrong"

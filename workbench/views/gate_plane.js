@@ -89,18 +89,32 @@ function planeOf(ctx, figure, cell, [xName, yName]) {
     body.append(g)
     return {g, area, casing, line, hit, text, middles, handles}
   }
+  // Points may lie closer together than a finger is wide: the nearest one is meant, whichever lies on top.
+  const grab = (name, event) => {
+    if (event.button) return
+    const from = gateOf(name).vertices, [x, y] = at(event), far = ([a, b]) => Math.hypot(a - x, b - y)
+    const corners = from.map((v) => far(pinned(spot(v)))), halves = from.map((_, i) => far(spot(middle(from, i))) + 4)
+    const i = corners.indexOf(Math.min(...corners)), k = halves.indexOf(Math.min(...halves))
+    if (corners[i] <= halves[k] || corners[i] < 9) pull(name, i, event)
+    else split(name, k, event)
+  }
+  const pull = (name, i, event) => {
+    const from = gateOf(name).vertices
+    groups.get(name)?.handles.children[i]?.focus({preventScroll: true})
+    ctx.pick(i)
+    drag(svg, event, (dx, dy) => ctx.reshape(name, swapped(from, i, moved(from[i], dx, dy)), false), (was) => { if (was) ctx.reshape(name, gateOf(name).vertices, true) })
+  }
+  const split = (name, i, event) => {
+    const from = gateOf(name).vertices, vertex = middle(from, i), more = [...from.slice(0, i + 1), vertex.map(tidy), ...from.slice(i + 1)]
+    const put = (dx, dy) => ctx.reshape(name, swapped(more, i + 1, moved(vertex, dx, dy)), false)
+    drag(svg, event, put, (was) => { ctx.reshape(name, was ? gateOf(name).vertices : more, true); ctx.pick(i + 1) })
+  }
   const handleOf = (name, i) => {
     const el = shape("g", "handle", {tabindex: "0", role: "button"})
     el.append(shape("circle", "reach", {r: 15}), shape("circle", "dot", {r: 5}))
-    el.addEventListener("pointerdown", (event) => {
-      if (event.button) return
-      const from = gateOf(name).vertices
-      ctx.pick(i)
-      el.focus({preventScroll: true})
-      drag(el, event, (dx, dy) => ctx.reshape(name, swapped(from, i, moved(from[i], dx, dy)), false), (was) => { if (was) ctx.reshape(name, gateOf(name).vertices, true) })
-    })
+    el.addEventListener("pointerdown", (event) => grab(name, event))
     el.addEventListener("focus", () => ctx.pick(i))
-    el.addEventListener("dblclick", (event) => { event.stopPropagation(); ctx.without(name, i) })
+    el.addEventListener("dblclick", (event) => { event.stopPropagation(); ctx.without(name, Math.max(0, ctx.point())) })
     el.addEventListener("keydown", (event) => {
       const step = event.shiftKey ? 10 : 1, way = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]}[event.key]
       if (way) {
@@ -115,16 +129,7 @@ function planeOf(ctx, figure, cell, [xName, yName]) {
   const middleOf = (name, i) => {
     const el = shape("g", "middle")
     el.append(shape("circle", "reach", {r: 11}), shape("circle", "dot", {r: 3.5}), shape("path", "plus", {d: "M-2 0H2M0-2V2"}))
-    el.addEventListener("pointerdown", (event) => {
-      if (event.button) return
-      const from = gateOf(name).vertices, vertex = middle(from, i), more = [...from.slice(0, i + 1), vertex, ...from.slice(i + 1)]
-      const put = (dx, dy, final) => ctx.reshape(name, swapped(more, i + 1, moved(vertex, dx, dy)), final)
-      drag(svg, event, (dx, dy) => put(dx, dy, false), (was) => {
-        if (!was) ctx.reshape(name, swapped(more, i + 1, vertex.map(tidy)), true)
-        else ctx.reshape(name, gateOf(name).vertices, true)
-        ctx.pick(i + 1)
-      })
-    })
+    el.addEventListener("pointerdown", (event) => grab(name, event))
     return el
   }
   const fill = (parent, n, make) => {

@@ -77,5 +77,5 @@ def _plan(drawing: Drawing, seen: Look) -> dict[str, Any]:
     holding = "No gates hold here yet" if held is None else f"Gates {since_of(held.entry)} hold here"
     if held is not None and held.gating.gates != drawing.draft.gating.gates and (begun is None or begun.id != held.id):
         other = held.id
-    entries = entries_of(drawing.gates.history(), "" if held is None else held.id, drawing.base_id)
+    entries = entries_of(drawing.history, "" if held is None else held.id, drawing.base_id)
     return {"entries": entries, "holding": holding, "other": other}
