@@ -266,7 +266,7 @@ def polygons_of(gating: Gating) -> dict[str, Array]:
 
 
 def points_of(points: npt.ArrayLike) -> list[Point]:
-    """Corners as plain numbers, from anything that is an (n, 2) array; a repeated first corner at the end is dropped.
+    """Corners as plain numbers, from anything that is an (n, 2) array.
 
     Raises
     ------
@@ -279,8 +279,6 @@ def points_of(points: npt.ArrayLike) -> list[Point]:
         array = np.empty(0)
     if array.ndim != 2 or array.shape[1] != 2:
         raise WorkbenchError(f"a polygon is an array of corners (n, 2), not of shape {array.shape}")
-    if len(array) > 3 and np.array_equal(array[0], array[-1]):
-        array = array[:-1]
     return [(x, y) for x, y in array.tolist()]
 
 

@@ -38,8 +38,8 @@ def put_excluded(database: sqlite3.Connection, files: Iterable[str], before: Ite
     """Flag files in popcycle's table ``outlier``; of those flagged `before`, the others are flagged no more."""
     now = {*files}
     database.execute("BEGIN IMMEDIATE")
-    database.executemany("DELETE FROM outlier WHERE file = ?", [(name,) for name in {*before} - now])
-    popcycle.put(database, "outlier", [{"file": name, "flag": 1} for name in sorted(now)])
+    flags = [(0, name) for name in sorted({*before} - now)] + [(1, name) for name in sorted(now)]
+    database.executemany("UPDATE outlier SET flag = ? WHERE file = ?", flags)
     database.execute("COMMIT")
 
 

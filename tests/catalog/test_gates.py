@@ -1,0 +1,240 @@
+"""The gates of the real test cruise: redrawn, saved, compared, withdrawn; counts equal the product's to the particle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from workbench.catalog.cruise import Cruise, open_cruise
+from workbench.core.errors import WorkbenchError
+from workbench.core.gates import Gate, Gating
+
+FIRST, SECOND = "2014-07-04T00:00:02", "2014-07-04T00:03:02"
+FILE = "2014_185/2014-07-04T00-03-02+00-00"
+
+CATALOG = """
+metadata: {{cruise: {{id: T1, start: 2014-07-04, end: 2014-07-05}}}}
+sources:
+  seaflow: {{driver: workbench, args: {{reader: seaflow_evt, url: "{root}/testcruise/evt_v2"}}}}
+  sfl: {{driver: workbench, args: {{reader: seaflow_db, url: "{params}", table: sfl}}}}
+  plan: {{driver: workbench, args: {{reader: seaflow_plan, url: "{params}", size_table: "{root}/{sizes}"}}}}
+  populations: {{driver: workbench, args: {{product: seaflow, inputs: {{evt: seaflow, sfl: sfl, plan: plan}}}}}}
+"""
+
+
+def catalog(data: Path, folder: Path, kind: str = "plan") -> Path:
+    root = data / "seaflow"
+    params = root / "testcruise" / "params" / f"testcruise_full_{kind}.db"
+    sizes = "calibrated-mie.de77773.2020-10-23.csv"
+    path = folder / "cruise.yaml"
+    path.write_text(CATALOG.format(root=root, params=params, sizes=sizes))
+    return path
+
+
+@pytest.fixture
+def path(data: Path, tmp_path: Path) -> Path:
+    return catalog(data, tmp_path)
+
+
+@pytest.fixture
+def cruise(path: Path) -> Cruise:
+    return open_cruise(path)
+
+
+def shifted(cruise: Cruise, time: str = FIRST) -> Gating:
+    draft = cruise.gates.at(time).draft()
+    draft.move("synecho", 100.0, 0.0)
+    return draft.gating
+
+
+def test_redrawn_saved_counted_compared_and_withdrawn(cruise):
+    expected = cruise["populations"].open().load()
+    assert expected["n_count"].sum() == 1878  # data/README.md
+    assert float(expected["abundance"].sum()) == pytest.approx(43.6686, abs=1e-4)
+    plan = cruise.gates.at(FIRST)
+    files = cruise["seaflow"].open("2014-07-04T00:00..2014-07-04T00:03")
+    raw = plan.counts(files)["n_count"]
+    first = expected["n_count"].sel(time=np.datetime64(FIRST))
+    assert raw.sel(population=first["population"]).values.tolist() == first.values.tolist()
+
+    entry = cruise.gates.save(shifted(cruise), start=FIRST, who="Francois", note="drift")
+    held = cruise.gates.at(FIRST)
+    assert held.entry == entry and held.gating.gates == shifted_gates(plan.gating)
+    made = cruise["populations"].open().load()
+    after = made["n_count"].sel(time=np.datetime64(FIRST))
+    counted = held.counts(files)["n_count"].sel(population=after["population"])
+    assert counted.values.tolist() == after.values.tolist() != first.values.tolist()
+    later = slice(1, None)
+    assert made["n_count"].isel(time=later).identical(expected["n_count"].isel(time=later))
+
+    found = cruise.gates.diff(plan, entry, files, window="2014-07-04..2014-07-05")
+    assert (found.changed, found.added, found.removed) == (("synecho",), (), ())
+    assert found.counts is not None and found.abundance is not None
+    of_a, of_b = (found.counts[k].sel(population=first["population"]) for k in "ab")
+    assert of_a.values.tolist() == first.values.tolist() and of_b.values.tolist() == after.values.tolist()
+    at_first = {"time": np.datetime64(FIRST)}
+    a, b = found.abundance["a"].sel(at_first), found.abundance["b"].sel(at_first)
+    assert a.values.tolist() == expected["abundance"].sel(at_first).sel(population=a["population"]).values.tolist()
+    assert b.values.tolist() == made["abundance"].sel(at_first).sel(population=b["population"]).values.tolist()
+
+    cruise.gates.withdraw(entry.id, who="Ginger")
+    assert cruise["populations"].open().load().identical(expected)
+    gone = cruise.gates.entry(entry.id).withdrawn
+    assert gone is not None and gone.who == "Ginger"
+
+
+def shifted_gates(gating: Gating) -> tuple[Gate, ...]:
+    return tuple(
+        gate if gate.population != "synecho"
+        else Gate(gate.population, gate.x, gate.y, tuple((x + 100.0, y) for x, y in gate.vertices), extra=gate.extra)
+        for gate in gating.gates
+    )  # fmt: skip
+
+
+def test_opp_files_count_as_the_product_does(cruise, data):
+    import xarray as xr
+
+    expected = cruise["populations"].open()["n_count"].sel(time=np.datetime64(FIRST))
+    opp = xr.open_dataset(data / "seaflow" / "testcruise" / "opp_plan", engine="seaflow_opp", chunks={})
+    at = int(opp["row_size"].values[0])
+    counted = cruise.gates.at(FIRST).counts(opp.isel(particle=slice(0, at), file=slice(0, 1)))["n_count"]
+    assert counted.sel(population=expected["population"]).values.tolist() == expected.values.tolist()
+    every = cruise.gates.at(FIRST).counts(cruise["seaflow"].open(f"{FIRST}..2014-07-04T00:01"), filtered=False)
+    assert int(every["n_count"].sum()) == 40000 and every["n_count"].dims == ("population",)
+
+
+def test_another_process_and_an_open_source_follow_at_once(cruise, path):
+    source = cruise["populations"]
+    before, cursor = source.changed()
+    same, again = source.changed(cursor)
+    assert again == cursor and not same.sizes["time"]
+    entry = open_cruise(path).gates.save(shifted(cruise), start=FIRST, who="A")
+    new, after = source.changed(cursor)
+    assert after != cursor and new.attrs["replaces"] == "populations"
+    assert not new["n_count"].identical(before["n_count"])
+    open_cruise(path).gates.withdraw(entry.id, who="A")
+    back, _ = source.changed(after)
+    assert back["n_count"].identical(before["n_count"])
+
+
+def test_two_editors_the_later_is_told_whom_it_would_replace(cruise, path):
+    other = open_cruise(path)
+    mine, theirs = cruise.gates.at(FIRST).draft(), other.gates.at(FIRST).draft()
+    mine.move("synecho", 1, 1)
+    theirs.move("beads", 1, 1)
+    saved = other.gates.save(theirs, start=FIRST, who="Ginger", note="beads")
+    with pytest.raises(WorkbenchError, match=r"replace.*" + saved.id + r".*Ginger.*beads"):
+        cruise.gates.save(mine, start=FIRST, who="Francois")
+    assert [entry.id for entry in cruise.gates.since(mine.revision or 0)] == [saved.id]
+    cruise.gates.save(mine, start="2014-07-03T23:00", who="Francois")  # before hers begins: hides nothing
+    forced = cruise.gates.save(mine, start=FIRST, who="Francois", replace=True)
+    assert cruise.gates.at(FIRST).id == forced.id
+    cruise.gates.withdraw(forced.id, who="Francois")
+    assert cruise.gates.at(FIRST).id == saved.id  # hers holds again
+
+
+def test_what_was_withdrawn_meanwhile_is_not_saved_again_unseen(cruise):
+    saved = cruise.gates.save(shifted(cruise), start=FIRST, who="A")
+    draft = cruise.gates.at(FIRST).draft()
+    cruise.gates.withdraw(saved.id, who="Ginger")
+    with pytest.raises(WorkbenchError, match="withdrawn by Ginger"):
+        cruise.gates.save(draft, start=FIRST, who="A")
+    with pytest.raises(WorkbenchError, match="already"):
+        cruise.gates.withdraw(saved.id, who="A")
+    with pytest.raises(WorkbenchError, match="stands in the file"):
+        cruise.gates.withdraw(cruise.gates.at(FIRST).id, who="A")
+    with pytest.raises(WorkbenchError, match=r"no gating has the id|nearest|known"):
+        cruise.gates.withdraw("nothing", who="A")
+
+
+def test_without_a_base_only_the_same_start_of_another_is_guarded(cruise):
+    gating = shifted(cruise)
+    cruise.gates.save(gating, start=FIRST, who="A")
+    cruise.gates.save(gating, start=FIRST, who="A", note="again, my own")
+    with pytest.raises(WorkbenchError, match="replace"):
+        cruise.gates.save(gating, start=FIRST, who="B")
+    cruise.gates.save(gating, start="2014-07-04T00:00:03", who="B")
+
+
+def test_history_holding_and_until(cruise):
+    gates = cruise.gates
+    first, second = (entry.id for entry in gates.history())
+    a = gates.save(shifted(cruise), start="2014-07-04T00:01", who="A")
+    assert [entry.id for entry in gates.history()] == [first, a.id, second]
+    end = gates.until(a)
+    assert end is not None and end.id == second
+    assert gates.until(end) is None
+    b = gates.save(shifted(cruise), start=SECOND, who="B")
+    assert [entry.id for entry in gates.holding()] == [first, a.id, b.id]
+    with pytest.raises(WorkbenchError, match="holds"):
+        gates.at("2014-07-03")
+
+
+def test_filters_are_saved_and_withdrawn_likewise(cruise):
+    expected = cruise["populations"].open().load()
+    one, two = (cruise.filters.at(time).parameters for time in (FIRST, SECOND))
+    entry = cruise.filters.save(one, start=SECOND, who="A", note="as at first")
+    made = cruise["populations"].open().load()
+    opp = made["opp_count"].sel(time=np.datetime64(SECOND)).values.tolist()
+    assert opp == [492, 178, 142]  # data/README.md: filter 2414efe1; ac874650 gives 284/205/152
+    assert cruise.filters.at(SECOND).parameters.table == one.table != two.table
+    cruise.filters.withdraw(entry.id, who="A")
+    assert cruise["populations"].open().load().identical(expected)
+
+
+def test_a_file_is_left_out_with_a_reason_and_brought_back(cruise):
+    expected = cruise["populations"].open().load()
+    with pytest.raises(WorkbenchError, match="why"):
+        cruise.excluded.add(FILE, who="Ginger", reason=" ")
+    told = cruise.excluded.add(FILE, who="Ginger", reason="bubbles")
+    assert (told.file, told.who, told.reason) == (FILE, "Ginger", "bubbles")
+    assert FILE in cruise.excluded and len(cruise.excluded) == 1
+    made = cruise["populations"].open().load()
+    out = made["file_id"].values == FILE
+    assert made["excluded"].values.tolist() == out.astype(int).tolist()
+    assert np.isnan(made["abundance"].values[out]).all() and np.isnan(made["biomass"].values[out]).all()
+    assert made["n_count"].identical(expected["n_count"])  # what was seen stays
+    kept = expected["opp_evt_ratio"].values[~out & (expected["file_flag"].values == 0)]
+    assert made["virtual_core"].values.tolist() == np.median(kept, axis=0).tolist()
+    assert made.attrs["excluded"] == f"{FILE}: bubbles (Ginger)"
+    with pytest.raises(WorkbenchError, match=r"Ginger .*bubbles"):
+        cruise.excluded.add(FILE, who="A", reason="other")
+    cruise.excluded.remove(FILE, who="Ginger")
+    assert cruise["populations"].open().load().identical(expected)
+    with pytest.raises(WorkbenchError, match="not left out"):
+        cruise.excluded.remove(FILE, who="Ginger")
+
+
+def test_a_window_of_the_plan_gives_what_holds_in_it(cruise):
+    entry = cruise.gates.save(shifted(cruise), start="2014-07-04T00:01", who="A")
+    plan = cruise["plan"].open("2014-07-04T00:02..2014-07-04T00:03")
+    assert plan["gating_id"].values.tolist() == [entry.id]
+    assert entry.id not in cruise["plan"].open("2014-07-04T00:00:02..2014-07-04T00:00:30")["gating_id"].values
+
+
+def test_one_set_for_the_whole_cruise_holds_until_the_saved_one(data, tmp_path):
+    cruise = open_cruise(catalog(data, tmp_path, "one_param"))
+    expected = cruise["populations"].open().load()
+    assert expected["n_count"].sum() == 2042  # data/README.md
+    cruise.gates.save(shifted(cruise), start="2014-07-04T01:00", who="A")
+    made = cruise["populations"].open().load()
+    before = made["time"].values < np.datetime64("2014-07-04T01:00")
+    assert made["n_count"].isel(time=before).identical(expected["n_count"].isel(time=before))
+    assert not made["n_count"].isel(time=~before).identical(expected["n_count"].isel(time=~before))
+
+
+def test_edit_outside_a_notebook_is_a_draft(cruise):
+    from workbench.core.draft import Draft
+
+    assert isinstance(cruise.gates.at(FIRST).edit(), Draft)
+
+
+def test_a_cruise_without_a_plan_says_so(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "metadata: {cruise: {id: X}}\nsources:\n  s: {driver: workbench, args: {reader: seaflow_sfl, url: /x}}\n"
+    )
+    with pytest.raises(WorkbenchError, match="no source of gates"):
+        _ = open_cruise(path).gates
