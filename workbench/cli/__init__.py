@@ -15,7 +15,7 @@ from importlib import import_module
 from workbench.cli.options import Parser, Run
 
 #: Modules of this package, in the order of ``workbench --help``.
-MODULES = ("simulate", "catalog", "engine", "seaflow", "gates", "export", "replay", "report", "influx", "hdf5", "docs")
+MODULES = ("simulate", "catalog", "engine", "seaflow", "gates", "index", "export", "replay", "report", "influx", "hdf5", "docs")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     if getattr(args, "data", None):
         os.environ["WORKBENCH_DATA"] = os.path.abspath(args.data)
+    # Read when Arrow is imported: what it no longer needs goes back to the system, not into a pool of its own.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     from workbench.core.errors import WorkbenchError
 

@@ -24,6 +24,8 @@ from workbench.record.database import connect, explained, migrate
 from workbench.record.meta import Meta
 
 FILE = "hot.db"
+#: Rows that are Python objects at a time when a day is read.
+ROWS = 20_000
 _NAME = re.compile(r"[A-Za-z0-9][\w .+-]{0,119}")
 _STEPS = (
     """
@@ -146,8 +148,16 @@ def select(
         f"select {', '.join(quoted(name) for name in names)} from {quoted(meta.name)} "
         f"where time >= ? and time < ? and {mark}{REV} > ? and {mark}{REV} <= ? order by {order}"
     )
-    found = connection.execute(query, (start, stop, since, rev)).fetchall()
-    by_column: list[Any] = list(zip(*found, strict=True)) if found else [()] * len(names)
+    cursor = connection.execute(query, (start, stop, since, rev))
+    parts = [_table(cursor.fetchmany(ROWS), meta, columns)]
+    while parts[-1].num_rows == ROWS:
+        parts.append(_table(cursor.fetchmany(ROWS), meta, columns))
+    return pa.concat_tables(parts)
+
+
+def _table(rows: list[tuple[Any, ...]], meta: Meta, columns: Sequence[Column]) -> pa.Table:
+    """Rows as SQLite gives them, as a table."""
+    by_column: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * (len(OURS) + len(meta.keys) + len(columns))
     arrays = {name: pa.array(by_column[i], pa.int64()) for i, name in enumerate(OURS)}
     at = len(OURS)
     for key in meta.keys:
