@@ -27,6 +27,7 @@ COMMANDS = (
     "journal",
     "seaflow",
     "gates",
+    "index",
     "export",
     "replay",
     "report",

@@ -21,6 +21,7 @@ import numpy as np
 from workbench.apps import routes
 from workbench.apps.asking import asker_of
 from workbench.apps.desk import Desk
+from workbench.apps.indexing import building
 from workbench.apps.memory import leave_out_what_stays, return_what_is_large
 from workbench.catalog.cruise import Cruise, open_cruise
 from workbench.catalog.declared import PAGES
@@ -138,6 +139,7 @@ def open_desk(cruise: Cruise, access: Access, stack: ExitStack, *, key: str = ""
     """Start what the pages and routes of this process need; `stack` ends it. Routes know it by `key`, else its id."""
     feeds = Feeds(cruise).start()
     stack.callback(feeds.stop)
+    stack.enter_context(building(feeds, cruise))
     gallery = Gallery(feeds)
     stack.callback(gallery.close)
     desk = routes.install(key or cruise.id, feeds, gallery, access, State(cruise.folder))

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+from workbench.apps.indexing import follow
 from workbench.catalog import location
 from workbench.catalog.cruise import Cruise
 from workbench.catalog.source import Source
@@ -41,6 +42,8 @@ AGAIN = 30.0
 FOLLOW = 2.0
 #: Niceness of the process that works: feeds and boards go first.
 GENTLY = 10
+#: Seconds of indexing, after which what came meanwhile is worked on.
+AT_A_TIME = 5.0
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ class Online:
     def start(self) -> None:
         """Begin, with what was left the last time."""
         self._due.set()
-        if self.jobs:
+        if self.jobs or any(source.is_particles for source in self.cruise.values()):
             self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._follow())]
 
     async def stop(self) -> None:
@@ -128,6 +131,21 @@ class Online:
                 await asyncio.to_thread(self._queue, job)
                 if not await self._run(job):
                     asyncio.get_running_loop().call_later(AGAIN, self._due.set)
+            await self._index()
+
+    async def _index(self) -> None:
+        """Index the particles that came, a few seconds at a time: populations go first."""
+        try:
+            await asyncio.to_thread(self.budget.require, "particles")
+            more = await asyncio.get_running_loop().run_in_executor(self._process(), follow, self.cruise, AT_A_TIME)
+            if more:
+                self._due.set()
+        except asyncio.CancelledError:
+            raise
+        except BrokenProcessPool:
+            self._pool = None
+        except Exception as wrong:  # pictures are slower without, and nothing else
+            log.warning("the picture index: %s: %s", type(wrong).__name__, wrong)
 
     async def _follow(self) -> None:
         """Look from time to time whether people changed gates, filters or what is left out."""

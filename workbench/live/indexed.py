@@ -120,6 +120,11 @@ class Indexed:
         matched = self._match(table)
         return 0 if matched is None else int(table.sizes[matched.rows >= 0].sum())
 
+    def lacking(self, table: FileTable) -> int:
+        """Files of the table that are not indexed."""
+        matched = self._match(table)
+        return len(table) if matched is None else int((matched.rows < 0).sum())
+
     def count(
         self, x: str, y: str, by: str, viewport: Viewport, table: FileTable, part: slice
     ) -> tuple[Counts, Longs] | None:

@@ -17,7 +17,8 @@ from workbench.core.errors import WorkbenchError
 from workbench.raster.tiles import Layer
 from workbench.raster.time_index import Contents
 from workbench.raster.time_index_build import NewFile, append, extended
-from workbench.record.picture_index import Extent, FolderStore, FolderWriter, IndexFolder
+from workbench.record.picture_index import Extent, FolderStore, IndexFolder
+from workbench.record.picture_index_writer import FolderWriter
 
 #: Particles read at a time, and after how many the work so far counts.
 BATCH, COMMIT = 1 << 21, 1 << 24
