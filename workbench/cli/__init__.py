@@ -12,19 +12,36 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from workbench.cli.options import Parser, Run
+from workbench.cli.options import Help, Parser, Run
 
 #: Modules of this package, in the order of ``workbench --help``.
-MODULES = ("simulate", "catalog", "engine", "seaflow", "gates", "index", "export", "replay", "report", "influx", "hdf5", "docs")
+MODULES = (
+    "simulate",
+    "catalog",
+    "engine",
+    "seaflow",
+    "gates",
+    "index",
+    "export",
+    "replay",
+    "report",
+    "influx",
+    "hdf5",
+    "docs",
+)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+#: Commands that answer at once: only their own module is looked at.
+QUICK = {"status": "engine"}
+
+
+def parser(modules: Sequence[str] = MODULES) -> argparse.ArgumentParser:
+    """The whole command line, or what these modules declare of it."""
     top = argparse.ArgumentParser(
         prog="workbench",
         description="A workbench for science operations at sea: one catalog, live maps, cytograms and KPI tiles.",
         epilog="example: workbench demo",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     top.add_argument("--version", action="store_true", help="print the version and stop")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
@@ -32,19 +49,21 @@ def parser() -> argparse.ArgumentParser:
     def command(name: str, text: str, example: str, run: Run) -> Parser:
         sub = commands.add_parser(
             name, help=text, description=text[0].upper() + text[1:] + ".", epilog=f"example: {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=Help,
         )  # fmt: skip
         sub.set_defaults(run=run)
         return sub
 
-    for module in MODULES:
+    for module in modules:
         import_module(f"workbench.cli.{module}").declare(command)
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 on success, 1 on failure, 2 on a misused command line, 130 when interrupted."""
-    args = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    quick = QUICK.get(words[0]) if words else None
+    args = parser((quick,) if quick else MODULES).parse_args(argv)
     if args.version:
         from importlib.metadata import version
 
@@ -58,12 +77,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Read when Arrow is imported: what it no longer needs goes back to the system, not into a pool of its own.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    from workbench.core.errors import WorkbenchError
-
     try:
         return int(args.run(args))
-    except (WorkbenchError, OSError) as error:
-        print(f"workbench: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        from workbench.core.errors import WorkbenchError
+
+        if not isinstance(error, WorkbenchError | OSError):
+            raise
+        print(f"workbench: {error}", file=sys.stderr)
+        return 1

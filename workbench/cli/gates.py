@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import Any
 
 from workbench.cli.options import Command, Parser, add_catalog, number
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _EXAMPLE = "workbench gates list catalogs/demo.yaml"
 

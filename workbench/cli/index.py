@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 
 from workbench.cli.options import Command, add_catalog
@@ -18,6 +17,8 @@ def _index(args: argparse.Namespace) -> int:
     cruise = open_cruise(args.catalog, data=args.data, record=args.record)
     done = index_cruise(cruise, args.source, again=args.again, quiet=args.json)
     if args.json:
+        import json
+
         print(json.dumps([asdict(each) for each in done], indent=1))
     busy = [each for each in done if each.files is None]
     for each in done if not args.json else ():

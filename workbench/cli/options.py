@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import cache
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 Run = Callable[[argparse.Namespace], int]
+
+
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Texts as they are written, as wide as the terminal. Argparse would import `shutil` and all that packs files to ask."""
+
+    def __init__(self, prog: str, **kwargs: Any) -> None:
+        super().__init__(prog, **{"width": _columns() - 2, **kwargs})
+
+
+@cache
+def _columns() -> int:
+    try:
+        return int(os.environ["COLUMNS"])
+    except (KeyError, ValueError):
+        pass
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):
+        return 80
 
 
 class Parser(argparse.ArgumentParser):
@@ -26,7 +50,7 @@ class Parser(argparse.ArgumentParser):
         """Add a verb and give its parser; one without `run` only holds verbs of its own."""
         sub = Parser(
             prog=f"{self.prog} {name}", description=text[0].upper() + text[1:] + ".", epilog=f"example: {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=Help,
         )  # fmt: skip
         sub._only_verbs = run is None
         if run is not None:
@@ -45,6 +69,9 @@ class Parser(argparse.ArgumentParser):
             self.error(f"{words[0] if words else 'nothing'}: not one of {', '.join(self._verbs)}")
         return super().parse_known_args(words, namespace)
 
+
+# Argparse looks for translations of "options" in a dozen folders for every command; ours are English, as all we say.
+argparse._ = str  # type: ignore[attr-defined]
 
 #: ``command(name, text, example, run)`` adds a command and gives its parser.
 Command = Callable[[str, str, str, Run], Parser]

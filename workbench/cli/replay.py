@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from typing import TYPE_CHECKING, Any
 
 from workbench.cli.options import Command, number
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from workbench.live.replay import Sent, Stream
 
 

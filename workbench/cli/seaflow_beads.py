@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 
 from workbench.cli.options import number
-from workbench.cli.seaflow_sfl import Verb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from workbench.cli.seaflow_sfl import Verb
 
 
 def declare(verb: Verb) -> None:

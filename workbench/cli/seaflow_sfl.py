@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter
-from typing import Any, Protocol
 
 from workbench.cli.options import Parser, Run
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
 
-class Verb(Protocol):
-    """``verb(name, text, example, run)`` adds a verb beside ``workbench seaflow EVT_DIR`` and gives its parser."""
+    class Verb(Protocol):
+        """``verb(name, text, example, run)`` adds a verb beside ``workbench seaflow EVT_DIR`` and gives its parser."""
 
-    def __call__(self, name: str, text: str, example: str, run: Run | None = None) -> Parser: ...
+        def __call__(self, name: str, text: str, example: str, run: Run | None = None) -> Parser: ...
 
 
 def declare(verb: Verb) -> None:
@@ -59,6 +60,8 @@ def _validate(args: argparse.Namespace) -> int:
     errors = sum(finding.level == "error" for finding in findings)
     if args.json:
         rows = [{"file": args.file, **finding.as_dict()} for finding in findings]
+        import json
+
         print(json.dumps(rows, indent=1, ensure_ascii=False))
     else:
         kinds = Counter((f.level, f.column, f.message) for f in findings)
@@ -103,6 +106,8 @@ def _fix(args: argparse.Namespace) -> int:
     left = [finding for finding in validate(fixed) if finding.level == "error"]
     if args.json:
         rows = {"out": str(out), "changes": [c.as_dict() for c in changes], "left": [f.as_dict() for f in left]}
+        import json
+
         print(json.dumps(rows, indent=1, ensure_ascii=False))
     else:
         print("\n".join(map(str, changes)) or "nothing to change")
@@ -116,6 +121,8 @@ def _manifest(args: argparse.Namespace) -> int:
 
     found = manifest(read_cells([args.file]), args.evt)
     if args.json:
+        import json
+
         print(json.dumps(found, indent=1))
     else:
         for name in found["only_sfl"]:
