@@ -64,7 +64,7 @@ class Census:
                 raise Stopped
             labels = self._labeller(block.values[:, start:end], block.channels)
             out += count_runs(labels, np.clip(offsets - start, 0, end - start), self._labeller.most)
-            for plane in self._draft.planes if draw else ():
+            for plane in self.pictures if draw else ():
                 if unwanted():
                     raise Stopped
                 self._draw(plane, block, slice(start, end), labels)
