@@ -234,10 +234,13 @@ def _stop_on_signals(server: Any) -> None:
 
 
 def await_rows(desk: Desk) -> None:
-    """Give every source a moment to be read for the first time."""
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until and not all(feed.revision or feed.fault for feed in desk.feeds.values()):
-        time.sleep(0.05)
+    """Give every source a moment to be read for the first time; those that have nothing yet are not waited for."""
+    until, feeds = time.monotonic() + PATIENCE, list(desk.feeds.values())
+    while time.monotonic() < until:
+        looked = all(feed.polled or feed.revision or feed.fault for feed in feeds)
+        if looked and any(feed.revision or feed.fault for feed in feeds):
+            return
+        time.sleep(0.02)
 
 
 def _warm_up(desk: Desk, server: Any, address: str, ready: Callable[[str], None]) -> None:

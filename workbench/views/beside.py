@@ -14,6 +14,7 @@ from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 
 from workbench.live.feed import Feed
+from workbench.views import axes
 from workbench.views.against import Axes, Cloud, draw, isopycnals, legs, limits
 from workbench.views.paint import FONT, Theme, paint
 from workbench.views.renew import renew
@@ -156,6 +157,8 @@ def colours_of(names: Sequence[str]) -> list[int]:
 def _low(plot: figure, about: Axes, *, last: bool, theme: Theme = "light") -> None:
     """A panel among others has little height: its name stands above it, and the lowest has the axis."""
     plot.yaxis[0].axis_label = None
+    if not about.log:
+        axes.few(plot.yaxis[0], plot)
     plot.xaxis[0].visible = last
     plot.min_border_left = 56
     plot.title.update(  # type: ignore[union-attr]

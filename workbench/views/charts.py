@@ -64,6 +64,8 @@ class Chart:
         Of curves that have one of their own, by theme; the others take the lines' in order.
     quiet : sequence of str
         Curves drawn as points behind the others.
+    levels : bool
+        What was set, and stays: no dots.
     """
 
     key: str
@@ -75,6 +77,7 @@ class Chart:
     limits: Sequence[Limit] = ()
     colours: Mapping[str, Mapping[Theme, str]] = field(default_factory=dict)
     quiet: Sequence[str] = ()
+    levels: bool = False
 
     def of(self, name: str) -> Columns:
         """The columns of a curve; on a log axis nothing stands at 0."""
@@ -137,7 +140,7 @@ def draw(
     Returns
     -------
     bokeh.plotting.figure
-        Renderers named ``line:<curve>``, ``hollow``, ``limit``, ``night``, ``spans``, ``picked``, and ``<group>`` and
+        Renderers named ``line:<curve>`` (``line`` when it is alone), ``hollow``, ``limit``, ``night``, ``spans``, ``picked``, and ``<group>`` and
         ``<group>:signs`` of each group of marks.
     """
     shared = shared or Shared(window)
@@ -180,21 +183,27 @@ def _curve(plot: figure, chart: Chart, name: str, i: int, theme: Theme) -> Any:
     colour, source = colour_of(chart, name, i), ColumnDataSource(chart.of(name), name=name)
     if name in chart.quiet:
         dots = plot.scatter(
-            "time", "mean", source=source, size=3.2, line_color=None, fill_alpha=0.55, name=f"line:{name}"
+            "time", "mean", source=source, size=3.2, line_color=None, fill_alpha=0.55, name=renderer_of(chart, name)
         )
         paint(dots.glyph, theme, fill_color=colour)
         return dots
     band = plot.varea("time", "low", "high", source=source, fill_alpha=0.24, name="band")
     paint(band.glyph, theme, fill_color=colour)
     dash = "solid" if i < len(LINES["light"]) else [5, 2]
-    dots = plot.scatter("time", "mean", source=source, size=4.5, line_color=None, name="dots")
-    paint(dots.glyph, theme, fill_color=colour)
-    dots.visible = few(source)
+    if not chart.levels:
+        dots = plot.scatter("time", "mean", source=source, size=4.5, line_color=None, name="dots")
+        paint(dots.glyph, theme, fill_color=colour)
+        dots.visible = few(source)
     line = plot.line(
-        "time", "mean", source=source, line_width=1.5, line_join="round", line_dash=dash, name=f"line:{name}"
+        "time", "mean", source=source, line_width=1.5, line_join="round", line_dash=dash, name=renderer_of(chart, name)
     )
     paint(line.glyph, theme, line_color=colour)
     return line
+
+
+def renderer_of(chart: Chart, name: str) -> str:
+    """What the renderer of a curve is called: one that is alone needs no legend."""
+    return f"line:{name}" if len(chart.curves) > 1 else "line"
 
 
 def few(source: ColumnDataSource) -> bool:
@@ -226,7 +235,7 @@ def _behind(plot: figure, shared: Shared, theme: Theme) -> None:
     paint(night.glyph, theme, fill_color="grid")
     off = plot.vstrip(
         x0="left", x1="right", source=shared.spans, line_color=None, fill_alpha=0.10, hatch_pattern="right_diagonal_line",
-        hatch_scale=7, hatch_weight=0.8, hatch_alpha=0.55, level="underlay", name="spans",
+        hatch_scale=10, hatch_weight=0.7, hatch_alpha=0.3, level="underlay", name="spans",
     )  # fmt: skip
     paint(off.glyph, theme, fill_color="muted", hatch_color="muted")
 

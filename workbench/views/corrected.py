@@ -12,10 +12,11 @@ from workbench.views import say
 from workbench.views.by_file import ByFile, Floats, curve, points
 from workbench.views.charts import Chart
 from workbench.views.marked import Marked
-from workbench.views.paint import NAMES, population_colour
+from workbench.views.paint import NAMES, ROLES, population_colour
 from workbench.views.populations import HIDDEN, LOGARITHMIC, populations_of
 from workbench.views.view import once
 
+_RAW = {theme: roles["whole"] for theme, roles in ROLES.items()}
 #: What is drawn unless told, as far as the source has it.
 QUANTITIES = ("abundance", "diameter")
 
@@ -97,7 +98,7 @@ class Corrected(Marked):
                 f"{quantity}_{population}", f"{say.name(quantity)}, {label}" if several else label, unit,
                 {"raw": curve(files.time, raw, window, usual=due), "corrected": curve(files.time, best, window, usual=due)},
                 points(files.time, raw, files.among(out), window), log=quantity in LOGARITHMIC,
-                colours={"raw": colour, "corrected": colour}, quiet=("raw",),
+                colours={"raw": _RAW, "corrected": colour}, quiet=("raw",),
             )  # fmt: skip
 
         return once(self.feed, ("corrected", state), make)

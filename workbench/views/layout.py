@@ -55,6 +55,7 @@ def lay_out(session: Session, views: Sequence[View], tab: Tab, notes: Notes, nam
     rows: list[Any] = [view.bare() for view in views if view.kind == "tiles"]
     if charts and side:
         left = pn.Column(*(view.card() for view in charts), css_classes=["stackcol", "main"], stylesheets=css, margin=0)
+        side.sort(key=lambda view: view.kind != "file")  # what can be done stands where it is seen
         right = pn.Column(*(view.card() for view in side), css_classes=["stackcol", "side"], stylesheets=css, margin=0)
         rows.append(pn.Row(left, right, css_classes=["row", "split"], stylesheets=css, margin=0))
     elif charts:

@@ -16,7 +16,7 @@ from workbench.live.row_feed import RowFeed
 from workbench.views import happened as marks_of
 from workbench.views import say
 from workbench.views.by_file import ByFile, by_file
-from workbench.views.charts import Chart, Shared, draw, ends, few
+from workbench.views.charts import Chart, Shared, draw, ends, few, renderer_of
 from workbench.views.excluded import Out, excluded
 from workbench.views.happened import Happened
 from workbench.views.populations import night_columns
@@ -191,7 +191,8 @@ class Marked(View):
             for chart in charts
         }
         panes = [pn.pane.Bokeh(plot, sizing_mode="stretch_both") for plot in self._figures]
-        self.stage.param.update(names=told, figures=panes, missing=self._missing())
+        room = {"--charts": str(len(charts) + sum(len(chart.curves) > 5 for chart in charts) / 3)}
+        self.stage.param.update(names=told, figures=panes, missing=self._missing(), styles=room)
 
     def _clicked(self, event: Any) -> None:
         """A click picks the file there, and the same file again lets it go."""
@@ -208,7 +209,7 @@ class Marked(View):
 def _bring(plot: figure, chart: Chart, far: Any) -> None:
     """New columns for a figure that stays."""
     for name in chart.curves:
-        renew(source_of(plot, f"line:{name}"), chart.of(name))
+        renew(source_of(plot, renderer_of(chart, name)), chart.of(name))
     for dots in (r for r in plot.renderers if r.name == "dots"):
         if dots.visible != few(dots.data_source):
             dots.visible = few(dots.data_source)

@@ -76,6 +76,7 @@ SETTINGS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "gains": ("PMT gains", tuple(f"PMT{i}" for i in range(1, 9))),
     "trigger": ("Trigger level", ("trigger_level",)),
 }
+_COUNTED = {"counts", "opp_evt_ratio", "background", "volume"}
 #: What a chart would need, where it is not drawn.
 NEEDS = {
     "drift": "Bead drift needs a source with product: bead_drift.",
@@ -109,13 +110,10 @@ class Operations(Marked):
     def _missing(self) -> list[str]:
         """What is not drawn because nothing in the catalog tells it."""
         there = {chart.key for chart in self._charts()}
-        lacks = (
-            [NEEDS["counts"]]
-            if {"counts", "opp_evt_ratio"} & set(self._wanted) and "opp_evt_ratio" not in there
-            else []
-        )
-        lacks += [NEEDS["drift"]] if "drift" in self._wanted and "drift" not in there else []
-        lacks += [NEEDS["log"]] if not self.log and set(SETTINGS) & set(self._wanted) else []
+        lacking = set(self._wanted) - there
+        lacks = [NEEDS["counts"]] if lacking & _COUNTED and self._has(("opp_evt_ratio",)) is None else []
+        lacks += [NEEDS["drift"]] if "drift" in lacking else []
+        lacks += [NEEDS["log"]] if not self.log and lacking & set(SETTINGS) else []
         return lacks
 
     # charts by file
@@ -193,7 +191,7 @@ class Operations(Marked):
             mine = events == kind
             if mine.any():
                 found["level" if key == "trigger" else kind] = held(times[mine], values[mine], window, end)
-        return Chart(key, label, "", found) if found else None
+        return Chart(key, label, "", found, levels=True) if found else None
 
 
 def _settings(feed: Feed) -> tuple[Any, Any, Any]:

@@ -1,0 +1,192 @@
+"""The instrument's page and the scientist's, in a browser: marks on every chart, a file's cytograms, files taken out."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.browser import instrument
+from tests.browser.board_page import Board
+from tests.browser.test_board import expected
+from workbench.catalog.cruise import Cruise, open_cruise
+from workbench.core.window import Window
+from workbench.views import say
+
+pytestmark = pytest.mark.timeout(600)
+#: A file with particles: the second of the cruise.
+PICKED = "2014_185/2014-07-04T00-03-02+00-00"
+
+
+@pytest.fixture
+def real(board, open_tab, root: Path, data: Path, tmp_path: Path):
+    def start(page: str, *args: str, pictures: int = 0, **options: Any) -> tuple[Board, Cruise]:
+        catalog = instrument.write(tmp_path, root)
+        server = board(catalog, *args, data=data)
+        tab = open_tab(f"{server.address}/{page}", **options)
+        tab.page.wait_for_selector(".marks .mark", state="attached", timeout=90_000)
+        return Board(tab, pictures), open_cruise(catalog, data=data)
+
+    return start
+
+
+def click_at(page: Board, chart: str, time: np.datetime64) -> None:
+    """Click on a chart at this time."""
+    x, y = page.page.evaluate(
+        """([name, time]) => {
+          const figure = [...Bokeh.documents[0].all_models].find((m) => m.type === "Figure" && m.name === name)
+          const view = Bokeh.index.find_one_by_id(figure.id), box = view.el.getBoundingClientRect()
+          return [box.left + view.frame.x_scale.compute(time), box.top + (view.frame.bbox.top + view.frame.bbox.bottom) / 2]
+        }""",
+        [chart, say.milliseconds(time)],
+    )
+    page.page.mouse.click(x, y)
+
+
+def charts(page: Board) -> dict[str, Any]:
+    return {name: found for name, found in page.read()["figures"].items() if name.startswith("chart:")}
+
+
+def test_marks_stand_on_every_chart(real) -> None:
+    page, cruise = real("instrument", pictures=2)
+    shown = charts(page)
+    assert [name.partition(":")[2] for name in shown] == [
+        "event_rate", "counts", "opp_evt_ratio", "left_out", "stream_pressure", "background", "volume", "drift", "gains",
+        "trigger",
+    ]  # fmt: skip
+    faults = [say.milliseconds(np.datetime64(f"2014-07-04T00:{m}:00", "ns")) for m in (25, 31, 40)]
+    pause = [say.milliseconds(np.datetime64(t, "ns")) for t in ("2014-07-04T00:20", "2014-07-04T01:10")]
+    populations = cruise["populations"].open().load()
+    flagged = populations["time"].values[populations["file_flag"].values != 0]
+    assert len(flagged)
+    for name, chart in shown.items():
+        sources = chart["sources"]
+        assert sources["faults"]["time"] == faults, name
+        assert [sources["spans"]["left"], sources["spans"]["right"]] == [[pause[0]], [pause[1]]], name
+        assert sources["files"]["time"] == [say.milliseconds(t) for t in flagged], name
+    counted = shown["chart:event_rate"]["sources"]["line:counted"]
+    rate = populations["all_count"].values / populations["file_duration"].values
+    drawn = [v for v in counted["mean"] if v is not None]
+    assert np.allclose(drawn, rate[np.isfinite(rate)])
+    assert max(counted["mean"], key=lambda v: v or 0) == pytest.approx(40_000 / 180, rel=1e-3)
+    labels = page.page.locator(".marks .mark").all_inner_texts()
+    assert [" ".join(text.split()) for text in labels] == [
+        "Inlet fault 1", "Pump fault 1", "Syringe pump fault 1", "Not writing files 1", f"File with a flag {len(flagged)}",
+    ]  # fmt: skip
+    page.tab.shot("instrument")
+
+
+def test_a_mark_says_what_it_is(real) -> None:
+    page, _ = real("instrument")
+    click_at(page, "chart:stream_pressure", np.datetime64("2014-07-04T00:31:00"))
+    tip = page.page.locator(".marktip").first
+    tip.wait_for(state="visible")
+    assert "2014-07-04 00:31:00" in tip.inner_text()
+    assert "fluid leak" in tip.inner_text()
+    assert "Not writing files" in tip.inner_text()
+
+
+def test_a_click_on_a_point_shows_the_cytograms_of_that_file(real) -> None:
+    page, cruise = real("instrument", pictures=2)
+    start = np.datetime64("2014-07-04T00:03:02", "ns")
+    window = Window(start, start + np.timedelta64(1, "s"))
+    newest = page.picture("fsc_small", "pe")
+    page.settle(lambda: click_at(page, "chart:counts", start), pictures=2)
+    assert page.page.locator(".file .name").inner_text() == PICKED.rpartition("/")[2]
+    for y in ("pe", "chl_small"):
+        found = page.picture("fsc_small", y)
+        assert np.array_equal(found["levels"], expected(cruise, found, window))
+    assert not np.array_equal(newest["levels"], page.picture("fsc_small", "pe")["levels"])
+    assert "file=2014_185/2014-07-04T00-03-02" in page.read()["query"]
+    assert charts(page)["chart:volume"]["sources"]["picked"]["time"] == [say.milliseconds(start)]
+    page.settle(lambda: page.page.get_by_label("The file before").click(), pictures=2)
+    assert page.page.locator(".file .name").inner_text() == "2014-07-04T00-00-02+00-00"
+    page.page.get_by_label("Let this file go").click()
+    page.page.wait_for_function("() => !location.search.includes('file=')")
+
+
+def test_a_file_is_taken_out_and_brought_back(real) -> None:
+    page, cruise = real("instrument")
+    start = np.datetime64("2014-07-04T00:03:02", "ns")
+    click_at(page, "chart:counts", start)
+    page.page.wait_for_selector(".file form .send:not([disabled])")
+    page.page.get_by_label("Reason").fill("air in the line")
+    page.page.get_by_role("button", name="Take out").click()
+    page.page.wait_for_selector(".file .out:has-text('air in the line')")
+    assert [each.file for each in cruise.excluded] == [PICKED]
+    assert next(iter(cruise.excluded)).who == "localhost"
+    page.page.wait_for_selector(".mark[data-kind=excluded]")
+    shown = charts(page)
+    ms = say.milliseconds(start)
+    assert ms in shown["chart:stream_pressure"]["sources"]["hollow"]["time"], "it is drawn hollow"
+    assert ms not in shown["chart:stream_pressure"]["sources"]["line"]["time"], "and counts for nothing"
+    assert all(ms in chart["sources"]["files"]["time"] for chart in shown.values()), "it is marked everywhere"
+    page.tab.shot("instrument-out")
+
+    page.page.get_by_role("button", name="Bring back").click()
+    page.page.wait_for_selector(".mark[data-kind=excluded]", state="detached")
+    assert len(cruise.excluded) == 0
+    assert ms in charts(page)["chart:stream_pressure"]["sources"]["line"]["time"]
+
+
+def test_only_a_scientist_takes_files_out(real, tmp_path: Path) -> None:
+    secret = "ahoy"
+    people = tmp_path / "people.txt"
+    people.write_text(f"night-watch scientist {hashlib.sha256(secret.encode()).hexdigest()}\n")
+    page, cruise = real("instrument", "--tokens", str(people))
+    click_at(page, "chart:counts", np.datetime64("2014-07-04T00:03:02", "ns"))
+    page.page.wait_for_selector(".file form:visible")
+    assert page.page.get_by_role("button", name="Take out").count() == 0
+    page.page.get_by_label("Token").last.fill(secret)
+    page.page.get_by_role("button", name="Sign in").click()
+    page.page.get_by_label("Reason").fill("bubbles")
+    page.page.get_by_role("button", name="Take out").click()
+    page.page.wait_for_selector(".file .out:has-text('bubbles')")
+    assert next(iter(cruise.excluded)).who == "night-watch"
+
+
+def test_a_phone_never_scrolls_sideways(real) -> None:
+    page, _ = real("instrument", phone=True, dark=True)
+    for name in ("instrument", "science"):
+        if name == "science":
+            page.page.locator(".pages a", has_text="Science").click()
+            page.page.wait_for_selector(".marks", state="attached", timeout=90_000)
+            page.page.wait_for_timeout(1500)
+        wide = page.page.evaluate(
+            """() => {
+              const found = [], walk = (root) => { for (const e of root.querySelectorAll("*")) {
+                if (e.getBoundingClientRect().right > innerWidth + 1 && getComputedStyle(e).visibility !== "hidden" && e.offsetParent) found.push(e.className)
+                if (e.shadowRoot) walk(e.shadowRoot) } }
+              walk(document)
+              return [document.documentElement.scrollWidth, found.filter((c) => typeof c === "string").slice(0, 5)]
+            }"""
+        )
+        assert wide[0] <= 390, f"{name}: {wide}"
+        page.tab.shot(f"{name}-phone")
+
+
+def test_the_scientists_page_splits_where_the_ship_turned(real) -> None:
+    page, cruise = real("science")
+    shown = charts(page)
+    assert {name for name in shown if "abundance" in name} == {"chart:abundance_prochloro", "chart:abundance_synecho"}
+    raw, best = (shown["chart:abundance_synecho"]["sources"][f"line:{n}"]["mean"] for n in ("raw", "corrected"))
+    populations = cruise["populations"].open().load().sel(population="synecho", quantile=50)
+    values = populations["abundance"].values
+    assert np.allclose([v for v in best if v is not None], values[np.isfinite(values)])
+    assert [v for v in raw if v is not None] != [v for v in best if v is not None]
+    box = page.page.get_by_label("Turn-around (UTC)")
+    box.fill("2014-07-04 01:00")
+    box.press("Enter")
+    page.page.wait_for_function("() => location.search.includes('turn=2014-07-04T01:00')")
+    page.until("document.readyState === 'complete'")
+    page.page.wait_for_timeout(800)
+    clouds = page.page.evaluate(
+        """() => [...Bokeh.documents[0].all_models].filter((m) => m.type === "Figure" && m.name === "against")
+          .map((f) => f.renderers.filter((r) => r.name === "cloud").length)"""
+    )
+    assert clouds
+    assert set(clouds) == {2}
+    page.tab.shot("science")

@@ -1,0 +1,194 @@
+"""The instrument's charts, the scientist's and the pages: what they draw of which sources, and what they say without any."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.live.standin import Item, RowSource, StandInCruise, at, stop_clock
+from workbench.core.window import Window
+from workbench.live.feeds import Feeds
+from workbench.live.session import Session
+from workbench.views.charts import Chart, Limit, draw
+from workbench.views.corrected import Corrected, corrected_of, raw_of, shown
+from workbench.views.file_card import facts
+from workbench.views.head import Head
+from workbench.views.head import draw as draw_head
+from workbench.views.marked import rows_of
+from workbench.views.operations import Operations
+from workbench.views.pages import items_of, links
+
+N = 200
+
+
+def session(**more: object) -> Session:
+    stop_clock(at(180 * N))
+    time = [at(180 * k) for k in range(N)]
+    flag = np.zeros(N, np.int8)
+    flag[7] = 2
+    pops = RowSource(
+        "pops", time=time, file_id=np.array([f"f{k}" for k in range(N)], object), file_flag=flag,
+        all_count=np.full(N, 1800), evt_count=np.full(N, 1700), opp_count=np.full(N, 17), opp_evt_ratio=np.full(N, 0.01),
+        file_duration=np.full(N, 180.0), stream_pressure=np.full(N, 12.0), volume=np.full(N, 100.0),
+        n_count_synecho=np.arange(N), abundance_synecho=np.arange(N) / 2.0, diameter_synecho=np.full(N, 0.9),
+        latitude=np.linspace(0, 5, N),
+    )  # fmt: skip
+    sources = [pops, *more.values()]
+    feeds = Feeds(StandInCruise(*sources, board=(Item("series", "pops"),)))  # type: ignore[arg-type]
+    feeds.poll()
+    s = Session(feeds)
+    s.time = "all"
+    return s
+
+
+def log() -> RowSource:
+    events = np.array(["PMT1", "trigger_level", "write_evt", "pump_fault", "write_evt"], object)
+    return RowSource(
+        "log", time=[at(t) for t in (0, 0, 600, 700, 900)], event=events, value=np.array([0.9, -2, 0, np.nan, 1]),
+        message=np.array([f"{e}: said" for e in events], object),
+    )  # fmt: skip
+
+
+def test_charts_are_those_that_the_sources_can_tell() -> None:
+    view = Operations(session())
+    view.card()
+    assert view.source == "pops"
+    assert [chart.key for chart in view._charts()] == [
+        "event_rate",
+        "counts",
+        "opp_evt_ratio",
+        "stream_pressure",
+        "volume",
+    ]
+    counted = view._charts()[0].curves["counted"]["mean"]
+    assert counted.tolist() == [10.0] * N
+    assert any("bead_drift" in text for text in view.stage.missing)
+    assert any("seaflow_log" in text for text in view.stage.missing)
+
+
+def test_the_log_gives_settings_and_marks_on_every_chart() -> None:
+    view = Operations(session(log=log()))
+    view.card()
+    assert [chart.key for chart in view._charts()][-2:] == ["gains", "trigger"]
+    assert view.stage.missing == ["Bead drift needs a source with product: bead_drift."]
+    assert {str(one["kind"]): one["count"] for one in view.stage.legend} == {
+        "pump_fault": 1,
+        "write_off": 1,
+        "flagged": 1,
+    }
+    for plot in view._figures:
+        for group in ("faults", "files"):
+            lines = next(r for r in plot.renderers if r.name == group)
+            assert len(lines.data_source.data["time"]) == 1, plot.name
+        assert next(r for r in plot.renderers if r.name == "spans").data_source.data["left"].tolist() == [
+            float(at(600).astype(np.int64)) / 1e6
+        ]
+
+
+def test_charts_may_be_chosen() -> None:
+    view = Operations(session(), charts=["volume", "counts"])
+    view.card()
+    assert [plot.name for plot in view._figures] == ["chart:volume", "chart:counts"]
+    assert view.stage.missing == []
+
+
+def test_a_click_picks_the_nearest_file_and_again_lets_it_go() -> None:
+    view = Operations(session())
+    view.card()
+    ms = float(at(180 * 5).astype(np.int64)) / 1e6
+    view.stage.clicked = {"time": ms + 30_000, "reach": 10, "n": 1}
+    assert view.session.file == "f5"
+    assert view.shared.picked.data["time"].tolist() == [ms]
+    view.stage.clicked = {"time": ms, "reach": 10, "n": 2}
+    assert view.session.file == ""
+    view.stage.clicked = {"time": ms - 86_400_000, "reach": 10, "n": 3}
+    assert view.session.file == "", "too far from any file"
+    assert "file" not in view.session.to_query()
+
+
+def test_a_tick_without_news_sends_nothing() -> None:
+    view = Operations(session(log=log()))
+    view.card()
+    sources = [r.data_source for plot in view._figures for r in plot.renderers]
+    before = [id(source.data) for source in sources]
+    view.session.refresh()
+    view._tick()
+    view._renew()
+    assert [id(source.data) for source in sources] == before
+
+
+def test_the_pressure_line_is_in_view() -> None:
+    view = Operations(session())
+    view.card()
+    plot = next(plot for plot in view._figures if plot.name == "chart:stream_pressure")
+    limits = [r.data_source.data["value"].tolist() for r in plot.renderers if r.name == "limit"]
+    assert limits == [[12.0, 12.0], [11.5, 11.5]]
+    assert all(r in plot.y_range.renderers for r in plot.renderers if r.name == "limit")
+
+
+def test_raw_is_by_the_files_own_ratio_and_corrected_leaves_files_out() -> None:
+    s = session()
+    files = rows_of(s.feeds["pops"])
+    assert raw_of(files, "abundance", "synecho").tolist() == list(np.arange(N) / (100 * 0.01))
+    best = corrected_of(files, "abundance", "synecho", ["f3"])
+    gone = [3, 7]
+    assert np.isnan(best[gone]).all()
+    kept = np.setdiff1d(np.arange(N), gone)
+    assert (best[kept] == kept / 2).all()
+    assert files.column("abundance_synecho")[3] == 1.5, "the columns themselves stay as they are"
+    assert shown(["abundance_synecho", "abundance_beads"], "abundance") == ("synecho",)
+    assert shown(["abundance_synecho", "abundance_beads"], "abundance", ["beads"]) == ("beads",)
+    view = Corrected(s, quantities=["abundance"])
+    view.card()
+    assert [plot.name for plot in view._figures] == ["chart:abundance_synecho"]
+
+
+def test_on_a_log_axis_nothing_stands_at_zero() -> None:
+    ends = {"time": np.array([0.0, 1.0]), "mean": np.array([0.0, 5.0])}
+    chart = Chart(
+        "x", "X", curves={"a": {**ends, "low": np.zeros(2), "high": np.array([0.0, 9.0])}}, log=True,
+        hollow={"time": np.array([0.0]), "value": np.array([0.0])}, limits=(Limit(1.0),),
+    )  # fmt: skip
+    plot = draw(chart, Window(at(0), at(60)))
+    data = next(r for r in plot.renderers if r.name == "line").data_source.data
+    assert np.isnan(data["mean"][0])
+    assert data["low"].tolist()[1] == 5.0
+    assert len(next(r for r in plot.renderers if r.name == "hollow").data_source.data["time"]) == 0
+
+
+def test_pages_have_usual_content_and_what_the_catalog_says() -> None:
+    s = session(log=log())
+    assert [item.view for item in items_of(s.feeds, "instrument")] == ["operations", "file"]
+    assert [item.view for item in items_of(s.feeds, "science")] == ["corrected"] * 2 + ["corrected_by_latitude"] * 2
+    s.feeds.cruise.pages = {"instrument": (Item("files", "pops"),), "science": ()}  # type: ignore[attr-defined]
+    assert [item.view for item in items_of(s.feeds, "instrument")] == ["files"]
+    assert items_of(s.feeds, "science") == ()
+
+
+def test_without_sources_a_page_has_nothing() -> None:
+    feeds = Feeds(StandInCruise(RowSource("winds", time=[at(0)], speed=np.ones(1)), board=()))
+    feeds.poll()
+    assert items_of(feeds, "instrument") == items_of(feeds, "science") == ()
+
+
+def test_the_head_links_the_pages() -> None:
+    text = draw_head(Head("C", links=[("Board", "./?time=all", False), ("Instrument", "instrument?time=all", True)]))
+    assert '<a href="instrument?time=all" aria-current=page>Instrument</a>' in text
+    assert "<nav" not in draw_head(Head("C"))
+    assert [one.href for one in links()][:3] == ["./", "instrument", "science"]
+    assert links("./?catalog=a.yaml")[1].href == "./?catalog=a.yaml&page=instrument"
+
+
+def test_a_file_tells_what_is_known() -> None:
+    told = dict(facts(rows_of(session().feeds["pops"]), 3))
+    assert told["Events"].replace("\u2009", " ") == "1 700"
+    assert told["OPP/EVT"] == "0.010"
+    assert "Background" not in told
+
+
+@pytest.mark.parametrize("text", ["2024-05-01T03:00", ""])
+def test_the_turn_and_the_file_stand_in_the_url(text: str) -> None:
+    s = session()
+    s.turn, s.file = text, "2014_185/2014-07-04T00-03-02+00-00"
+    again = Session(s.feeds, query=s.to_query())
+    assert (again.turn, again.file) == (s.turn, s.file)
