@@ -13,13 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
-from workbench.catalog.pieces import blank
+from workbench.catalog.pieces import blank, end_to_end
 from workbench.core.errors import WorkbenchError
 from workbench.core.window import ALWAYS, Window
+from workbench.live.headings import Headings
+from workbench.live.heads import Heads
 from workbench.live.journal import Entry, Journal, Position
-from workbench.live.spool import Lines, Spool
+from workbench.live.spool import Lines, Spool, Spools
 from workbench.readers.reader import Reader
 from workbench.record.record import Record
 
@@ -78,10 +81,9 @@ class Recorder:
         self.options = dict(options or {})
         self.kept = Kept()
         self._stream = stream
-        self._lines = self._new_lines()
+        self._heads = Heads(name, reader, journal, record, stream=stream)
         self._at: Position | None = None  # up to which entries were taken
-        self._spool: Spool | None = None
-        self._read = 0  # bytes of the spool that the reader has had
+        self._spools = self._new_spools()
 
     def step(self) -> int:
         """Record what is new in the journal; rows kept. Call it from one thread at a time.
@@ -101,10 +103,8 @@ class Recorder:
     def forget(self) -> None:
         """Begin again from what the record says."""
         self._at = None
-        if self._spool is not None:
-            self._spool.close()
-        self._spool, self._read = None, 0
-        self._lines = self._new_lines()
+        self._spools.close()
+        self._spools = self._new_spools()
 
     close = forget
 
@@ -120,25 +120,23 @@ class Recorder:
         """
         rows = 0
         for number, entries in itertools.groupby(self._window(window), key=lambda entry: entry.at.segment):
-            lines = self._new_lines()
-            for entry in self._before(number):
-                lines.of(entry)
-            spool, last = Spool(self.work / "again", number), Position(number)
+            spools, parts, last = self._before(number, "again"), [], Position(number)
             try:
                 for entry in entries:
-                    spool.add([lines.of(entry)])
+                    parts += [self._rest(spool) for spool in spools.add(entry)]
                     last = entry.after
-                ds, _ = self._rows(spool, 0)
+                ds = _together([*parts, self._rows(spools.current(number))])
             finally:
-                spool.close()
+                spools.close()
             rows += self.record.replace(self.name, _mark(number), ds, upto=last.offset)
         self.forget()
         return rows
 
     # inside
 
-    def _new_lines(self) -> Lines:
-        return Lines(stream=self._stream, stamped=self.reader.stamped)
+    def _new_spools(self, known: bytes = b"", *below: str) -> Spools:
+        lines = Lines(stream=self._stream, stamped=self.reader.stamped)
+        return Spools(self.work.joinpath(*below), lines, Headings(self.reader, known))
 
     def _step(self) -> int:
         if self._at is None:
@@ -146,33 +144,44 @@ class Recorder:
         rows = 0
         entries = itertools.islice(self.journal.read(self.name, self._at), MOST)
         for number, some in itertools.groupby(entries, key=lambda entry: entry.at.segment):
-            spool = self._spool_of(number)
+            parts = []
             for entry in some:
-                spool.add([self._lines.of(entry)])
+                parts += [self._rest(spool) for spool in self._spools.add(entry)]
                 self._at = entry.after
-            rows += self._keep(spool)
-        self.kept.long = self._lines.long
+            rows += self._keep(number, parts)
+        self.kept.long = self._spools.lines.long
         self.kept.rows += rows
         return rows
 
-    def _keep(self, spool: Spool) -> int:
-        """Rows of the new lines of a spool into the record, together with how far the journal was read."""
+    def _keep(self, number: int, parts: list[xr.Dataset]) -> int:
+        """Rows of `parts` and of the new lines of the spool into the record, with how far the journal was read."""
         assert self._at is not None
-        ds, end = self._rows(spool, self._read)
-        rows = self.record.append(self.name, ds, mark=(_mark(spool.segment), self._at.offset))
-        self._read = end
+        self._heads.keep(self._spools.heads)
+        spool = self._spools.current(number)
+        ds = _together([*parts, self._rows(spool)])
+        rows = self.record.append(self.name, ds, mark=(_mark(number), self._at.offset))
+        spool.read = spool.size
         return rows
 
-    def _rows(self, spool: Spool, begin: int) -> tuple[xr.Dataset, int]:
-        """Rows of the lines from byte `begin` of a spool on; lines that are refused are counted and passed over."""
-        read: Any = self.reader.rows_from
+    def _rest(self, spool: Spool) -> xr.Dataset:
+        """What is new in a spool that is finished; it is taken away."""
         try:
-            ds, _ = read(spool.path, begin, **self.options)
+            return self._rows(spool)
+        finally:
+            spool.close()
+
+    def _rows(self, spool: Spool) -> xr.Dataset:
+        """Rows of the lines of a spool that the reader has not had; lines that are refused are counted, passed over."""
+        read: Any = self.reader.rows_from
+        if spool.read == spool.size:
+            return xr.Dataset(coords={"time": np.empty(0, "datetime64[ns]")})
+        try:
+            ds: xr.Dataset = read(spool.path, spool.read, **self.options)[0]
         except WorkbenchError as error:
             log.warning("%s: %s", self.name, error)
             self.kept.refused += 1
             ds = blank(self.reader)
-        return ds, spool.size
+        return ds
 
     def _resume(self) -> None:
         """Find where the record stands, and make the newest spool again up to there."""
@@ -183,25 +192,26 @@ class Recorder:
             return
         number = max(numbers)
         upto = Position(number, marks[_mark(number)])
-        for entry in self._before(number):
-            self._lines.of(entry)
-        spool = self._spool_of(number)
+        self._spools = self._before(number)
         for entry in self.journal.read(self.name, Position(number)):
             if entry.after > upto:
                 break
-            spool.add([self._lines.of(entry)])
-        self._read = spool.size
+            for spool in self._spools.add(entry):
+                spool.close()
         self._at = upto
-        if spool.size:
-            self._rows(spool, 0)  # a reader that reads on knows what stood before
+        spool = self._spools.current(number)
+        self._rows(spool)  # a reader that reads on knows what stood before
+        spool.read = spool.size
 
-    def _before(self, number: int) -> Iterator[Entry]:
-        """Entries of the segment before `number`: where lines may have begun, and what may come again."""
-        if (self._stream or not self.reader.stamped) and number > 0:
-            for entry in self.journal.read(self.name, Position(number - 1)):
-                if entry.at.segment >= number:
-                    return
-                yield entry
+    def _before(self, number: int, *below: str) -> Spools:
+        """Spools that know what went before segment `number`: a header, lines begun, what may come again."""
+        last = (self._stream or not self.reader.stamped) and number > 0
+        spools = self._new_spools(self._heads.before(number - 1 if last else number), *below)
+        for entry in self.journal.read(self.name, Position(number - 1)) if last else ():
+            if entry.at.segment >= number:
+                break
+            spools.pass_by(entry)
+        return spools
 
     def _window(self, window: Window) -> Iterator[Entry]:
         """All entries of the segments that hold something received in `window`."""
@@ -214,12 +224,11 @@ class Recorder:
             if entry.at.segment in wanted:
                 yield entry
 
-    def _spool_of(self, number: int) -> Spool:
-        if self._spool is None or self._spool.segment != number:
-            if self._spool is not None:
-                self._spool.close()
-            self._spool, self._read = Spool(self.work, number), 0
-        return self._spool
+
+def _together(parts: list[xr.Dataset]) -> xr.Dataset:
+    """Rows of several parts, one after another."""
+    some = [part for part in parts if part.sizes["time"]]
+    return end_to_end(some) if len(some) > 1 else some[0] if some else parts[-1]
 
 
 def _mark(number: int) -> str:

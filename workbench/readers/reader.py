@@ -44,6 +44,8 @@ class Reader(BackendEntrypoint):
     parameters: ClassVar[bool] = False
     #: True when each line of a file begins with the time at which it was received.
     stamped: ClassVar[bool] = False
+    #: Lines at the beginning of a file that are no rows but say what rows are.
+    head: ClassVar[int] = 0
     #: False when files name variables of their own, beyond `provides`.
     fixed: ClassVar[bool] = True
     open_dataset_parameters = None
@@ -115,6 +117,21 @@ class Reader(BackendEntrypoint):
             When the file's header is broken.
         """
         raise NotImplementedError(f"{type(self).__name__} reads whole files only")
+
+    def heads(self, lines: Sequence[bytes], *, due: bool) -> bool | None:
+        """Whether lines of a stream are a header; None when more of them may become one.
+
+        A stream may say its header again, or another one, at any time. A reader that cannot know one takes the first
+        `head` lines for it.
+
+        Parameters
+        ----------
+        lines : sequence of bytes
+            At most `head`, without their ends.
+        due : bool
+            None was said so far.
+        """
+        return (len(lines) >= self.head or None) if due else False
 
     def signs(self, path: str | PathLike[str], rows: int) -> tuple[int, int]:
         """Checksums of the first row and of row `rows - 1`: for readers whose files grow by rows.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import Any, ClassVar
@@ -48,6 +48,7 @@ class SeaflowSfl(Reader):
     )
     patterns: ClassVar[tuple[str, ...]] = PATTERNS
     appends: ClassVar[bool] = True
+    head: ClassVar[int] = 1
 
     def open_dataset(
         self,
@@ -97,6 +98,14 @@ class SeaflowSfl(Reader):
         """Earliest and latest time in one file; NaT when it holds no rows."""
         time = _table(fspath(path)).time
         return (time.min(), time.max()) if time.size else (_NAT, _NAT)
+
+    def heads(self, lines: Sequence[bytes], *, due: bool) -> bool | None:
+        """Whether a line is a header: it names FILE."""
+        try:
+            text.header("", lines[0] + b"\n")
+        except ReaderError:
+            return False
+        return True
 
     def rows_from(self, path: str | PathLike[str], offset: int) -> tuple[xr.Dataset, int]:
         """Rows of the whole lines from byte `offset` on, and the byte after the last of them."""

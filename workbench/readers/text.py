@@ -20,15 +20,14 @@ _NAT = np.datetime64("NaT", "ns")
 
 
 class TextReader(Reader):
-    """A reader of files of lines that only grow at their end. A subclass sets `provides` and `patterns`, and `parse`.
+    """A reader of files of lines that only grow at their end. A subclass sets `provides` and `patterns`,
+    and `parse`, which gets the first `head` lines, too.
 
     Files are read whole when they are opened. A subclass with options of its own overrides `open_dataset` with them
     as explicit keywords, and passes them on to `read`.
     """
 
     appends: ClassVar[bool] = True
-    #: Lines at the beginning of a file that are no rows; `parse` gets them too.
-    head: ClassVar[int] = 0
     #: No file may be larger, bytes.
     most: ClassVar[int] = 1 << 30
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import Any, ClassVar
@@ -65,6 +65,7 @@ class Tsdata(Reader):
     )
     patterns: ClassVar[tuple[str, ...]] = ("*.tsdata", "*.tsdata.txt", "*.tab", "*.TSDATA")
     appends: ClassVar[bool] = True
+    head: ClassVar[int] = text.HEADER
     fixed: ClassVar[bool] = False
 
     def open_dataset(
@@ -126,6 +127,16 @@ class Tsdata(Reader):
         time = _table(path, False).time
         nat = np.datetime64("NaT", "ns")
         return (time.min(), time.max()) if time.size else (nat, nat)
+
+    def heads(self, lines: Sequence[bytes], *, due: bool) -> bool | None:
+        """Whether lines are a header: one line of what it is, not a row's cells, and six more that fit each other."""
+        if b"\t" in lines[0] or len(lines) < self.head:
+            return None if b"\t" not in lines[0] else False
+        try:
+            text.header("", b"\n".join(lines) + b"\n")
+        except ReaderError:
+            return False
+        return True
 
     def rows_from(self, path: str | PathLike[str], offset: int, *, strict: bool = False) -> tuple[xr.Dataset, int]:
         """Rows of the whole lines from byte `offset` on, and the byte after the last of them.
