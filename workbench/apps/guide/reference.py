@@ -79,7 +79,7 @@ def catalog() -> str:
     out = ["# Keys of a catalog", "Everything a YAML file of a cruise may say. `workbench check` reads it with the same "
            "models, and `catalogs/schema.json` (for editors) is made of them. Other keys are refused."]  # fmt: skip
     for title, name in (("The file", "Catalog"), ("metadata", "Metadata"), ("metadata: cruise", "About"),
-                        ("metadata: board, each", "BoardModel"), ("metadata: kpis, each", "KpiModel"),
+                        ("metadata: board, each", "BoardModel"), ("metadata: pages", "Pages"), ("metadata: kpis, each", "KpiModel"),
                         ("sources, each", "Entry"), ("sources, each: args", "Args")):  # fmt: skip
         kind = getattr(model, name)
         out += [f"## {title}", prose(inspect.getdoc(kind) or "")]
@@ -106,7 +106,7 @@ def _kind(annotation: Any, told: Any) -> str:
     for has, said in (("dict[", "mapping by name"), ("list[workbench", "list of mappings"), ("_duration", "duration"), ("_moment", "time, UTC"),
                       ("_range", "[lowest, highest]"), ("_urls", "path or list"), ("dict", "mapping"), ("Any", "path or list"),
                       ("Entry", "mapping"), ("list[", "list"), ("str", "text"), ("About", "mapping"),
-                      ("Metadata", "mapping"), ("Args", "mapping")):  # fmt: skip
+                      ("Metadata", "mapping"), ("Args", "mapping"), ("Pages", "mapping")):  # fmt: skip
         if has in text:
             return said
     return text
@@ -115,7 +115,8 @@ def _kind(annotation: Any, told: Any) -> str:
 def _default(field: Any) -> str:
     if field.is_required():
         return " *Required.*"
-    return "" if field.default in (None, "", [], {}) else f" Default `{field.default}`."
+    plain = isinstance(field.default, str | int | float | list | dict)
+    return "" if not plain or field.default in ("", [], {}) else f" Default `{field.default}`."
 
 
 def readers() -> str:
