@@ -1,5 +1,5 @@
 // A polygon's straight linear edges as curves on log axes: the twin of gate_curve.py, for the hand that draws.
-const DECADES = 3.5, SIZE = 65536, FLOOR = 0.5, STEP = 600
+const DECADES = 3.5, SIZE = 65536, FLOOR = 0.5, STEP = 600, NEAR = 1e-9
 
 const toCode = (v) => (Math.log10(Math.max(v, FLOOR)) / DECADES) * SIZE
 const toLinear = (c) => 10 ** ((c / SIZE) * DECADES)
@@ -14,8 +14,8 @@ function steps(a, b) {
 
 // Points of one edge in log codes, its first corner included, its last one not.
 function edge(a, b) {
-  const shares = [...new Set([0, ...steps(a[0], b[0]), ...steps(a[1], b[1])])].filter((t) => t >= 0 && t < 1).sort((p, q) => p - q)
-  return shares.map((t) => [toCode(a[0] + (b[0] - a[0]) * t), toCode(a[1] + (b[1] - a[1]) * t)])
+  const shares = [...new Set([...steps(a[0], b[0]), ...steps(a[1], b[1])])].filter((t) => t > NEAR && t < 1 - NEAR).sort((p, q) => p - q)
+  return [0, ...shares].map((t) => [toCode(a[0] + (b[0] - a[0]) * t), toCode(a[1] + (b[1] - a[1]) * t)])
 }
 
 function curve(vertices) {

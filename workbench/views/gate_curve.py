@@ -19,6 +19,8 @@ Floats = npt.NDArray[np.float64]
 STEP = 600.0
 #: Linear values below are drawn here: left of and below every view (log axes have no 0).
 FLOOR = 0.5
+#: Parts of an edge that are no step of their own.
+_NEAR = 1e-9
 
 
 def code_of(values: npt.ArrayLike) -> Floats:
@@ -52,7 +54,7 @@ def curve(vertices: npt.ArrayLike) -> Floats:
 
 def _between(a: Floats, b: Floats) -> list[float]:
     """Where along the edge (0 to 1, both left out) one of the axes has gone another `STEP`."""
-    return sorted({t for i in (0, 1) for t in _steps(float(a[i]), float(b[i])) if 0.0 < t < 1.0})
+    return sorted({t for i in (0, 1) for t in _steps(float(a[i]), float(b[i])) if _NEAR < t < 1.0 - _NEAR})
 
 
 def _steps(a: float, b: float) -> Sequence[float]:

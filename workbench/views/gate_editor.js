@@ -45,15 +45,17 @@ export function render({model, view}) {
       const gate = gates.find((g) => g.population === name)
       if (!ctx.may() || !gate || i < 0 || gate.vertices.length <= 3) return
       ctx.reshape(name, gate.vertices.filter((_, k) => k !== i), true)
-      ctx.pick(Math.min(i, gate.vertices.length - 1))
+      ctx.to(name, Math.min(i, gate.vertices.length - 1))
     },
     another: (name, i) => {
       const gate = gates.find((g) => g.population === name)
       if (!ctx.may() || !gate?.vertices.length) return
       const at = Math.min(i, gate.vertices.length - 1)
       ctx.reshape(name, [...gate.vertices.slice(0, at + 1), middle(gate.vertices, at).map(tidy), ...gate.vertices.slice(at + 1)], true)
-      ctx.pick(at + 1)
+      ctx.to(name, at + 1)
     },
+    // The current point, with the focus where its neighbours had it.
+    to: (name, i) => { ctx.pick(i); if (overlays.some((o) => o.svg.contains(el.getRootNode().activeElement))) for (const o of overlays) o.focus(name, i) },
     begin: (name, [x, y]) => { drawing = {name, x, y, vertices: []}; mine.selected = ""; show(); el.focus({preventScroll: true}); overlays.find((o) => o.name === `${x},${y}`)?.svg.scrollIntoView({block: "nearest", behavior: "smooth"}) },
     place: (vertex) => { drawing.vertices.push(vertex); show() },
     finish: () => {

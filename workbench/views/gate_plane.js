@@ -210,5 +210,6 @@ function planeOf(ctx, figure, cell, [xName, yName]) {
   }
   const centre = () => code(box.left + box.width / 2, box.top + box.height / 2)
   const span = () => [box.x1 - box.x0, box.y1 - box.y0]
-  return {render, centre, span, svg, name: `${xName},${yName}`}
+  const focus = (name, i) => groups.get(name)?.handles.children[i]?.focus({preventScroll: true})
+  return {render, focus, centre, span, svg, name: `${xName},${yName}`}
 }
