@@ -68,7 +68,8 @@ def test_it_serves_a_cruise_that_goes_on_and_ends_with_ctrl_c(
         """Positions that came over the socket and are in the record."""
         return open_cruise(tmp_path / "d" / "catalog.yaml", record=record)["ship"].count()
 
-    def serve(catalog: Path, record: Path, host: str, port: int) -> int:
+    def serve(catalog: Path, record: Path, host: str, port: int, then: object) -> int:
+        assert then is None  # a new cruise: nothing is recorded yet, and engine and writer run already
         begun = len(list((tmp_path / "d").glob("evt/*/2*")))
         seen["clock"] = json.loads((record / "clock.json").read_text())
         seen["catalog"] = catalog.is_file()
@@ -94,8 +95,17 @@ def test_it_serves_a_cruise_that_goes_on_and_ends_with_ctrl_c(
     # the second run goes on where the data stand
     with Continuation(tmp_path / "d") as cruise:
         stands = cruise.newest
-    monkeypatch.setattr(demo, "serve_board", lambda *_: 0)
+    started.clear()
+
+    def serve_again(catalog: Path, record: Path, host: str, port: int, then: Callable[[], None]) -> int:
+        assert not any(each.pid for each in started)  # what is recorded is shown first
+        then()
+        wait_for(lambda: all(each.pid for each in started))
+        return 0
+
+    monkeypatch.setattr(demo, "serve_board", serve_again)
     assert demo.run(str(tmp_path / "d"), warp=0, **SMALL) == 0
+    assert len(started) == 2 and not any(each.pid for each in started)
     clock = json.loads((tmp_path / "d" / f"{ID}.cruise" / "clock.json").read_text())
     assert np.datetime64(clock["start"]) == stands
     said = capsys.readouterr().out

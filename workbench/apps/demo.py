@@ -9,6 +9,7 @@ import errno
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -74,21 +75,34 @@ def run(
         "--port",
         "0",
     ]
+    others = [Supervisor(engine, name="the engine", piped=False), Supervisor(writer, name="the cruise's writer")]
+
+    def begin() -> None:
+        for other in others:
+            other.start()
+
+    recorded = (record / "series").is_dir()  # shown at once; the others would take the cores from the board
     try:
-        with (
-            Supervisor(engine, name="the engine", piped=False),
-            Supervisor(writer, name="the cruise's writer"),
-        ):
-            return serve_board(folder / CATALOG, record, host, port)
+        if not recorded:
+            begin()
+        return serve_board(folder / CATALOG, record, host, port, begin if recorded else None)
     except KeyboardInterrupt:
         return 0
+    finally:
+        for other in others:
+            other.stop()
 
 
-def serve_board(catalog: Path, record: Path, host: str, port: int) -> int:
-    """Serve the board of this catalog until it is stopped; the exit status."""
-    from workbench.apps.board import serve
+def serve_board(catalog: Path, record: Path, host: str, port: int, then: Callable[[], None] | None = None) -> int:
+    """Serve the board of this catalog until it is stopped, and call `then` when it is there; the exit status."""
+    from workbench.apps.board import announce, serve
 
-    return int(serve(str(catalog), data=None, record=str(record), host=host, port=port, allow_origin=[], tokens=None))
+    def ready(address: str) -> None:
+        announce(address)
+        if then is not None:
+            then()
+
+    return int(serve(str(catalog), record=str(record), host=host, port=port, ready=ready))
 
 
 def prepare(folder: Path, *, days: float, seed: int, particles: int) -> tuple[np.datetime64, np.datetime64]:

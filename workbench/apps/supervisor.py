@@ -45,8 +45,12 @@ class Supervisor:
         return child.pid if child is not None and child.poll() is None else None
 
     def __enter__(self) -> Supervisor:
-        self._thread.start()
+        self.start()
         return self
+
+    def start(self) -> None:
+        """Start the child, unless `stop` was called before."""
+        self._thread.start()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.stop()
@@ -88,7 +92,8 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
-        self._thread.join(wait)
+        if self._thread.ident is not None:
+            self._thread.join(wait)
 
 
 def _end_with_parent() -> None:
