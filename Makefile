@@ -20,7 +20,7 @@ notebook  := notebook and not benchmark
 # Suites that start no server of their own and drive no browser run on all cores, file by file.
 slow_how := -n logical --maxprocesses 4 --dist loadfile
 
-.PHONY: help install demo test test-all $(SUITES:%=test-%) tools lint bench bench-peers faults soak picture lock clean
+.PHONY: help install demo test test-all $(SUITES:%=test-%) tools lint bench bench-all bench-peers performance faults soak picture lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -89,11 +89,22 @@ lint: $(STAMP)  ## ruff, mypy and the layers
 	  echo "$$check"; $(BIN)/$$check || failed="$$failed, $$check"; done; \
 	if [ -n "$$failed" ]; then echo "failed:$${failed#,}" >&2; exit 1; fi
 
-bench: $(STAMP)  ## measure speed; ratios to the libraries one would use otherwise
-	$(PYTEST) -m benchmark -s $(ARGS)
+# What is measured (WORKBENCH_BENCH=smoke runs everything once, tiny). The last line of JSON=1 is for programs.
+bench = $(if $(SCALE),$(BIN)/python -m tests.benchmarks.needs &&) WORKBENCH_SCALE=$(SCALE) \
+  WORKBENCH_BENCH=$${WORKBENCH_BENCH:-$(1)} $(PYTEST) -m benchmark -s tests/benchmarks $(ARGS); code=$$?; \
+  $(if $(JSON),WORKBENCH_BENCH=$${WORKBENCH_BENCH:-$(1)} $(BIN)/python -m tests.benchmarks.rows;) exit $$code
 
-bench-peers: $(STAMP)  ## install the client libraries of InfluxDB that `make bench` compares to
-	$(BIN)/python -m tests.benchmarks.influx_peers
+bench: $(STAMP)  ## measure speed against peers and limits, ten minutes (JSON=1, SCALE=1 for 1e9 particles)
+	@$(call bench,bench)
+
+bench-all: $(STAMP)  ## the same and everything else that is measured (an hour)
+	@$(call bench,all)
+
+bench-peers: $(STAMP)  ## install what `make bench` compares to, in environments of their own
+	@for peers in count_peers influx_peers; do $(BIN)/python -m tests.benchmarks.$$peers || exit 1; done
+
+performance: $(STAMP)  ## write docs/performance.md from what `make bench` kept
+	@$(BIN)/python -m tests.benchmarks.write_performance
 
 faults: $(STAMP) tools  ## 200 kills and 24 days at sea of a real engine (45 minutes)
 	WORKBENCH_KILLS=200 WORKBENCH_DAYS=24 $(PYTEST) -m fault -s tests/faults/test_engine_killed.py \
