@@ -39,11 +39,19 @@ def catalog(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 def counted(folder: Path) -> int:
+    return sum(n for _, n in told(folder, "select pop, count from vct"))
+
+
+def told(folder: Path, query: str) -> list[tuple[str, int]]:
+    """Rows of ``cruise.db``; none while it is not there or being made."""
     path = folder / "particles" / "cruise.db"
     if not path.exists():
-        return 0
+        return []
     with closing(sqlite3.connect(path)) as connection:
-        return connection.execute("select coalesce(sum(count), 0) from vct").fetchone()[0]
+        try:
+            return connection.execute(query).fetchall()
+        except sqlite3.OperationalError:
+            return []
 
 
 def test_each_file_is_worked_on_as_it_comes(catalog: Path, data: Path) -> None:
@@ -87,6 +95,49 @@ def test_each_file_is_worked_on_as_it_comes(catalog: Path, data: Path) -> None:
     found = cruise["populations"].open()
     assert int(found["n_count"].sum()) == 2042
     assert float(found["abundance"].sum()) == pytest.approx(34.3968, rel=5e-6)
+
+
+def test_gates_changed_meanwhile_are_followed_and_withdrawn_ones_too(catalog: Path, data: Path) -> None:
+    """Without a restart: what a notebook saves is what the engine's populations are made with."""
+    cruise = open_cruise(catalog)
+    target = catalog.parent / "evt" / "2014_185"
+    target.mkdir()
+    name = "2014-07-04T00-00-02+00-00"
+    shutil.copyfile(data / "seaflow" / "testcruise" / "evt_v2" / "2014_185" / name, target / name)
+
+    def gated() -> dict[str, int]:
+        return dict(told(cruise.folder, "select pop, count from vct where quantile = 50"))
+
+    async def live() -> None:
+        with EngineLock(cruise.folder), Journal(cruise.folder / "raw") as journal:
+            record = Record(cruise.folder)
+            online = Online(cruise, journal, record)
+            engine = Engine(cruise, journal, record, arrived=online.arrived)
+            await engine.start()
+            online.start()
+            notebook = open_cruise(catalog)
+            async with asyncio.timeout(100):
+                while not (before := gated()):
+                    await asyncio.sleep(0.2)
+                draft = notebook.gates.at("2014-07-04T00:00:02").draft()
+                draft.remove("synecho")
+                entry = notebook.gates.save(draft, start="2014-07-04", who="Francois")
+                while "synecho" in gated():
+                    await asyncio.sleep(0.2)
+                assert sum(gated().values()) == sum(before.values())
+                notebook.gates.withdraw(entry.id, who="Francois")
+                while gated() != before:
+                    await asyncio.sleep(0.2)
+            await online.stop()
+            await engine.stop()
+            record.close()
+
+    asyncio.run(live())
+    runs = Record(cruise.folder).runs.find()
+    assert [run.inputs for run in runs if "as changed by" in run.inputs] == [
+        "plan as changed by 1",
+        "plan as changed by 2",
+    ]
 
 
 def test_a_product_without_a_folder_is_no_job(catalog: Path) -> None:
