@@ -23,7 +23,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.readers.lines import whole
 from workbench.readers.seaflow_evt import write_evt
 from workbench.readers.seaflow_sfl import write_sfl
-from workbench.simulate import particles
+from workbench.simulate import logbook, particles
 from workbench.simulate.cruise import EVERY, FIRST, ID, Files, Simulation, begins, planned_end, read_parameters
 from workbench.simulate.positions import lines
 from workbench.simulate.truth import told_until, write_truth
@@ -89,6 +89,7 @@ class Continuation:
             edge = min(self._next_hour(edge), seconds)
             self._positions(edge)
             self._files(self.cruise.due(edge), bar)
+            self._log(edge)
             self._reached = max(self._reached, edge)
         if bar is not None:
             bar.close()
@@ -149,6 +150,16 @@ class Continuation:
                     bar.update()
             write_sfl(self._sfl, files.sfl, append=True)
         self._next_file = max(self._next_file, stop)
+
+    def _log(self, stop: int) -> None:
+        """Append what the instrument's log says of the seconds before `stop`."""
+        path = self.folder / "log" / "SFlog.txt"
+        said = logbook.text(self.start, self.cruise.happenings, stop)
+        have = path.stat().st_size if path.exists() else 0
+        if len(said) > have:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("ab") as file:
+                file.write(said[have:])
 
     def _particles(self, files: Files, row: int, path: Path, cut: bool) -> None:
         if path.exists():

@@ -6,6 +6,7 @@ hourly medians against the reference.
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,10 @@ PROVIDES = _specs()
 
 
 @product(reach=CRUISE, provides=PROVIDES)
-def bead_drift(evt: xr.Dataset, plan: xr.Dataset, *, min_pe: float = 5e4, above: float = 1.5e4) -> xr.Dataset:
+def bead_drift(
+    evt: xr.Dataset, plan: xr.Dataset, *, min_pe: float = 5e4, above: float = 1.5e4,
+    kept: MutableMapping[Any, Any] | None = None,
+) -> xr.Dataset:  # fmt: skip
     """Bead drift: hourly bead positions in D1, D2 and forward scatter against the filter's.
 
     Parameters
@@ -53,6 +57,8 @@ def bead_drift(evt: xr.Dataset, plan: xr.Dataset, *, min_pe: float = 5e4, above:
         Beads are brighter.
     above : float, log code
         D1 and D2 of beads are below the reference and this.
+    kept : dict, optional
+        What was worked out of hours before, for whoever makes a cruise again as it grows (see `workbench.products`).
 
     Returns
     -------
@@ -69,17 +75,23 @@ def bead_drift(evt: xr.Dataset, plan: xr.Dataset, *, min_pe: float = 5e4, above:
     places = np.searchsorted(hours, time[dated], "right") - 1
     references = [_reference(filters.at(hour + _HOUR - np.timedelta64(1, "ns"))) for hour in hours]
     of_file = dict(zip(dated.tolist(), places.tolist(), strict=True))
-    for file, rows in _loaded(evt, dated):
+    keys = _keys(evt, dated, places, references, (min_pe, above))
+    known: MutableMapping[Any, Any] = {} if kept is None else kept.setdefault("hours", {})
+    wanted = np.array([keys[at] not in known for at in places.tolist()], dtype=np.bool_)
+    for file, rows in _loaded(evt, dated[wanted]):
         reference = references[of_file[file]]
         low = (rows[:, 3] > min_pe) & (rows[:, 0] < reference[1] + above) & (rows[:, 1] < reference[2] + above)
         found[of_file[file]].append(rows[low])
     middles = np.full((len(hours), 3), np.nan)
     count = np.zeros(len(hours), dtype=np.int64)
     for at, parts in enumerate(found):
-        beads = np.concatenate([np.empty((0, 4)), *parts])
-        count[at] = len(beads)
-        if len(beads):
-            middles[at] = np.median(beads[:, [2, 0, 1]], axis=0)
+        if keys[at] not in known:
+            beads = np.concatenate([np.empty((0, 4)), *parts])
+            middle = np.median(beads[:, [2, 0, 1]], axis=0) if len(beads) else np.full(3, np.nan)
+            known[keys[at]] = len(beads), middle
+        count[at], middles[at] = known[keys[at]]
+    for old in set(known) - set(keys):
+        del known[old]
     drift = 100 * (middles / np.array(references).reshape(-1, 3) - 1)
     variables: dict[str, Any] = {"beads": ("time", count)}
     for at, name in enumerate(_CHANNELS):
@@ -89,6 +101,19 @@ def bead_drift(evt: xr.Dataset, plan: xr.Dataset, *, min_pe: float = 5e4, above:
     for spec in PROVIDES[1:]:
         ds[spec.name].attrs |= spec.attrs()
     return ds
+
+
+def _keys(
+    evt: xr.Dataset, dated: npt.NDArray[np.intp], places: npt.NDArray[np.intp],
+    references: list[npt.NDArray[np.float64]], limits: tuple[float, float],
+) -> list[tuple[Any, ...]]:  # fmt: skip
+    """All that the numbers of each hour come from: its files with their sizes, the reference, the limits."""
+    sizes = evt["row_size"].to_numpy()
+    names = evt["file_id"].to_numpy() if "file_id" in evt else np.arange(len(sizes))
+    files: list[list[Any]] = [[] for _ in references]
+    for file, at in zip(dated.tolist(), places.tolist(), strict=True):
+        files[at].append((str(names[file]), int(sizes[file])))
+    return [(tuple(own), where.tobytes(), *limits) for own, where in zip(files, references, strict=True)]
 
 
 def _reference(parameters: FilterParameters | None) -> npt.NDArray[np.float64]:
