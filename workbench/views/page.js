@@ -20,7 +20,7 @@ export function render({model, view}) {
     const url = new URL(location.href), params = new URLSearchParams(query)
     for (const [key, value] of url.searchParams) if (/^(zoom\d+|map|catalog|page)$/.test(key)) params.set(key, value)  // the plots', the launcher's
     if (chosen) params.set("theme", chosen)
-    url.search = params.toString().replace(/%2C/g, ",").replace(/%3A/g, ":")
+    url.search = params.toString().replace(/%2C/g, ",").replace(/%3A/g, ":").replace(/%2F/g, "/")
     if (url.href === location.href) return
     const now = Date.now()
     if (!force && last && now - last > 1500) history.pushState({}, "", url)

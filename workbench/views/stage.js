@@ -16,7 +16,7 @@ function keepInUrl(view, key, text) {
   const url = new URL(location.href)
   if (text) url.searchParams.set(key, text)
   else url.searchParams.delete(key)
-  url.search = url.search.replace(/%2C/g, ",").replace(/%3A/g, ":")
+  url.search = url.search.replace(/%2C/g, ",").replace(/%3A/g, ":").replace(/%2F/g, "/")
   if (url.href !== location.href) history.replaceState({}, "", url)
 }
 function fromUrl(view, key) {
