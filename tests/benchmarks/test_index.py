@@ -1,0 +1,228 @@
+"""Any range of time of a hundred million particles out of the index on disk, against drawing them anew.
+
+``make bench`` has 1e8 particles, SCALE=1 1e9 besides (the same files ten times over, which the index does not know); a
+plain pytest has 1e7. datashader gets pandas and linear axes over codes, which it is fastest at; on log axes it takes 3
+to 6 times as long. All counts are compared to its own before anything is timed.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import datashader
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.benchmarks import columns
+from tests.benchmarks.rows import MODE
+from workbench.core.viewport import Viewport
+from workbench.raster.plane import snap
+from workbench.raster.tiles import Layer, layers
+from workbench.raster.time_index import Contents, count_files
+from workbench.raster.time_index_build import extended
+from workbench.record.picture_index import Extent, IndexFolder
+from workbench.record.picture_index_update import Listing, bring_up_to_date
+from workbench.record.picture_index_writer import FolderWriter
+
+pytestmark = pytest.mark.timeout(900)
+
+X, Y, BY = "fsc_small", "chl_small", "pop"
+FILE = 35_000  # particles of a file
+WHOLE = snap(0, 65536, 0, 65536)
+#: Level -> what it draws at 512 pixels or a few more, and the bar in ms.
+VIEWS = {512: (WHOLE, 2.0), 2048: (snap(8192, 24576, 16384, 32768), 5.0), 4096: (snap(8192, 16384, 20480, 28672), 6.0)}
+POPULATIONS = ("prochloro", "synecho", "picoeuk", "croco", "beads")
+MS = "ms"
+
+
+@dataclass
+class Cruise:
+    """Columns on disk, and the same in memory for the peer."""
+
+    folder: Path
+    frame: pd.DataFrame
+    contents: Contents
+    writer: FolderWriter
+
+    @property
+    def files(self) -> int:
+        return len(self.contents)
+
+    def with_layers(self, *wanted: Layer) -> Contents:
+        c = self.contents
+        names = POPULATIONS if any(layer.by for layer in wanted) else ()
+        return extended(Contents(wanted), self.writer, c.ids, c.times, c.starts, c.sizes, names)
+
+    def again(self, times: int) -> Contents:
+        """The same files several times over: no bytes more."""
+        c = self.contents
+        n = len(c) * times
+        ids = np.arange(n, dtype=np.uint64)
+        return Contents((), ids, ids.astype(np.int64), np.tile(c.starts, times), np.tile(c.sizes, times))
+
+
+@pytest.fixture(scope="module", params=["simulated", "real"])
+def cruise(request, size, tmp_path_factory) -> Iterator[Cruise]:
+    n = max(2000, size(1e8 if MODE in ("bench", "all") else 1e7))
+    real = request.param == "real"
+    codes = columns.real(request.getfixturevalue("data"), n) if real else columns.simulated(n)
+    label = np.random.default_rng(3).integers(0, 5, n).astype(np.uint8)
+    label[(codes[X] < 4000) | (codes[Y] < 4000)] = 255
+    folder = tmp_path_factory.mktemp("index")
+    writer = FolderWriter(folder, Extent())
+    for start in range(0, n, 1 << 24):
+        part = slice(start, start + (1 << 24))
+        writer.extend({X: codes[X][part], Y: codes[Y][part], BY: label[part]}, {})
+    per = min(FILE, n // 20)
+    starts = np.arange(n // per) * per
+    ids = np.arange(len(starts), dtype=np.uint64)
+    contents = Contents((), ids, starts, starts, np.full(len(starts), per))
+    pop = pd.Categorical.from_codes(np.where(label == 255, -1, label.astype(np.int8)), POPULATIONS)
+    yield Cruise(folder, pd.DataFrame({"x": codes[X], "y": codes[Y], "pop": pop}), contents, writer)
+    writer.close()
+
+
+def canvas(v: Viewport) -> datashader.Canvas:
+    return datashader.Canvas(v.width, v.height, (v.x0, v.x1), (v.y0, v.y1))
+
+
+def drawn(cruise: Cruise, v: Viewport, first: int, last: int, by: bool, *, exact: bool = False) -> np.ndarray:
+    """By datashader, which takes a point on the far edge for one inside; not with `exact`."""
+    per = int(cruise.contents.sizes[0])
+    part = cruise.frame.iloc[first * per : last * per]
+    if exact:
+        part = part[(part.x < v.x1) & (part.y < v.y1)]
+    if not by:
+        return canvas(v).points(part, "x", "y").values
+    return canvas(v).points(part.dropna(), "x", "y", datashader.count_cat("pop")).values.transpose(2, 0, 1)
+
+
+def timed(call: Callable[[int], object], repeats: int) -> np.ndarray:
+    """Milliseconds of each call."""
+    took = []
+    for i in range(repeats):
+        start = time.perf_counter()
+        call(i)
+        took.append(1000 * (time.perf_counter() - start))
+    return np.array(took)
+
+
+def opened(cruise: Cruise, contents: Contents):
+    """As another process reads it."""
+    cruise.writer.commit(contents)
+    found = IndexFolder(cruise.folder).read()
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("level", VIEWS)
+@pytest.mark.parametrize("by", ["", BY], ids=["plain", "by population"])
+def test_any_range(cruise: Cruise, level: int, by: str, row, request, smoke) -> None:
+    kind = request.node.callspec.params["cruise"]
+    layer = next(each for each in layers(X, Y, by) if each.level == level)
+    v, bar = VIEWS[level]
+    bar = max(bar, 6.0) if by else bar
+    begun, before = time.process_time(), cruise.writer.extent.counts
+    contents = cruise.with_layers(layer)
+    build = (time.process_time() - begun) / contents.particles * 1e9
+    size = (cruise.writer.extent.counts - before) / contents.particles
+    index = opened(cruise, contents)
+    name = f"index {kind}, {level}{', by population' if by else ''}"
+    first = level == 512 and not by
+    row(f"{name}: build (CPU)", "ns/particle", build, at_most=3 if first else None)
+    row(f"{name}: size", "byte/particle", size, at_most=0.6 if first else None)
+
+    def ours(a: int, b: int) -> np.ndarray:
+        return count_files(index.contents, index.store, X, Y, by, v, a, b)
+
+    assert index.contents.layer_for(X, Y, by, v) == layer
+    rng, n = np.random.default_rng(level), cruise.files
+    for share, least in ((0.1, 10 if by or level > 512 else 30), (1.0, 500 if first else 100)):
+        length = max(1, round(n * share))
+        at = rng.integers(0, n - length + 1, 60)
+        for a in at[:2]:
+            np.testing.assert_array_equal(ours(a, a + length), drawn(cruise, v, a, a + length, bool(by), exact=True))
+        least = least if MODE in ("bench", "all") else least / 20
+        peer, times = [], []
+        for turn in range(1 if smoke else 5):
+            peer.append(timed(lambda i, t=turn, k=length, a=at: drawn(cruise, v, a[t], a[t] + k, bool(by)), 1)[0])
+            times.append(timed(lambda i, t=turn, k=length, a=at: ours(a[12 * t + i], a[12 * t + i] + k), 12))
+        took = np.concatenate(times)
+        what = f"{name}: {share:.0%} of {index.contents.particles:.0e}"
+        row(
+            what,
+            MS,
+            statistics.median(took),
+            peer=statistics.median(peer),
+            peer_name="datashader",
+            least_ratio=least,
+            at_most=bar,
+        )
+        row(f"{what}, p95", MS, np.quantile(took, 0.95), at_most=3 * bar)
+
+
+def test_flat_in_length(cruise: Cruise, row, scale, size, request) -> None:
+    """The same time for a thousandth of the cruise, and for ten of it."""
+    kind = request.node.callspec.params["cruise"]
+    layer = layers(X, Y)[0]
+    repeated = cruise.again(10 if scale else 1)
+    wanted = Contents((layer,))
+    c = extended(wanted, cruise.writer, repeated.ids, repeated.times, repeated.starts, repeated.sizes)
+    index = opened(cruise, c)
+    per, rng = int(c.sizes[0]), np.random.default_rng(1)
+    for particles in (1e6, 1e7, 1e8, 1e9):
+        files = round(size(particles) / per)
+        if not 0 < files <= len(c):
+            continue
+        at = rng.integers(0, len(c) - files + 1, 80)
+
+        def ask(i: int, k: int = files, a: np.ndarray = at) -> object:
+            return count_files(index.contents, index.store, X, Y, "", WHOLE, int(a[i]), int(a[i]) + k)
+
+        took = timed(ask, 80)
+        row(f"index {kind}, 512: any {particles:.0e} of {c.particles:.0e}", MS, statistics.median(took), at_most=2)
+    if scale:
+        tenth = len(c) // 10
+        got = count_files(index.contents, index.store, X, Y, "", WHOLE, 0, len(c))
+        one = count_files(index.contents, index.store, X, Y, "", WHOLE, 0, tenth)
+        np.testing.assert_array_equal(got, 10 * one)
+
+
+def test_append(tmp_path: Path, size, row, measure) -> None:
+    """One more file of two million particles, until it is on disk and counts."""
+    n, codes = size(2e6), columns.simulated(size(2e6))
+    pair = {X: codes[X], Y: codes[Y]}
+    index, layer, took = IndexFolder(tmp_path / "i"), layers(X, Y)[:1], []
+    for files in range(1, 14):
+        listing = Listing(np.arange(files, dtype=np.uint64), np.arange(files), np.full(files, n), lambda i: pair)
+        begun = time.perf_counter()
+        assert bring_up_to_date(index, layer, listing) == 1
+        took.append(1000 * (time.perf_counter() - begun))
+    row("index, append a file of 2e6, fsync included", MS, statistics.median(took[3:]), at_most=50)
+
+
+def test_all_of_the_demo_board(tmp_path: Path, size, row) -> None:
+    """Two planes at three levels: what all of it takes, codes included."""
+    n = size(2e7)
+    codes = columns.simulated(n)
+    per = min(FILE, n // 20)
+    names = ("fsc_small", "pe", "chl_small")
+    files = n // per
+    listing = Listing(
+        np.arange(files, dtype=np.uint64), np.arange(files), np.full(files, per),
+        lambda i: {name: codes[name][i * per : (i + 1) * per] for name in names},
+    )  # fmt: skip
+    index = IndexFolder(tmp_path / "i")
+    begun = time.process_time()
+    bring_up_to_date(index, (*layers("fsc_small", "pe"), *layers("fsc_small", "chl_small")), listing)
+    took = (time.process_time() - begun) / (files * per)
+    row("index, the demo's board: build of all (CPU)", "ns/particle", took * 1e9)
+    found = index.read()
+    assert found is not None
+    row("index, the demo's board: pictures", "byte/particle", found.store.extent.counts / (files * per))
+    row("index, the demo's board: with codes", "byte/particle", index.nbytes / (files * per))
