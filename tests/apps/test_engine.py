@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,9 +19,12 @@ from workbench.apps import status as light
 from workbench.apps.engine import listen
 from workbench.apps.journal import replay
 from workbench.catalog.cruise import open_cruise
+from workbench.core import clock
 from workbench.live.access import Access, Token
 from workbench.live.engine import FILE, Engine
 from workbench.live.journal import Journal
+from workbench.live.receipt import Receipt
+from workbench.live.recorder import Recorder
 from workbench.record.lock import EngineLock
 from workbench.record.record import Record
 
@@ -94,6 +99,30 @@ def test_datagrams_and_streams_become_rows(catalog: Path) -> None:
     assert cruise["ship"].count() == 20
     assert cruise["ship"].variables()["latitude"].unit == "degrees_north"
     assert cruise["ship"].open("last 1h").sizes["time"] == 20
+
+
+def test_what_is_read_first_is_read_by_one_thread(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries come in with the first rows; threads that import at once may wait for each other for ever."""
+    under_way, together, imported = [0], [0], threading.Event()
+    real = Recorder.step
+
+    def step(recorder: Recorder) -> int:
+        if not imported.is_set():
+            under_way[0] += 1
+            together[0] = max(together[0], under_way[0])
+            time.sleep(0.2)
+            under_way[0] -= 1
+        return real(recorder)
+
+    async def work(engine: Engine) -> None:
+        for name in engine.recorders:
+            engine._door.take([Receipt(name, fix(1), "x", clock.now())])
+        await until(lambda: all(each.kept.rows for each in engine.recorders.values()))
+        imported.set()
+
+    monkeypatch.setattr(Recorder, "step", step)
+    run(catalog, work)
+    assert together == [1]
 
 
 def test_what_is_posted_is_on_disk_before_it_is_acknowledged(catalog: Path) -> None:

@@ -12,11 +12,13 @@ import asyncio
 import logging
 import os
 import signal
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from typing import Any
 
 from workbench.apps.indexing import follow
 from workbench.catalog import location
@@ -213,9 +215,20 @@ class Online:
 
 
 def _gently() -> None:
-    """Let feeds and boards go first; Ctrl-C is the engine's business."""
+    """Let feeds and boards go first; Ctrl-C is the engine's business, and its end is the end of this process, too.
+
+    A pool's process waits for work for ever when its engine was killed, and the folder's lock with it while it works.
+    """
     os.nice(GENTLY)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    engine = parent_process()
+    if engine is not None:
+        threading.Thread(target=_end_with, args=(engine,), name="end with the engine", daemon=True).start()
+
+
+def _end_with(engine: Any) -> None:
+    engine.join()
+    os._exit(1)  # what is half done is done again
 
 
 def job_of(name: str, source: Source, cruise: Cruise) -> Job | None:

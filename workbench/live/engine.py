@@ -16,6 +16,7 @@ import logging
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -108,6 +109,7 @@ class Engine:
         self._tasks: list[asyncio.Task[None]] = []
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="recorder")
         self._warned = False
+        self._first = threading.Lock()  # held by who may import
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self) -> None:
@@ -196,11 +198,21 @@ class Engine:
                 pass  # look all the same: another process may have written, or the disk has room again
             awake.clear()
             if not self._full():
-                rows = await loop.run_in_executor(self._threads, recorder.step)
+                rows = await loop.run_in_executor(self._threads, self._step, recorder)
                 if rows and recorder.kept.fault is None:
                     await asyncio.sleep(pace)
                     continue
             await asyncio.sleep(pace if recorder.kept.fault is None else AGAIN)
+
+    def _step(self, recorder: Recorder) -> int:
+        """A look of a recorder; until it has kept rows one after another: what is read first brings its libraries in.
+
+        Libraries that are imported by several threads at once may wait for each other for ever (pyarrow and pandas, numba).
+        """
+        if recorder.kept.rows:
+            return recorder.step()
+        with self._first:
+            return recorder.step()
 
     async def _every(self, seconds: float, call: Callable[[], None]) -> None:
         while True:

@@ -194,3 +194,30 @@ def test_several_guests_at_once_keep_their_own_order() -> None:
         assert sorted(by_peer.values()) == [b"".join(n + b"%02d " % i for i in range(50)) for n in (b"a", b"b", b"c")]
 
     asyncio.run(run())
+
+
+def test_a_stream_is_not_connected_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody listens at a high port of this machine, the kernel may give just that port to who connects."""
+    real, with_itself = asyncio.open_connection, 0
+
+    async def connect(host: str, port: int, **given: object) -> object:
+        nonlocal with_itself
+        made = await real(host, port, local_addr=(host, port), **given)  # type: ignore[arg-type]
+        with_itself += 1
+        return made
+
+    async def run() -> None:
+        monkeypatch.setattr(asyncio, "open_connection", connect)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        listener = await _begun(f"tcp://127.0.0.1:{port}", Desk())
+        await until(lambda: with_itself >= 1 and "nobody listens" in str(listener.counters.fault), 10)
+        monkeypatch.setattr(asyncio, "open_connection", real)
+        with socket.create_server(("127.0.0.1", port)) as logger:  # its port is free for who should listen there
+            logger.settimeout(20)
+            guest = await asyncio.to_thread(lambda: logger.accept()[0])
+            await until(lambda: listener.counters.fault is None, 10)
+            guest.close()
+        await listener.stop()
+
+    asyncio.run(run())

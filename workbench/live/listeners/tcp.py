@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from contextlib import suppress
+from errno import ECONNREFUSED
 from typing import Any, ClassVar
 
 from workbench.live.listeners.address import Address
@@ -15,6 +17,8 @@ from workbench.live.receipt import Door
 _PIECE = 1 << 16
 #: Connections that a server has at a time.
 _GUESTS = 64
+#: A connection that ends leaves nothing behind (SO_LINGER).
+_AT_ONCE = struct.pack("ii", 1, 0)
 #: A cut cable is noticed after about 25 s (10 s of silence, then three questions 5 s apart).
 _KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 
@@ -74,6 +78,11 @@ class Tcp(Listener):
         while True:
             try:
                 reader, writer = await asyncio.open_connection(self.address.host, self.port, limit=_PIECE)
+                if writer.get_extra_info("sockname") == writer.get_extra_info("peername"):
+                    # where nobody listens on this machine, the kernel may connect us to ourselves; the port stays free
+                    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+                    await _close(writer)
+                    raise ConnectionRefusedError(ECONNREFUSED, "nobody listens there")
             except OSError as error:
                 self.counters.fault = f"{self.address.url}: no connection ({error.strerror or error})"
                 await pause.wait()
