@@ -63,6 +63,7 @@ class Answer:
         self._asked = self._told = time.perf_counter()
         self._stopped, self.working = Event(), True
         self._channels = draft.channels or held.blocks.files.channels[:1]
+        self._gated = Draft(draft.gating).channels or self._channels[:1]  # all that the series needs
         self._faults: dict[int, str] = {}
         self._lock = Lock()
 
@@ -101,11 +102,13 @@ class Answer:
         while not sample.complete:
             self._wait(busy)
             sample.visit(blocks, time.perf_counter() + BETWEEN, self._stopped.is_set)
-        for place, _, _ in [*self._view, *(self._rest() if self._draft.series else [])]:
+        parts = [(place, self._channels) for place, _, _ in self._view]
+        parts += [(place, self._gated) for place, _, _ in (self._rest() if self._draft.series else [])]
+        for place, channels in parts:
             self._wait(busy)
             if blocks.full:
                 return
-            blocks.load(self._table, place, self._channels, self._stopped.is_set)
+            blocks.load(self._table, place, channels, self._stopped.is_set)
 
     def _wait(self, busy: Callable[[], bool]) -> None:
         while busy() and not self._stopped.is_set():
@@ -220,7 +223,8 @@ class Answer:
 
     def _count_part(self, part: Part, census: Census, draw: bool) -> None:
         place, first, stop = part
-        block = self._held.blocks.load(self._table, place, self._channels, self._stopped.is_set)
+        channels = self._channels if draw else self._gated
+        block = self._held.blocks.load(self._table, place, channels, self._stopped.is_set)
         found = census.take(block, first, stop, self._stopped.is_set, draw)
         with self._lock:
             self._counts[place.first + first : place.first + stop] = found
