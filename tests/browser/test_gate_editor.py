@@ -125,7 +125,7 @@ def real(
     return start
 
 
-def test_a_gate_is_redrawn_counted_saved_reloaded_compared_and_withdrawn(real: Any) -> None:
+def test_a_gate_is_redrawn_counted_saved_reloaded_compared_and_withdrawn(real: Any, picture: Any) -> None:
     editor, cruise, _ = real()
     begin = editor.read()
     assert {p["population"]: p["vertices"] for p in begin["gates"]} == {
@@ -143,6 +143,7 @@ def test_a_gate_is_redrawn_counted_saved_reloaded_compared_and_withdrawn(real: A
     assert {name: int(text) for name, text in editor.counts().items()} == want
     assert want != expected(cruise, begin["gates"])
     editor.tab.shot("gates-redrawn")
+    picture(editor.tab, "gates")
 
     editor.page.keyboard.press("Control+z")
     assert editor.settle()["gates"] == begin["gates"]

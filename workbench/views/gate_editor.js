@@ -110,7 +110,9 @@ export function render({model, view}) {
   snap.title = "Draw on from the gates that hold here"
   snap.onclick = () => ctx.ask({do: "snap"})
   const holds = make("span", "holds")
-  bar.append(scopes, earlier, when, further, now, make("span", "gap"), holds, snap, undo, redo)
+  const steps = make("span", "steps")
+  steps.append(earlier, when, further)
+  bar.append(scopes, steps, now, make("span", "gap"), holds, snap, undo, redo)
 
   const says = make("div", "says"), sign = make("form", "sign"), token = make("input"), enter = make("button", null, "Sign in")
   says.setAttribute("role", "status")
