@@ -101,7 +101,7 @@ bench-all: $(STAMP)  ## the same and everything else that is measured (an hour)
 	@$(call bench,all)
 
 bench-peers: $(STAMP)  ## install what `make bench` compares to, in environments of their own
-	@for peers in count_peers influx_peers; do $(BIN)/python -m tests.benchmarks.$$peers || exit 1; done
+	@for peers in count_peers gate_peers influx_peers; do $(BIN)/python -m tests.benchmarks.$$peers || exit 1; done
 
 performance: $(STAMP)  ## write docs/performance.md from what `make bench` kept
 	@$(BIN)/python -m tests.benchmarks.write_performance

@@ -14,6 +14,7 @@ from workbench.core.codes import to_linear
 from workbench.core.errors import ReaderError, WorkbenchError
 from workbench.core.gates import Gate, Gating
 from workbench.products.seaflow import cells
+from workbench.products.seaflow import classify as classify_module
 from workbench.products.seaflow.classify import classify
 from workbench.products.seaflow.labelling import Labeller, count_runs
 from workbench.readers.parameter_files import read_parameters
@@ -137,6 +138,17 @@ def test_counts_of_runs_are_counts(sizes, seed):
     labels = np.random.default_rng(seed).integers(0, 7, offsets[-1]).astype(np.uint8)
     wanted = [np.bincount(part, minlength=7)[:5].tolist() for part in np.split(labels, offsets[1:-1])] if sizes else []
     assert count_runs(labels, offsets, 4).tolist() == wanted
+
+
+@given(polygons, st.integers(0, 2**32))
+def test_many_particles_are_classified_as_few_are(drawn, seed):
+    made = gating(drawn)
+    channels = dict(zip(CHANNELS, to_linear(around(made, 40, seed)), strict=True))
+    few = classify(channels, made)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classify_module, "MANY", 1)
+        many = classify(channels, made)
+    assert many.dtype == few.dtype and many.tolist() == few.tolist()
 
 
 def test_what_it_cannot_take_is_told():

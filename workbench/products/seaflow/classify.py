@@ -15,8 +15,11 @@ from numba import njit
 from workbench.core.errors import WorkbenchError, suggest
 from workbench.core.gates import Gate, Gating
 from workbench.products.seaflow.cells import holds
+from workbench.products.seaflow.labelling import Labeller
 
 UNKNOWN = 0
+#: Particles from which tables of cells pay.
+MANY = 1 << 16
 
 
 @njit(cache=True, nogil=True)
@@ -70,7 +73,13 @@ def classify(channels: Mapping[str, npt.ArrayLike], gating: Gating) -> npt.NDArr
         When a gate asks for a channel that is not there.
     """
     arrays = {name: np.ascontiguousarray(values, dtype=np.float64) for name, values in channels.items()}
-    label = np.zeros(len(next(iter(arrays.values()))) if arrays else 0, np.int8)
+    size = len(next(iter(arrays.values()))) if arrays else 0
+    if size >= MANY:
+        labeller = Labeller(gating)
+        some = {name: arrays[name] for name in labeller.channels if name in arrays}
+        if labeller.channels and len(some) == len(labeller.channels):
+            return labeller(np.stack([*some.values()])).view(np.int8)
+    label = np.zeros(size, np.int8)
     for number, gate in enumerate(gating.gates, start=1):
         if gate.method != "manual":
             continue
