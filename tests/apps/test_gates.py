@@ -188,6 +188,37 @@ def test_the_commands(cruise, path, tmp_path, data, capsys):
     assert "beads" not in said("show", FIRST, "--filters")
 
 
+def test_status_and_json_say_who_changed_what(cruise, path, capsys):
+    from workbench.cli import main
+
+    entry = cruise.gates.save(shifted(cruise), start=FIRST, who="Francois", note="drift")
+    cruise.excluded.add("d/f", who="Ginger", reason="bubbles")
+    main(["status", str(path)])
+    said = capsys.readouterr().out
+    assert f"gates: Francois saved {entry.id}, from 2014-07-04T00:00:02Z" in said and "drift" in said
+    assert "excluded: Ginger excluded d/f: bubbles" in said
+    main(["status", str(path), "--json"])
+    changes = json.loads(capsys.readouterr().out)["changes"]
+    assert [(change["kind"], change["who"]) for change in changes] == [("gates", "Francois"), ("excluded", "Ginger")]
+
+
+def test_while_another_run_writes_it_is_waited_for(cruise):
+    from threading import Timer
+
+    from workbench.record import seaflow_run
+
+    out = cruise.folder / "particles"
+    regate(cruise)
+    cruise.gates.save(shifted(cruise), start=SECOND, who="A")
+    told: list[str] = []
+    alone = seaflow_run._alone(out)
+    alone.__enter__()
+    Timer(1.0, lambda: alone.__exit__(None, None, None)).start()
+    assert regate(cruise, waiting=told.append).processed == 7
+    assert len(told) == 1 and "another run" in told[0]
+    assert counts(out) == product(cruise)
+
+
 @pytest.mark.fault
 def test_killed_while_gating_again_the_old_result_stands_and_it_goes_on(cruise, path, tmp_path):
     out = cruise.folder / "particles"

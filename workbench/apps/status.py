@@ -19,6 +19,8 @@ from typing import Any
 
 #: Seconds after which an engine that wrote no status is called stuck.
 STUCK = 15.0
+#: Kinds of events that say what people decided.
+_DECIDED = ("'gates'", "'filters'", "'excluded'")
 #: A catalog whose cruise folder can be told without reading YAML.
 _ID = re.compile(r"^\s*(?:cruise:\s*\{.*?\bid|id):\s*[\"']?([A-Za-z0-9][A-Za-z0-9._-]*)", re.MULTILINE)
 
@@ -53,7 +55,7 @@ def folder_of(catalog: str, data: str | None, record: str | None) -> Path:
 
 
 def status(folder: Path) -> dict[str, Any]:
-    """``{engine: {pid, up, ...}, feeds: [...], disk: {used, budget, ...}, runs: [...]}``."""
+    """``{engine: {pid, up, ...}, feeds: [...], disk: {used, budget, ...}, runs: [...], changes: [...]}``."""
     try:
         found: dict[str, Any] = json.loads((folder / "engine.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -68,7 +70,7 @@ def status(folder: Path) -> dict[str, Any]:
     if age is not None:  # feeds went on growing older since the engine wrote
         for feed in found["feeds"] if held is None else ():
             feed["age_s"] = None if feed["age_s"] is None else feed["age_s"] + age
-    found["runs"] = _runs(folder)
+    found["runs"], found["changes"] = _runs(folder), _changes(folder)
     return found
 
 
@@ -107,6 +109,9 @@ def said(found: dict[str, Any]) -> str:
     lines += [
         f"        ! {run['task']} {run['inputs']}: {run['error']}" for run in found["runs"] if run["state"] == "failed"
     ][-5:]
+    for at, change in enumerate(found["changes"]):
+        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(change["time"] // 10**9))
+        lines.append(f"{'' if at else 'changes':<8}{when}  {change['kind']}: {change['who']} {change['text']}")
     return "\n".join(lines)
 
 
@@ -135,13 +140,24 @@ def _holder(folder: Path) -> int | None:
 
 def _runs(folder: Path, newest: int = 50) -> list[dict[str, Any]]:
     """The latest runs, oldest first."""
+    names = ("task", "inputs", "state", "attempt", "started", "ended", "rows", "error")
+    return _latest(folder, "runs", names, "1", newest)
+
+
+def _changes(folder: Path, newest: int = 5) -> list[dict[str, Any]]:
+    """What people changed of gates, filters and files left out: the latest events, oldest first."""
+    return _latest(
+        folder, "events", ("time", "kind", "source", "who", "text"), f"kind in ({', '.join(_DECIDED)})", newest
+    )
+
+
+def _latest(folder: Path, table: str, names: tuple[str, ...], where: str, newest: int) -> list[dict[str, Any]]:
     path = folder / "state.db"
     if not path.exists():
         return []
-    names = ("task", "inputs", "state", "attempt", "started", "ended", "rows", "error")
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as connection:
-            query = f"select {', '.join(names)} from runs order by id desc limit ?"
+            query = f"select {', '.join(names)} from {table} where {where} order by id desc limit ?"
             rows = connection.execute(query, (newest,)).fetchall()
     except sqlite3.Error:
         return []

@@ -39,6 +39,7 @@ class Amended:
     def __init__(self, files: Files, decisions: Decisions) -> None:
         self.plain, self.decisions = files, decisions
         self._read: tuple[int, Decided] = (0, Decided())
+        self._written: tuple[tuple[object, ...], Parameters] | None = None
 
     @staticmethod
     def takes(reader: type[Reader]) -> bool:
@@ -53,8 +54,12 @@ class Amended:
         return self._read[1]
 
     def written(self) -> Parameters:
-        """What the files say."""
-        return parameters_in(self.plain.open(ALWAYS))
+        """What the files say; read again only when one of them changed."""
+        stamp = tuple(_stamp(path) for path in self.plain.files(ALWAYS))
+        known = self._written
+        if known is None or known[0] != stamp:
+            self._written = known = stamp, parameters_in(self.plain.open(ALWAYS))
+        return known[1]
 
     def open(self, window: Window, max_points: int | None = None) -> xr.Dataset:
         decided = self.decided()
@@ -79,7 +84,7 @@ class Amended:
             return new, cursor
         ds = self.open(ALWAYS).copy()
         said = {name: new.attrs.get(name, default) for name, default in (("refused", ""), ("more", 0))}
-        ds.attrs |= {**said, "replaces": "plan" if cursor is not None else ""}
+        ds.attrs |= {**said, "replaces": self.decisions.source if cursor is not None else ""}
         return ds, {"files": files, "decided": revision}
 
     def span(self) -> Window | None:
@@ -96,3 +101,12 @@ class Amended:
 
     def columns(self, path: str | PathLike[str], names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
         return self.plain.columns(path, names)
+
+
+def _stamp(path: Path) -> tuple[object, ...]:
+    """Changes when a file does, or one of those that belong to it (TSVs)."""
+    kin = sorted(path.parent.glob("*.tsv")) if path.suffix == ".tsv" else [path]
+    stats = [each.stat() for each in kin]
+    return tuple(
+        (each.name, stat.st_size, stat.st_mtime_ns, stat.st_ino) for each, stat in zip(kin, stats, strict=True)
+    )
