@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 import threading
 from pathlib import Path
@@ -20,7 +21,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.core.gates import Gate, Gating
 from workbench.core.viewport import Viewport
 from workbench.core.window import Window
-from workbench.live import answer, blocks, census
+from workbench.live import answer, blocks, census, preview
 from workbench.live.feeds import Feeds
 from workbench.live.particle_files import column_of, counting
 from workbench.live.preview import UNKNOWN, Draft, Estimate, Plane, Preview
@@ -372,3 +373,18 @@ def test_a_new_file_is_in_the_next_answer_and_a_lost_one_is_told(place):
     assert len(lost.faults) == 1 and new.name in lost.faults[0]
     assert np.isnan(lost.series.counts[-1]).all() and lost.series.counted == len(lost.series.files) - 1
     preview.close()
+
+
+def test_all_who_look_at_a_feed_share_what_is_held_and_leave_no_trace(place, monkeypatch):
+    feeds = Feeds(open_cruise(place / "c.yaml"))
+    feeds.poll()
+    one, two = Preview(feeds["evt"]), Preview(feeds["evt"])
+    first = asked(one, Draft(GATING))[-1]
+    monkeypatch.setattr(one._held.blocks.files, "read", lambda *_: pytest.fail("read again"))
+    assert asked(two, Draft(GATING))[-1].counts.tolist() == first.counts.tolist()
+    one.close()
+    assert asked(two, Draft(GATING, hours(0, 1)))[-1].done
+    assert feeds["evt"] in preview._shared
+    del two
+    gc.collect()
+    assert feeds["evt"] not in preview._shared

@@ -130,7 +130,7 @@ class Answer:
             inside &= table.names.among(draft.files)
         self._inside = inside
         self._view = list(_parts(self._places, inside))
-        blocks.prefer([place for place, _, _ in self._view])
+        blocks.prefer(id(self._held), [place for place, _, _ in self._view])
         self._counts = self._known()
 
     def _known(self) -> npt.NDArray[np.float64]:

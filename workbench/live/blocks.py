@@ -70,20 +70,20 @@ class Place:
 
 
 class Blocks:
-    """Blocks of the files of one source. Threads may share it.
+    """Blocks of the files of one source. Threads, and all who look at that source, may share it.
 
     Parameters
     ----------
     files : ParticleFiles
     kept : int
-        Bytes of columns kept.
+        Bytes of columns kept; `join` may ask for more.
     """
 
     def __init__(self, files: ParticleFiles, kept: int) -> None:
         self.files, self._kept = files, kept
+        self._views: dict[int, frozenset[tuple[bytes, str]]] = {}  # of each who joined
         self._held: OrderedDict[tuple[bytes, str], Block] = OrderedDict()
         self._bytes = 0
-        self._viewed: frozenset[tuple[bytes, str]] = frozenset()
         self._lock = Lock()
         self._reading: dict[tuple[bytes, str], Lock] = {}
 
@@ -100,11 +100,32 @@ class Blocks:
         with self._lock:
             for key in [key for key in self._held if key not in now and key[1] == among]:
                 self._bytes -= self._held.pop(key).nbytes
+            for key in [key for key in self._reading if key not in now and key[1] == among]:
+                if not self._reading[key].locked():
+                    del self._reading[key]
         return found
 
-    def prefer(self, places: Sequence[Place]) -> None:
-        """Keep these rather than others."""
-        self._viewed = frozenset(place.key for place in places)
+    def join(self, who: int, kept: int) -> None:
+        """One more looks at this source."""
+        with self._lock:
+            self._views[who] = frozenset()
+            self._kept = max(self._kept, kept)
+
+    def leave(self, who: int) -> bool:
+        """One looks no more; with the last one everything goes. True when it was the last."""
+        with self._lock:
+            self._views.pop(who, None)
+            if self._views:
+                return False
+            self._held.clear()
+            self._bytes = 0
+            return True
+
+    def prefer(self, who: int, places: Sequence[Place]) -> None:
+        """Keep these, which somebody has in view, rather than others."""
+        with self._lock:
+            if who in self._views:
+                self._views[who] = frozenset(place.key for place in places)
 
     def holds(self, place: Place, channels: Sequence[str]) -> bool:
         """True when `load` need not read."""
@@ -144,20 +165,17 @@ class Blocks:
             self._keep(place, block)
         return block
 
-    def clear(self) -> None:
-        """Let everything go."""
-        with self._lock:
-            self._held.clear()
-            self._bytes = 0
-
     def _keep(self, place: Place, block: Block) -> None:
         if block.faults:
             return  # tried again the next time
         with self._lock:
+            if not self._views:
+                return
+            viewed = frozenset[tuple[bytes, str]]().union(*self._views.values())
             old = self._held.pop(place.key, None)
             self._bytes -= old.nbytes if old else 0
-            if place.key in self._viewed:
-                for key in [key for key in self._held if key not in self._viewed]:
+            if place.key in viewed:
+                for key in [key for key in self._held if key not in viewed]:
                     if self._bytes + block.nbytes <= self._kept:
                         break
                     self._bytes -= self._held.pop(key).nbytes

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import weakref
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -37,6 +38,10 @@ __all__ = ["UNKNOWN", "WHOLE", "Draft", "Estimate", "Plane", "Preview", "Series"
 
 log = logging.getLogger(__name__)
 
+#: What is held of each feed, for all who look at it.
+_shared: dict[ParticleFeed, Blocks] = {}
+_sharing = Lock()
+
 
 class Preview:
     """Answers drafts, one at a time: the newest.
@@ -49,7 +54,8 @@ class Preview:
     volumes : mapping of str to float, optional
         Microlitres analysed (at this selection of particles), by ``file_id``: then the series has abundances.
     kept : int
-        Bytes of columns kept in memory; what is more is read again at every question.
+        Bytes of columns kept in memory, for all previews of a feed together; what is more is read again at every
+        question.
     sample : int
         Particles of the guess.
 
@@ -67,12 +73,15 @@ class Preview:
         kept: int = 1 << 30,
         sample: int = 1 << 17,
     ) -> None:
-        files = FeedFiles(particles) if isinstance(particles, ParticleFeed) else DatasetFiles(particles)
         self.volumes = volumes
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="preview")
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="preview-ahead")
         self._helper = ThreadPoolExecutor(1, thread_name_prefix="preview-second")
-        self._held = Held(Blocks(files, kept), self._helper, sample)
+        with _sharing:
+            self._held = Held(_blocks(particles), self._helper, sample)
+            self._held.blocks.join(id(self._held), kept)
+        self._leave = weakref.finalize(self, _leave, particles, self._held.blocks, id(self._held))
+        self._leave.atexit = False
         self._current: Answer | None = None
         self._ahead: Answer | None = None
         self._lock = Lock()
@@ -165,7 +174,7 @@ class Preview:
                     answer.stop()
         for pool in (self._worker, self._reader, self._helper):
             pool.shutdown(wait=False, cancel_futures=True)
-        self._held.blocks.clear()
+        self._leave()
         self._held.sample = self._held.counted = None
 
     def _answer(self, draft: Draft, tell: Callable[[Estimate], Any]) -> Answer:
@@ -186,6 +195,18 @@ class Preview:
         """True while somebody waits for an answer: reading ahead lets it pass."""
         current = self._current
         return current is not None and current.working and not self._closed.is_set()
+
+
+def _blocks(particles: ParticleFeed | xr.Dataset) -> Blocks:
+    if not isinstance(particles, ParticleFeed):
+        return Blocks(DatasetFiles(particles), 0)
+    return _shared.setdefault(particles, Blocks(FeedFiles(particles), 0))
+
+
+def _leave(particles: ParticleFeed | xr.Dataset, blocks: Blocks, who: int) -> None:
+    with _sharing:
+        if blocks.leave(who) and isinstance(particles, ParticleFeed):
+            _shared.pop(particles, None)
 
 
 def _quietly(work: Callable[[], None], ended: Callable[[BaseException | None], None] = lambda error: None) -> None:
