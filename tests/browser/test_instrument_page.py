@@ -165,6 +165,7 @@ def test_a_phone_never_scrolls_sideways(real) -> None:
             }"""
         )
         assert wide[0] <= 390, f"{name}: {wide}"
+        assert not wide[1], f"{name}: beyond the edge of the screen: {wide[1]}"
         page.tab.shot(f"{name}-phone")
 
 
