@@ -48,7 +48,9 @@ def column_of(values: npt.NDArray[Any], linear: bool) -> Column:
         return Column(values, values)
     numbers = values.astype(np.float64)
     if linear and not (np.isnan(numbers) | (numbers < 0)).any():
-        return Column(numbers, to_codes(numbers))
+        codes = to_codes(numbers)
+        same = bool((to_linear(codes) == numbers).all())  # to the last bit: they were codes, and take a quarter so
+        return Column(codes if same else numbers, codes)
     log = to_log(numbers) if linear else numbers
     good = np.isfinite(log) & (log >= 0) & (log < SIZE)
     codes = np.where(good, log, 0).astype(np.uint16)
