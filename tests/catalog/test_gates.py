@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -182,6 +184,26 @@ def test_filters_are_saved_and_withdrawn_likewise(cruise):
     assert cruise.filters.at(SECOND).parameters.table == one.table != two.table
     cruise.filters.withdraw(entry.id, who="A")
     assert cruise["populations"].open().load().identical(expected)
+
+
+def test_filters_side_by_side_and_proposed_from_the_beads(cruise):
+    second = cruise["seaflow"].open(f"{SECOND}..2014-07-04T00:04")
+    found = cruise.filters.diff(FIRST, SECOND, second)
+    assert found and found.focused is not None and found.changed["width"] == ((2500.0,) * 3, (5000.0,) * 3)
+    assert found.focused["opp_count_a"].values.tolist() == [[492, 178, 142]]  # data/README.md
+    assert found.focused["opp_count_b"].values.tolist() == [[284, 205, 152]]
+    assert found.focused["evt_count"].values.tolist() == [39925]
+    assert not cruise.filters.diff(FIRST, FIRST)
+    filter_, beads = cruise.filters.propose()
+    assert beads.count > 20 and cruise.filters.revision == 0
+    entry = cruise.filters.save(filter_, start=SECOND, who="A", note="from the beads")
+    assert cruise.filters.at(SECOND).parameters.table == filter_.table == entry.value.table
+    assert cruise["populations"].open()["opp_count"].sel(time=np.datetime64(SECOND), quantile=50) > 0
+
+
+def test_opening_a_cruise_compiles_nothing():
+    code = "import sys, workbench.catalog.cruise; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_file_is_left_out_with_a_reason_and_brought_back(cruise):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable
 from dataclasses import replace as replaced
@@ -127,21 +126,13 @@ def given(cruise: Cruise) -> Given:
     gates = cruise.gates
     source = gates.made()
     evt, sfl = cruise[source.inputs["evt"]], source.inputs.get("sfl")
-    held, table = gates.parameters(), gates.size_table()
-    plan = cruise[gates.source]
-    serial = source.options.get("instrument") or plan.options.get("instrument") or held.instrument
-    serial = serial or (table.instrument if table is not None else "") or _serial(plan.places())
+    held, serial = gates.parameters(), gates.instrument()
     if not serial:
         raise WorkbenchError(
             f"the plan '{gates.source}' does not say which instrument this is. Add to it: instrument: '740'"
         )
     rows = None if sfl is None else sfl_rows(cruise[sfl].open().load())
-    return Given(list(evt.places()), replaced(held, instrument=str(serial)), rows, table)
-
-
-def _serial(places: tuple[str, ...]) -> str:
-    found = (re.search(r"_(\d{3})\.\w+$", place) for place in places)
-    return next((match[1] for match in found if match), "")
+    return Given(list(evt.places()), replaced(held, instrument=serial), rows, gates.size_table())
 
 
 def _limits(cruise: Cruise) -> Limits:
@@ -224,9 +215,12 @@ def shown(entry: Entry[Any]) -> str:
     return "\n".join(lines)
 
 
-def compared(cruise: Cruise, a: str, b: str, window: str | None) -> str:
-    """Two gatings side by side; with counts and abundance over a window."""
+def compared(cruise: Cruise, a: str, b: str, window: str | None, *, filters: bool = False) -> str:
+    """Two gatings (or filters) side by side; with counts and abundance over a window."""
     ds = None if window is None else cruise[cruise.gates.made().inputs["evt"]].open(window)
+    if filters:
+        both = cruise.filters.diff(a, b, ds)
+        return str(both) if both.focused is None else f"{both}\n{both.focused.to_dataframe().to_string()}"
     found = cruise.gates.diff(a, b, ds, window=window)
     lines = [str(found)]
     if found.counts is not None and found.abundance is not None:

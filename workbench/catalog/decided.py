@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from workbench.catalog.difference import Difference, difference
 from workbench.catalog.exclusions import Exclusions
+from workbench.catalog.filter_difference import FILES, FilterDifference, filter_difference, proposed
 from workbench.catalog.held import FilterAt, GatingAt
 from workbench.catalog.plan_entries import PlanEntries, Time
 from workbench.core.decisions import Decided, Entry
@@ -28,8 +30,11 @@ from workbench.core.gates import Gating, Plan
 from workbench.core.parameters import Parameters
 from workbench.core.plan_dataset import plan_dataset
 from workbench.core.window import ALWAYS
-from workbench.products.seaflow.cruise import seaflow
+from workbench.products.seaflow.parameters import WIDTH
 from workbench.record.decisions import FILTERS, GATES
+
+if TYPE_CHECKING:
+    from workbench.products.seaflow.beads import Beads
 
 __all__ = ["Exclusions", "Filters", "Gates"]
 
@@ -96,7 +101,7 @@ class Gates(PlanEntries[Gating]):
 
     def diff(
         self, a: Any, b: Any, ds: xr.Dataset | None = None, *, window: Any = None,
-    ) -> Any:  # fmt: skip
+    ) -> Difference:  # fmt: skip
         """Two gatings side by side: polygons, and with particles also counts.
 
         Parameters
@@ -111,8 +116,6 @@ class Gates(PlanEntries[Gating]):
         -------
         Difference
         """
-        from workbench.catalog.difference import difference
-
         return difference(self, a, b, ds, window)
 
     def populations(self, gating: Gating, window: Any = None) -> xr.Dataset:
@@ -134,6 +137,8 @@ class Gates(PlanEntries[Gating]):
         WorkbenchError
             When no Source of the cruise makes populations with this plan.
         """
+        from workbench.products.seaflow.cruise import seaflow
+
         source = self.made()
         span = self.cruise[source.inputs["evt"]].open(window or ALWAYS)
         held = replace(self.parameters(), gatings=Plan((), {gating.id: gating}))
@@ -179,6 +184,39 @@ class Filters(PlanEntries[FilterParameters]):
         """Save filter parameters that hold from a time on; as `Gates.save`."""
         value = parameters if isinstance(parameters, FilterParameters) else parameters.parameters
         return self._save(value, start, who, note, base, replace)
+
+    def propose(
+        self, window: Any = None, *, files: int = FILES, width: float = WIDTH, min_d1: float = 0.0, min_d2: float = 0.0
+    ) -> tuple[FilterParameters, Beads]:
+        """Filter parameters through the beads of a span, and where the beads are; nothing is saved.
+
+        Parameters
+        ----------
+        window : Window or str, optional
+            Everything, unless told.
+        files : int
+            Files to look at, spread evenly.
+        width, min_d1, min_d2 : float, log codes
+            How far D1 and D2 may differ; D1 and D2 of the smallest particles.
+
+        Raises
+        ------
+        WorkbenchError
+            When no beads are found, or the instrument is not known.
+        """
+        options = {"width": width, "min_d1": min_d1, "min_d2": min_d2}
+        return proposed(self, ALWAYS if window is None else window, files, options)
+
+    def diff(self, a: Any, b: Any, ds: xr.Dataset | None = None) -> FilterDifference:
+        """Two filters side by side: fields, and with raw particles how many are in focus by each, file by file.
+
+        Parameters
+        ----------
+        a, b : FilterParameters, FilterAt, Entry, an entry's id, or a time
+        ds : xarray.Dataset, optional
+            Raw particles.
+        """
+        return filter_difference(self, a, b, ds)
 
     def _written(self, parameters: Parameters) -> Any:
         return parameters.filters

@@ -13,7 +13,6 @@ from workbench.core.decisions import Entry
 from workbench.core.draft import Draft
 from workbench.core.errors import WorkbenchError
 from workbench.core.gates import Gating
-from workbench.products.seaflow.counts import counts
 
 if TYPE_CHECKING:
     from workbench.catalog.decided import Gates
@@ -78,6 +77,8 @@ def difference(gates: Gates, a: Any, b: Any, ds: xr.Dataset | None, window: Any)
 
 
 def _counts(gates: Gates, a: Gating, b: Gating, ds: xr.Dataset) -> xr.Dataset:
+    from workbench.products.seaflow.counts import counts
+
     filters = gates.filter_plan()
     one, two = (counts(ds, gating, filters)["n_count"] for gating in (a, b))
     names = [*dict.fromkeys([*b.populations, *a.populations]), "unknown"]

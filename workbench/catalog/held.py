@@ -15,7 +15,6 @@ from workbench.core.decisions import Entry
 from workbench.core.draft import Draft, polygons_of
 from workbench.core.filters import FilterParameters
 from workbench.core.gates import Gate, Gating
-from workbench.products.seaflow.counts import counts
 
 if TYPE_CHECKING:
     from workbench.catalog.decided import Gates
@@ -93,6 +92,8 @@ class GatingAt:
         xarray.Dataset
             ``n_count`` and ``percent`` along population (and quantile).
         """
+        from workbench.products.seaflow.counts import counts
+
         return counts(ds, self.gating, self.gates.filter_plan() if filtered else None)
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from workbench.catalog.amended import Amended
@@ -44,10 +45,24 @@ class PlanRoom:
         WorkbenchError
             When there is none.
         """
-        for source in self.cruise.values():
-            if source.product == "seaflow" and source.inputs.get("plan") == self.source:
-                return source
-        raise WorkbenchError(f"no source of cruise {self.cruise.id} makes populations with the plan '{self.source}'")
+        found = self._maker()
+        if found is None:
+            raise WorkbenchError(
+                f"no source of cruise {self.cruise.id} makes populations with the plan '{self.source}'"
+            )
+        return found
+
+    def _maker(self) -> Source | None:
+        made = (s for s in self.cruise.values() if s.product == "seaflow" and s.inputs.get("plan") == self.source)
+        return next(made, None)
+
+    def instrument(self) -> str:
+        """Serial number: as the populations, the plan, its size table or the name of its file say it; "" when none does."""
+        table, plan = self.size_table(), self.cruise[self.source]
+        said = [source.options.get("instrument") for source in (self._maker(), plan) if source is not None]
+        said += [self.parameters().instrument, "" if table is None else table.instrument]
+        found = (re.search(r"_(\d{3})\.\w+$", place) for place in plan.places())
+        return str(next((name for name in [*said, *(match[1] for match in found if match)] if name), ""))
 
     @property
     def revision(self) -> int:

@@ -52,7 +52,7 @@ def _show(args: argparse.Namespace) -> int:
 def _diff(args: argparse.Namespace) -> int:
     from workbench.apps.gates import compared
 
-    print(compared(_cruise(args), args.a, args.b, args.window))
+    print(compared(_cruise(args), args.a, args.b, args.window, filters=args.filters))
     return 0
 
 
@@ -122,9 +122,7 @@ def declare(command: Command) -> None:
     found = verb("show", "print the gates that hold at a time, or an entry", " 2014-07-04T00:03", _show)
     found.add_argument("which", metavar="TIME|ID", nargs="?", help="a time (UTC) or the id of an entry (default: now)")
     words = " 2014-07-04T00:00 2014-07-04T01:30 --window 2014-07-04..2014-07-05"
-    found = verb(
-        "diff", "compare two gatings; with a window also their counts and abundance", words, _diff, filters=False
-    )
+    found = verb("diff", "compare two gatings; with a window also their counts and abundance", words, _diff)
     found.add_argument("a", metavar="A", help="a time (UTC) or the id of an entry")
     found.add_argument("b", metavar="B", help="a time (UTC) or the id of an entry")
     found.add_argument("--window", metavar="WINDOW", help="count by both in this span, such as 2014-07-04..2014-07-05")
