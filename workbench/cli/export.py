@@ -8,11 +8,18 @@ import sys
 from workbench.cli.options import Command, add_catalog
 
 _FORMATS = ("netcdf", "csv")
+#: Bytes of parsed files that are kept while files are read once.
+PARSED = 32 << 20
 
 
 def _export(args: argparse.Namespace) -> int:
+    from workbench.apps.memory import return_what_is_large
     from workbench.catalog.cruise import open_cruise
     from workbench.catalog.export import export, format_of
+    from workbench.readers.kept import hold_at_most
+
+    return_what_is_large()
+    hold_at_most(PARSED)
 
     to, window = asked(args)
     kind = to or format_of(args.output)

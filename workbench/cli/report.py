@@ -7,12 +7,20 @@ import sys
 
 from workbench.cli.options import Command, add_catalog
 
+#: Bytes of parsed files that are kept while files are read once.
+PARSED = 32 << 20
+
 
 def _report(args: argparse.Namespace) -> int:
+    from workbench.apps.memory import return_what_is_large
     from workbench.catalog.cruise import open_cruise
     from workbench.core.errors import WorkbenchError
     from workbench.core.window import Window
+    from workbench.readers.kept import hold_at_most
     from workbench.reports.write import write
+
+    return_what_is_large()
+    hold_at_most(PARSED)
 
     if args.window and (args.since or args.until):
         raise WorkbenchError("give --window, or --from and --to, not both")

@@ -15,13 +15,13 @@ from workbench.core.spread import spread
 from workbench.core.window import ALWAYS, MAX, MIN, Window
 from workbench.record.state import Event, State
 from workbench.reports.mosaic import Mosaic, Planes, count
+from workbench.reports.reading import rows_of, shown, sorted_rows
+from workbench.reports.voyage import way_of
 
 #: Told what is being done, how much of it is done, and how much there is.
 Progress = Callable[[str, int, int], object]
 _MONTH = np.timedelta64(30 * 86_400_000_000_000, "ns")
 _TICK = np.timedelta64(1, "ns")
-#: Variables read beside the numbers.
-_WORDS = ("time_instrument", "sentence", "file_id")
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Content:
     faults : mapping of str to str
         Sources that could not be read, and why.
     events : sequence of Event
+    clocks : mapping of str to xarray.Dataset
+        Of long sources the times that the instrument told, beside those of receipt: some rows of each part.
     """
 
     cruise: Cruise
@@ -51,6 +53,14 @@ class Content:
     mosaics: Mapping[str, Mosaic] = field(default_factory=dict)
     faults: Mapping[str, str] = field(default_factory=dict)
     events: Sequence[Event] = ()
+    clocks: Mapping[str, xr.Dataset] = field(default_factory=dict)
+    _ways: dict[str, xr.Dataset] = field(default_factory=dict)
+
+    def way(self, source: str) -> xr.Dataset:
+        """The way that the positions of a source tell (`voyage.way_of`), worked out once."""
+        if source not in self._ways:
+            self._ways[source] = way_of(self.rows[source])
+        return self._ways[source]
 
     def variable(self, name: str) -> tuple[xr.Dataset, str] | None:
         """The dataset and variable behind ``SOURCE.VARIABLE``; None when no row has it."""
@@ -87,17 +97,20 @@ def gather(
     rows: dict[str, xr.Dataset] = {}
     populations: dict[str, xr.Dataset] = {}
     faults: dict[str, str] = {}
+    clocks: dict[str, xr.Dataset] = {}
     particles = [name for name, source in cruise.items() if source.is_particles]
     others = [name for name in cruise if name not in particles]
     for i, name in enumerate(others):
         progress(f"reading {name}", i, len(others))
         try:
-            ds = cruise[name].open(asked)
+            ds, clock = rows_of(cruise[name], asked, shown(cruise, name))
             if "population" in ds.dims:
                 populations[name] = _one_quantile(ds).load()
-                rows[name] = _loaded(spread(populations[name]))
+                rows[name] = sorted_rows(spread(populations[name]))
             elif "time" in ds.dims:  # what has no time is a parameter
-                rows[name] = _loaded(ds)
+                rows[name] = ds
+            if clock is not None:
+                clocks[name] = clock
         except (WorkbenchError, OSError) as error:
             faults[name] = str(error)
     mosaics: dict[str, Mosaic] = {}
@@ -109,7 +122,7 @@ def gather(
             if mosaics[name].fault:
                 faults[name] = mosaics[name].fault or ""
     events = State(cruise.folder).events(ends)
-    return Content(cruise, ends, rows, populations, mosaics, faults, events)
+    return Content(cruise, ends, rows, populations, mosaics, faults, events, clocks)
 
 
 def board_planes(cruise: Cruise) -> dict[str, list[tuple[str, str]]]:
@@ -131,19 +144,6 @@ def _possible(cruise: Cruise) -> Window:
     """The times that rows of this cruise can have: a month around it, as far as the catalog says when it was."""
     start = MIN if cruise.start is None else cruise.start - _MONTH
     return Window(start, MAX if cruise.end is None else cruise.end + _MONTH)
-
-
-def _loaded(ds: xr.Dataset) -> xr.Dataset:
-    """Numbers along time, in the order of time."""
-    numbers = [
-        str(n) for n, a in ds.data_vars.items() if a.dims == ("time",) and (a.dtype.kind in "fiu" or n in _WORDS)
-    ]
-    found = ds[numbers].load()
-    time = found["time"].values if "time" in found.variables else np.empty(0, "M8[ns]")
-    if (time[1:] < time[:-1]).any() or np.isnat(time).any():
-        order = np.argsort(time, kind="stable")
-        found = found.isel(time=order[~np.isnat(time[order])])
-    return found
 
 
 def _one_quantile(ds: xr.Dataset) -> xr.Dataset:

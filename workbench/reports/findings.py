@@ -20,7 +20,7 @@ def findings(content: Content) -> list[Finding]:
     found: list[Finding] = []
     where = position_source(content)
     if where is not None:
-        found += way.sailed(content.rows[where], where)
+        found += way.told(content.way(where), where)
     found += _numbers(content)
     for name, ds in content.populations.items():
         found += populations.cells(_abundance_alone(ds), name)
@@ -32,7 +32,7 @@ def findings(content: Content) -> list[Finding]:
         times = mosaic.table.times.view("M8[ns]")
         found += gaps.silent(times, name, every=content.cruise[name].every, what="files")
     for name, ds in content.rows.items():
-        found += clocks.told(ds, name)
+        found += clocks.told(content.clocks.get(name, ds), name)
         found += refused.lines(str(ds.attrs.get("bad") or ""), ds.sizes.get("time", 0), name, content.window)
     return [*found, *_files(content)]
 

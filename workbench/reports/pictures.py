@@ -12,7 +12,7 @@ import xarray as xr
 from bokeh.models import ColumnDataSource, Range1d
 from bokeh.plotting import figure
 
-from workbench.core.variables import VARIABLES
+from workbench.core.variables import GOOD, VARIABLES
 from workbench.core.window import Window
 from workbench.live.legs import sail, thin
 from workbench.raster.coastline import middle, rings
@@ -20,6 +20,7 @@ from workbench.raster.envelope import envelope
 from workbench.reports.content import Content
 from workbench.reports.finding import Finding
 from workbench.reports.rules.populations import NOT_CELLS, called
+from workbench.reports.voyage import APART
 from workbench.views import cruise_map, say, series
 from workbench.views import populations as by_population
 from workbench.views.paint import paint
@@ -66,10 +67,11 @@ def series_of(ds: xr.Dataset, variable: str, points: int = POINTS) -> xr.Dataset
     return xr.Dataset({n: ("time", bins[key], ds[variable].attrs) for n, key in names.items()}, {"time": bins["time"]})
 
 
-def track_of(ds: xr.Dataset, points: int = POINTS) -> xr.Dataset:
-    """Positions without spikes, a row of NaN where the line breaks."""
-    lat, lon = (ds[name].values.astype(float) for name in ("latitude", "longitude"))
-    line = thin(sail(ds["time"].values.astype("datetime64[ns]"), lat, lon), points)
+def track_of(way: xr.Dataset, points: int = POINTS) -> xr.Dataset:
+    """Positions of a way (`voyage.way_of`) without spikes, a row of NaN where the line breaks."""
+    way = way.isel(time=np.flatnonzero(way["position_qc"].values == GOOD))
+    lat, lon = (way[name].values.astype(float) for name in ("latitude", "longitude"))
+    line = thin(sail(way["time"].values.astype("datetime64[ns]"), lat, lon, APART), points)
     time, cuts = line.time, line.cuts
     between = time[cuts - 1] + (time[cuts] - time[cuts - 1]) // 2
     columns = {"latitude": np.insert(line.latitude, cuts, np.nan), "longitude": np.insert(line.longitude, cuts, np.nan)}
@@ -86,7 +88,7 @@ def name_of(content: Content, name: str) -> tuple[str, str]:
 
 def chart(content: Content, source: str) -> Picture:
     """The cruise map of this source's positions."""
-    track = track_of(content.rows[source])
+    track = track_of(content.way(source))
     colour = next(
         (str(i.options["colour"]) for i in content.cruise.board if i.view == "cruise_map" and i.options.get("colour")),
         "",

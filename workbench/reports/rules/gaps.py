@@ -24,13 +24,20 @@ def gaps(time: npt.NDArray[np.datetime64], every: np.timedelta64 | None = None) 
     every : numpy.timedelta64, optional
         How often a row is due; the median step unless told.
     """
-    known = np.unique(time[~np.isnat(time)])
+    known = _ascending(time)
     if known.size < 2:
         return []
     steps = np.diff(known)
     usual = np.median(steps) if every is None else every
     at = np.flatnonzero(steps > max(LEAST, 3 * usual))
     return [Window(known[i], known[i + 1]) for i in at.tolist()]
+
+
+def _ascending(time: npt.NDArray[np.datetime64]) -> npt.NDArray[np.datetime64]:
+    """Each time once, in order; the array itself where it is so."""
+    if not np.isnat(time).any() and (time[1:] > time[:-1]).all():
+        return time
+    return np.unique(time[~np.isnat(time)])
 
 
 def silent(
@@ -46,15 +53,15 @@ def silent(
     what : str
         What its rows are called.
     """
-    known = time[~np.isnat(time)]
+    known = _ascending(time)
     if known.size < 2:
         return []
-    found, whole = gaps(known, every), window_of(known)
-    steps = np.diff(np.unique(known))
+    found, whole = gaps(known, every), window_of(known[[0, -1]])
+    steps = np.diff(known)
     usual = every if every is not None else np.median(steps)
     limit = max(LEAST, 3 * usual)
     rule = f"a step of more than {say.age(limit)} between two {what}"
-    about = (Number("first", whole.start), Number("last", known.max()), Number("longest step", _seconds(steps.max()), "s"),
+    about = (Number("first", whole.start), Number("last", known[-1]), Number("longest step", _seconds(steps.max()), "s"),
              Number("a gap is more than", _seconds(limit), "s"))  # fmt: skip
     if not found:
         text = f"{source} came without interruption: no two {what} were more than {_age(limit)} apart."

@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 
 from workbench.core.variables import FAIL, GOOD
-from workbench.products.track import track
 from workbench.reports.finding import Finding, Number, joined, plural, spans, window_of
+from workbench.reports.voyage import way_of
 from workbench.views import say
 
 TOPIC = "Track"
@@ -29,7 +29,11 @@ def sailed(ds: xr.Dataset, source: str) -> list[Finding]:
     """
     if not {"latitude", "longitude"} <= set(ds.variables) or not np.isfinite(ds["latitude"].values).any():
         return []
-    way = track(ds[["latitude", "longitude"]])
+    return told(way_of(ds), source)
+
+
+def told(way: xr.Dataset, source: str) -> list[Finding]:
+    """The same of a way that is worked out (`voyage.way_of`)."""
     good = way["position_qc"].values == GOOD
     if not good.any():
         return []
@@ -48,7 +52,7 @@ def _distance(way: xr.Dataset, source: str) -> Finding:
     numbers = (
         Number("distance along good positions", miles, "nautical_mile"), Number("mean speed made good", speed, "kn"),
         Number("first position", ends[0]), Number("last position", ends[1]),
-        Number("first", time[0]), Number("last", time[-1]), Number("good positions", int(time.size)),
+        Number("first", time[0]), Number("last", time[-1]), Number("good positions", int(way.attrs.get("good", time.size))),
     )  # fmt: skip
     pace = f", {say.number(speed, 3)} kn on average" if hours > 0.1 else ""
     text = f"The ship made {say.number(miles, 4)} nautical miles from {ends[0]} to {ends[1]}{pace}."
