@@ -397,3 +397,28 @@ def test_all_who_look_at_a_feed_share_what_is_held_and_leave_no_trace(place, mon
     del two
     gc.collect()
     assert feeds["evt"] not in preview._shared
+
+
+def test_reading_ahead_holds_nobody_up(monkeypatch):
+    """A question comes while the block that it needs is being read ahead; it is stopped, and ends all the same."""
+    ds = particles([500] * 4, 9)
+    monkeypatch.setattr(blocks, "LEAST", 500)
+    two = Preview(ds)
+    read, reading, go_on = two._held.blocks.files.read, threading.Event(), threading.Event()
+
+    def slow(*words: Any) -> Any:
+        reading.set()
+        assert go_on.wait(30)
+        return read(*words)
+
+    monkeypatch.setattr(two._held.blocks.files, "read", slow)
+    two.prepare(Draft(GATING, hours(0, 1)))
+    assert reading.wait(10)
+    ended = threading.Event()
+    stop = two._start(two._answer(Draft(GATING, hours(0, 1)), lambda _: None), lambda _: ended.set())
+    two._ahead.stop()
+    stop()
+    assert ended.wait(10)  # though nobody may read on yet
+    go_on.set()
+    assert asked(two, Draft(GATING))[-1].particles == 2000
+    two.close()

@@ -101,7 +101,7 @@ class Answer:
         blocks, sample = self._held.blocks, self._sample()
         while not sample.complete:
             self._wait(busy)
-            sample.visit(blocks, time.perf_counter() + BETWEEN, self._stopped.is_set)
+            sample.visit(blocks, time.perf_counter() + SOON, self._stopped.is_set)
         parts = [(place, self._channels) for place, _, _ in self._view]
         parts += [(place, self._gated) for place, _, _ in (self._rest() if self._draft.series else [])]
         for place, channels in parts:

@@ -17,6 +17,8 @@ from workbench.live.particle_files import Column, ParticleFiles
 
 #: Particles of a block, at least (but the last one's): whole files.
 LEAST = 1 << 20
+#: Seconds between two looks at whether anybody still waits for a block that another thread reads.
+PATIENCE = 0.01
 
 
 class Stopped(Exception):
@@ -149,7 +151,10 @@ class Blocks:
         """
         with self._lock:
             reading = self._reading.setdefault(place.key, Lock())
-        with reading:
+        while not reading.acquire(timeout=PATIENCE):
+            if unwanted():
+                raise Stopped
+        try:
             with self._lock:
                 held = self._held.get(place.key)
                 if held is not None:
@@ -163,7 +168,9 @@ class Blocks:
             elif held is not None:  # one of its files was read then and not now, or the other way round
                 block = self._read(table, place, list(dict.fromkeys([*held.channels, *lacking])), unwanted)
             self._keep(place, block)
-        return block
+            return block
+        finally:
+            reading.release()
 
     def _keep(self, place: Place, block: Block) -> None:
         if block.faults:

@@ -55,11 +55,16 @@ class Sample:
         """Look at blocks, those in memory first, until this `time.perf_counter`; at one in any case, if there was none."""
         with self._lock:
             self._waiting.sort(key=lambda part: not blocks.holds(part[0], self.channels))
-            while self._waiting and (not self._parts or time.perf_counter() < until):
-                place, first, stop = self._waiting[0]
-                block = blocks.load(self.table, place, self.channels, unwanted)
-                self._pick(block, place, first, stop)
-                del self._waiting[0]
+        while True:
+            with self._lock:
+                if not self._waiting or (self._parts and time.perf_counter() >= until):
+                    return
+                part = self._waiting[0]
+            block = blocks.load(self.table, part[0], self.channels, unwanted)
+            with self._lock:
+                if part in self._waiting:  # else another thread was faster
+                    self._pick(block, *part)
+                    self._waiting.remove(part)
 
     def block(self) -> Block:
         """The particles as one block; its "files" are the visits."""
