@@ -63,9 +63,9 @@ class GateEditor(View):
         self.plan = "" if gates is None else gates.source
         self.presence = Presence(cruise.folder, self.plan, self._others)
         self._through = Through(Water(self.feeds, populations or self._populations()))
-        self._scope: Scope = "hour"
+        self._scope: Scope = "hour" if at is None else "file"
         self._time, self._among = at, self._focus()
-        self._n, self._last_n, self._frames = 0, 0, 0
+        self._n, self._last_n, self._frames, self._again = 0, 0, 0, 0
         self._asked: Any = None
         self._last: Estimate | None = None
         self._answers: Answers | None = None
@@ -77,6 +77,8 @@ class GateEditor(View):
     @classmethod
     def edit(cls, plan: GatingAt) -> GateEditor:
         """The editor of what holds at a time: ``cruise.gates.at(time).edit()`` in a notebook."""
+        if not getattr(pn.extension, "_loaded", False):
+            pn.extension()
         start = plan.entry.start
         return cls(plan.gates.cruise, plan=plan.gates.source, at=None if np.isnat(start) else start)
 
@@ -271,7 +273,7 @@ class GateEditor(View):
 
     def _told(self, estimate: Estimate) -> None:
         told: dict[str, Any] = {
-            "n": self._last_n, "approximate": estimate.approximate, "particles": int(estimate.particles),
+            "n": self._last_n, "again": self._again, "approximate": estimate.approximate, "particles": int(estimate.particles),
             "populations": list(estimate.populations), "counts": [float(c) for c in estimate.counts],
             "percent": [None if np.isnan(p) else float(p) for p in estimate.percent], "period": self._look.text,
             "state": "shown" if estimate.particles else "empty", "done": estimate.done,
@@ -323,6 +325,9 @@ class GateEditor(View):
             "sign": self._sign, "forget": self._forget, "compare": self._compare,
         }  # fmt: skip
         what = str(asked.get("do"))
+        if what == "hello":
+            self._hello()
+            return
         if what not in looking and not self._may():
             return
         self.drawing.said = "", ""
@@ -333,6 +338,12 @@ class GateEditor(View):
                 self._do(what, asked)
         except (WorkbenchError, ValueError, TypeError) as error:
             self._wrong(error)
+
+    def _hello(self) -> None:
+        """A notebook missed what was told while its cell was being shown: tell it again."""
+        self._again += 1
+        if self._last is not None:
+            self._take(self._last, self._last_n)
 
     def _do(self, what: str, asked: dict[str, Any]) -> None:
         """What changes the draft or the plan."""
