@@ -219,7 +219,7 @@ class CruiseMap(View):
             self.session.colour = value[0]
 
         def names() -> dict[str, str]:
-            return {"": "none", **{name: self.label_of(name) for name in self.feeds.names()}}
+            return {"": "none", **self.labels()}
 
         return [Choice("colour", "colour", "Colour of the track", names, lambda: [self.session.colour], chosen)]
 

@@ -166,10 +166,22 @@ class Populations(View):
         found = populations_of(self._variables(), quantity)
         return {name: self._data(f"{self.source}.{quantity}_{name}") for name in found}
 
+    def _columns(self, quantity: str, population: str) -> Columns:
+        name, window = f"{quantity}_{population}", self.session.window
+        log = quantity in LOGARITHMIC
+
+        def made() -> Columns:
+            return shown(positive(self._data(f"{self.source}.{name}"), log), name, window)
+
+        return once(self.feed, ("population", name, window), made)
+
     def _nights(self) -> Columns:
-        if not self.night or self.night not in self.feeds.names():
+        night = self.night
+        if not night or night not in self.feeds.names():
             return night_columns(xr.Dataset(), "")
-        return night_columns(self._data(self.night), split(self.night)[1])
+        source, variable = split(night)
+        key = ("nights", variable, self.session.window)
+        return once(self.feeds[source], key, lambda: night_columns(self._data(night), variable))
 
     def _build(self) -> pn.viewable.Viewable:
         self.stage = TimeStage(sizing_mode="stretch_both")
@@ -188,10 +200,8 @@ class Populations(View):
             night = self._nights()
             for (quantity, _), plot in zip(asked, self._figures, strict=True):
                 renew(_source(plot, "night"), night, key="left")
-                log = quantity in LOGARITHMIC
-                for population, ds in self._lines(quantity).items():
-                    new = shown(positive(ds, log), f"{quantity}_{population}", window)
-                    renew(_source(plot, f"line:{population}"), new)
+                for population in populations_of(self._variables(), quantity):
+                    renew(_source(plot, f"line:{population}"), self._columns(quantity, population))
         tell(self.range, *(say.milliseconds(t) for t in window))
 
     def _rebuild(self, asked: list[tuple[str, tuple[str, ...]]]) -> None:

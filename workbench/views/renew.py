@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,8 @@ Columns = Mapping[str, npt.NDArray[np.generic]]
 
 #: Rows at the end of what is shown that may be corrected in place (the newest bins still fill).
 _TAIL = 8
+#: What each source was brought to last.
+_last: WeakKeyDictionary[ColumnDataSource, Columns] = WeakKeyDictionary()
 
 
 def _same(a: npt.NDArray[np.generic], b: npt.NDArray[np.generic]) -> npt.NDArray[np.bool_]:
@@ -56,6 +59,9 @@ def renew(source: ColumnDataSource, new: Columns, key: str = "time") -> str:
     {"same", "more", "all"}
         Nothing was sent, only new or corrected rows, or everything.
     """
+    if _last.get(source) is new:
+        return "same"  # made once for all tabs, and this one has it
+    _last[source] = new
     old = {name: np.asarray(source.data[name]) for name in new if name in source.data}
     if len(old) == len(new) == len(source.data):
         if all(len(old[n]) == len(new[n]) and bool(_same(old[n], np.asarray(new[n])).all()) for n in new):

@@ -236,8 +236,8 @@ class Series(View):
             charts[self._chart] = tuple(names)
             self.session.charts = charts
 
-        def known() -> dict[str, str]:
-            return {name: self.label_of(name) for name in self.feeds.names()}
+        def known() -> Mapping[str, str]:
+            return self.labels()
 
         return [
             Choice("variables", "Variables", "Variables shown", known, lambda: self.variables, chosen, several=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from threading import Lock
 from typing import Any, ClassVar, TypeVar
@@ -30,6 +30,8 @@ _KEPT = 64
 #: Parts of the whole cruise that a screen tells apart.
 _STEPS = 500
 _made: weakref.WeakKeyDictionary[Feed, OrderedDict[Hashable, Any]] = weakref.WeakKeyDictionary()
+#: Names of all curves, and their labels, by the first one of the feeds.
+_labels: weakref.WeakKeyDictionary[Feed, tuple[tuple[str, ...], dict[str, str]]] = weakref.WeakKeyDictionary()
 _lock = Lock()
 
 
@@ -206,13 +208,31 @@ class View(Viewer):
 
     def unit_of(self, source: str, variable: str) -> str:
         """UDUNITS unit of a variable; empty when nobody knows."""
-        spec = self.feeds[source].specs.get(variable) or VARIABLES.get(variable)
-        return "" if spec is None else spec.unit
+        return _unit_of(self.feeds, source, variable)
 
     def label_of(self, name: str) -> str:
         """``Sea water temperature [°C]`` for ``sfl.sea_water_temperature``; with the source where names repeat."""
-        source, variable = split(name)
-        shown = say.unit(self.unit_of(source, variable))
-        text = f"{say.name(variable)} [{shown}]" if shown else say.name(variable)
-        twins = sum(split(other)[1] == variable for other in self.feeds.names())
-        return f"{text} · {source}" if twins > 1 else text
+        known = self.labels()
+        return known[name] if name in known else _label(self.feeds, name, several=False)
+
+    def labels(self) -> Mapping[str, str]:
+        """The label of every curve there is, by its name; made once for all tabs, until other names come."""
+        names, first = self.feeds.names(), next(iter(self.feeds.values()))
+        held = _labels.get(first)
+        if held is None or held[0] != names:
+            twins = Counter(split(name)[1] for name in names)
+            made = {name: _label(self.feeds, name, several=twins[split(name)[1]] > 1) for name in names}
+            _labels[first] = held = (names, made)
+        return held[1]
+
+
+def _unit_of(feeds: Feeds, source: str, variable: str) -> str:
+    spec = feeds[source].specs.get(variable) or VARIABLES.get(variable)
+    return "" if spec is None else spec.unit
+
+
+def _label(feeds: Feeds, name: str, *, several: bool) -> str:
+    source, variable = split(name)
+    shown = say.unit(_unit_of(feeds, source, variable))
+    text = f"{say.name(variable)} [{shown}]" if shown else say.name(variable)
+    return f"{text} · {source}" if several else text
