@@ -6,14 +6,17 @@ import http.client
 import json
 import os
 import random
+import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 
@@ -28,6 +31,34 @@ sources:
   post: {{driver: workbench, args: {{reader: nmea_log, listen: "http:"}}}}
   topic: {{driver: workbench, args: {{reader: nmea_log, listen: "mqtt://127.0.0.1:{mqtt}/ship/#?qos=1"}}}}
 """
+
+#: A folder of EVT files, what they are worked on with, and the populations that come of them, beside a simulated cruise.
+SEAFLOW = """\
+  seaflow: {{driver: workbench, args: {{reader: seaflow_evt, listen: "folder:{{{{ CATALOG_DIR }}}}/evt"}}}}
+  sfl: {{driver: workbench, args: {{reader: seaflow_sfl, url: {ship}/sfl}}}}
+  plan: {{driver: workbench, args: {{reader: seaflow_plan, url: {ship}/plan, size_table: {ship}/plan/calibrated-mie.csv}}}}
+  populations: {{driver: workbench, args: {{product: seaflow, inputs: {{evt: seaflow, sfl: sfl, plan: plan}}}}}}
+"""
+
+
+def arrive(path: Path, ship: Path, folder: Path) -> None:
+    """An EVT file of the simulated ship comes into the watched folder, as rsync brings it."""
+    target = folder / path.relative_to(ship / "evt")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, hidden := target.with_name(f".{target.name}.Xy12ab"))
+    hidden.rename(target)
+
+
+def worked(folder: Path) -> set[str]:
+    """EVT files whose populations stand in ``particles/cruise.db``, by their names."""
+    path = folder / "particles" / "cruise.db"
+    if not path.exists():
+        return set()
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
+        try:
+            return {str(name) for (name,) in connection.execute("select distinct file from vct")}
+        except sqlite3.OperationalError:  # it is being made
+            return set()
 
 
 def line(i: int) -> bytes:

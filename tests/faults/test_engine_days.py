@@ -1,7 +1,7 @@
 """Simulated days through a real engine, as fast as they go. ``WORKBENCH_DAYS=24`` for as many (``make faults``).
 
-A line a minute on each of four feeds, on a clock that runs 24 hours of cruise in 50 seconds. What the user sees: nothing.
-What is lost: nothing acknowledged.
+A line a minute on each of four feeds and an EVT file of 2,000 particles every three minutes, whose populations are made,
+on a clock that runs 24 hours of cruise in 70 seconds. What the user sees: nothing. What is lost: nothing acknowledged.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.faults.engine_load import Killable, line
+from tests.faults.engine_load import SEAFLOW, Killable, arrive, line, worked
 from workbench.core.clock import Clock
 from workbench.record.record import Record
+from workbench.simulate.cruise import write
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(3600)]
 DAYS = float(os.environ.get("WORKBENCH_DAYS", "1"))
 #: Real seconds for a day; MB an hour that memory may grow after the first ten minutes.
-PACE, LIMIT = 50.0, 1.0
+PACE, LIMIT = 70.0, 1.0
 FEEDS = tuple("abcd")
+PARTICLES, EVERY = 2000, 3
+START = np.datetime64("2024-05-01T00:00:00", "ns")
 CATALOG = "metadata: {cruise: {id: D}}\nsources:\n" + "".join(
     f'  {name}: {{driver: workbench, args: {{reader: nmea_log, listen: "http:"}}}}\n' for name in FEEDS
 )
@@ -29,20 +32,27 @@ CATALOG = "metadata: {cruise: {id: D}}\nsources:\n" + "".join(
 
 def test_days_at_sea(tmp_path: Path) -> None:
     """Handles equal before and after; memory flat (where there are ten minutes and more to tell it by)."""
-    (tmp_path / "d.yaml").write_text(CATALOG)
+    ship = tmp_path / "ship"
+    write(ship, days=DAYS, particles=PARTICLES, start=START)
+    files = sorted((ship / "evt").rglob("*-*"))
+    (tmp_path / "evt").mkdir()
+    (tmp_path / "d.yaml").write_text(CATALOG + SEAFLOW.format(ship=ship))
     engine = Killable(
         tmp_path / "d.yaml", tmp_path / "log", WORKBENCH_CLOCK=str(tmp_path / "clock.json"), WORKBENCH_DATA=""
     )
-    Clock(np.datetime64("2024-05-01T00:00:00", "ns"), 86400 / PACE, time.time()).save(tmp_path)
+    Clock(START, 86400 / PACE, time.time()).save(tmp_path)
     engine.start()
     process, samples = engine.process, []
     assert process is not None
     acknowledged = dict.fromkeys(FEEDS, 0)
-    begun, minutes, handles = time.monotonic(), round(1440 * DAYS), 0
+    begun, minutes, handles, came = time.monotonic(), round(1440 * DAYS), 0, 0
     for minute in range(minutes):
         time.sleep(max(0.0, begun + minute * PACE / 1440 - time.monotonic()))
         for name in FEEDS:
             acknowledged[name] += engine.post(name, line(minute))
+        while files[came:] and came * EVERY <= minute:
+            arrive(files[came], ship, tmp_path / "evt")
+            came += 1
         if minute == minutes // 3:
             handles = process.num_fds()
         if minute % 60 == 0:
@@ -52,13 +62,19 @@ def test_days_at_sea(tmp_path: Path) -> None:
     while any(record.count(name) < acknowledged[name] for name in FEEDS):
         assert time.monotonic() < deadline
         time.sleep(0.5)
+    late, deadline = time.monotonic(), time.monotonic() + 600
+    while len(worked(tmp_path / "D.cruise")) < came or record.runs.counts()["ok"] < came:
+        assert time.monotonic() < deadline, (came, record.runs.counts(), engine.status())
+        time.sleep(0.5)
+    late = time.monotonic() - late
     after = process.num_fds()
     assert engine.stop() == 0
     at, used = np.array(samples).T
     print(
         f"{DAYS:g} days in {at[-1] / 60:.1f} min: {sum(acknowledged.values())} lines; handles {handles} -> {after}; "
-        f"memory {used[len(used) // 3]:.0f} -> {used[-1]:.0f} MB"
+        f"memory {used[len(used) // 3]:.0f} -> {used[-1]:.0f} MB; {came} EVT files, the last populations {late:.0f} s later"
     )
+    assert record.runs.counts()["ok"] == came == len(files) > 400 * DAYS
     assert {name: record.count(name) for name in FEEDS} == dict.fromkeys(FEEDS, minutes) == acknowledged
     assert after <= handles + 1  # a look at the disk may be under way
     if at[-1] > 900:
