@@ -11,6 +11,7 @@ from workbench.live.feeds import Feeds
 from workbench.live.session import Session
 from workbench.views.charts import Chart, Limit, draw
 from workbench.views.corrected import Corrected, corrected_of, raw_of, shown
+from workbench.views.corrected_by_latitude import CorrectedByLatitude
 from workbench.views.file_card import facts
 from workbench.views.head import Head
 from workbench.views.head import draw as draw_head
@@ -192,3 +193,24 @@ def test_the_turn_and_the_file_stand_in_the_url(text: str) -> None:
     s.turn, s.file = text, "2014_185/2014-07-04T00-03-02+00-00"
     again = Session(s.feeds, query=s.to_query())
     assert (again.turn, again.file) == (s.turn, s.file)
+
+
+def test_by_latitude_follows_the_turn_and_the_choice_and_nothing_else() -> None:
+    s = session()
+    view = CorrectedByLatitude(s, quantities=["abundance", "diameter"])
+    view.card()
+    drawn = view._charts()
+    assert [cloud.name for cloud in drawn[0].clouds] == ["northbound"]
+    assert np.isnan(drawn[0].clouds[0].y[7]), "a file with a flag does not count"
+    calls = []
+    view._charts = lambda: calls.append(1) or CorrectedByLatitude._charts(view)  # type: ignore[method-assign, func-returns-value]
+    s.revision += 1
+    assert not calls, "a tick without news draws nothing"
+    s.turn = str(at(180 * 50))
+    assert calls
+    names = [cloud.name for cloud in CorrectedByLatitude._charts(view)[0].clouds]
+    assert names == ["northbound", "southbound"]
+    view._which = "raw"
+    view._renew()
+    assert len(calls) == 2
+    assert not np.isnan(CorrectedByLatitude._charts(view)[0].clouds[0].y[7])

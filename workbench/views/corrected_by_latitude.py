@@ -17,6 +17,7 @@ from workbench.views.excluded import excluded
 from workbench.views.marked import rows_of
 from workbench.views.paint import NAMES
 from workbench.views.populations import LOGARITHMIC, populations_of
+from workbench.views.turn import turn_of
 
 #: What is drawn unless told.
 QUANTITIES = ("abundance", "diameter")
@@ -39,6 +40,7 @@ class CorrectedByLatitude(Beside):
         super().__init__(data, source, latitude=latitude, title=title)
         self._quantities, self._populations = tuple(quantities or QUANTITIES), tuple(populations or ())
         self._which, self.turned = "corrected", True
+        self._drawn: Any = None
 
     def _fits(self, feed: Feed) -> bool:
         return any(populations_of(getattr(feed, "variables", ()), name) for name in QUANTITIES)
@@ -53,6 +55,18 @@ class CorrectedByLatitude(Beside):
 
         options = {"corrected": "corrected", "raw": "raw"}
         return [Choice("which", "", "Raw or corrected", lambda: options, lambda: [self._which], chosen)]
+
+    def _renew(self) -> None:
+        """Only when other rows are in view, or what counts for them is another: most ticks bring nothing."""
+        feed = self.feeds.get(self.source)
+        if feed is not None:
+            turn = turn_of(self.session, self.latitude)
+            inside, out = rows_of(feed).within(self.session.window), id(excluded(self.feeds.cruise))
+            state = feed.revision, feed.detail, inside, out, self._which, str(turn.time), turn.north_first
+            if state == self._drawn:
+                return
+            self._drawn = state
+        super()._renew()
 
     def _charts(self) -> list[Chart]:
         if self.source not in self.feeds:

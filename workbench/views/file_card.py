@@ -88,6 +88,12 @@ class File(View):
             told["out"] = {"reason": out.reason, "who": out.who, "when": say.moment(out.time, seconds=False)}
         return {**told, "plan": bool(plan_of(self.feeds.cruise)), "any": bool(len(files))}
 
+    def card(self, *, alone: bool = False) -> pn.viewable.Viewable:
+        """As for any view; low until a file is picked."""
+        made = super().card(alone=alone)
+        self._renew()
+        return made
+
     def _build(self) -> pn.viewable.Viewable:
         self.box = FileBox(sizing_mode="stretch_both", margin=0)
         self.box.param.watch(self._asked, "asked")
@@ -103,6 +109,10 @@ class File(View):
         s = self.session
         new = {"told": self.told(), "may_write": s.may_write, "why_not": s.reason}
         self.box.param.update(**{key: value for key, value in new.items() if value != getattr(self.box, key)})
+        if self._card is not None:  # without a file it needs less room
+            kinds = [kind for kind in self._card.css_classes if kind != "idle"] + ([] if s.file else ["idle"])
+            if kinds != self._card.css_classes:
+                self._card.css_classes = kinds
 
     def _asked(self, event: Any) -> None:
         wish = event.new

@@ -30,6 +30,11 @@ from workbench.views.view import View, once, split
 OF_FILES = ("opp_evt_ratio", "opp_count", "all_count", "event_rate")
 
 
+_EPOCH, _EPOCH_TICK = np.datetime64(0, "ns"), np.timedelta64(1, "ns")
+#: Parts of a window that a screen tells apart: a window that moves by less draws the same rows.
+_PIXELS = 600
+
+
 def rows_of(feed: Feed) -> ByFile:
     """The files of a feed, read once for each of its revisions."""
     return once(feed, "by_file", lambda: by_file(feed.snapshot.dataset))
@@ -73,6 +78,7 @@ class Marked(View):
         #: What all charts have in common.
         self.shared = Shared(self.session.window)
         self.range = self.shared.range
+        self._used: set[str] = set()  # sources that charts were made of
 
     # what subclasses do
 
@@ -143,6 +149,9 @@ class Marked(View):
         self._shape: list[Any] = []
         self._figures: list[figure] = []
         self._decided: Any = None
+        self._drawn: Any = None
+        self._marked: Any = None
+        self._going_on = False
         self._renew()
         self._watchers.append(self.session.param.watch(self._tick, "now"))
         return self.stage
@@ -156,8 +165,22 @@ class Marked(View):
         else:
             self._mark()
 
+    def _state(self) -> Any:
+        """Another one whenever the charts would be: other rows, other files taken out, a window moved by a pixel or so."""
+        window = self.session.window
+        used = {self.source, self.log, split(self.night)[0], *self._used} & set(self.feeds)
+        read = tuple((name, self.feeds[name].revision, self.feeds[name].detail) for name in sorted(used))
+        wide = window.stop - window.start
+        moved = int((window.start - _EPOCH) // max(wide // _PIXELS, _EPOCH_TICK))
+        return read, id(self.out()), self.files().within(window), wide, moved
+
     def _renew(self) -> None:
-        window, self._decided = self.session.window, self.out()
+        window, state = self.session.window, self._state()
+        if state == self._drawn:
+            self._mark()
+            tell(self.range, *(say.milliseconds(t) for t in window))
+            return
+        self._drawn, self._decided = state, self.out()
         charts = self._charts()
         shape = [(chart.key, chart.unit, tuple(chart.curves)) for chart in charts]
         if shape != self._shape:
@@ -170,7 +193,13 @@ class Marked(View):
         tell(self.range, *(say.milliseconds(t) for t in window))
 
     def _mark(self) -> None:
+        notes = self._notes() if self._notes else ()
+        state = self._state(), id(notes), self.session.file
+        if state == self._marked and not self._going_on:
+            return
+        self._marked = state
         window, found = self.session.window, self.happened()
+        self._going_on = any(np.isnat(one.stop) for one in found)
         for name, told in marks_of.columns(found, window, self.feeds.now()).items():
             source = self.shared.spans if name == "spans" else self.shared.moments[name]
             renew(source, told, key="left" if name == "spans" else "time")

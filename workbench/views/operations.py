@@ -150,6 +150,7 @@ class Operations(Marked):
         return None
 
     def _values(self, one: Curve, feed: Feed) -> tuple[ByFile, Floats]:
+        self._used.add(feed.name)
         rows = rows_of(feed)
         key = "values", one.name, one.needs
         return rows, once(feed, key, lambda: np.asarray(one.make(*(rows.column(name) for name in one.needs))))
