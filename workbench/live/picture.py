@@ -22,6 +22,7 @@ from workbench.live.labels import order
 from workbench.live.particle_feed import FileTable, ParticleFeed
 from workbench.live.question import Question
 from workbench.live.tally import Counts, Tally, nothing, plus
+from workbench.raster import tiles
 from workbench.raster.count import count_codes
 from workbench.raster.encode import pack
 from workbench.raster.levels import levels
@@ -227,6 +228,7 @@ def warm() -> None:
     """Load the compiled loops, so that the first picture need not wait for them."""
     codes = np.zeros(2, np.uint16)
     pack(levels(count_codes(codes, codes, Viewport(0, 1 << 16, 0, 1 << 16, 64, 64))))
+    tiles.warm()
 
 
 def _ends(times: npt.NDArray[np.int64]) -> list[str] | None:

@@ -21,8 +21,8 @@ Counts = npt.NDArray[np.uint32]
 
 #: Cells along the side of a tile; a level up to twice that is one tile.
 TILE = 256
-#: Cells along an axis, and the particles from one checkpoint to the next. Finer levels are larger: they come seldomer.
-STEPS = {512: 1 << 19, 2048: 1 << 22, 4096: 1 << 23}
+#: Cells along an axis, and the particles from one checkpoint to the next: finer levels cost more to unpack anyway.
+STEPS = {512: 1 << 19, 2048: 1 << 21, 4096: 1 << 21}
 #: Of numcodecs' Blosc: bytes of the same rank side by side; blocks of so many bytes.
 _SHUFFLE, _BLOCK = 1, 1 << 18
 
@@ -134,3 +134,70 @@ def _add_coarser(part: Any, row: int, column: int, factor: Any, shift_y: int, sh
         source, target = part[i], out[(row + i) >> shift_y]
         for j in range(part.shape[1]):
             target[(column + j) >> shift_x] += np.uint32(source[j] * factor)
+
+
+def sort_by_tile(
+    x: npt.NDArray[np.uint16], y: npt.NDArray[np.uint16], label: npt.NDArray[np.uint8], planes: int, layer: Layer
+) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.int64]]:
+    """The cells of particles, tile after tile: counting in one small tile at a time stays in the cache.
+
+    Parameters
+    ----------
+    x, y : numpy.ndarray of uint16, shape (n,)
+    label : numpy.ndarray of uint8, shape (n,) or (0,)
+        Population; those of `planes` and more are left out. Empty: all are of the first.
+    planes : int
+    layer : Layer
+        With tiles of `TILE` cells.
+
+    Returns
+    -------
+    cells : numpy.ndarray of uint16
+        Row and column inside the tile, a byte each.
+    ends : numpy.ndarray of int64, shape (planes * tiles + 1,)
+        The cells of tile i are those from ``ends[i]`` to ``ends[i + 1]``.
+    """
+    cells = np.empty(x.size, np.uint16)
+    ends = np.zeros(planes * layer.across**2 + 1, np.int64)
+    _sort_by_tile(x, y, label, planes, layer.cell.bit_length() - 1, layer.across, cells, ends)
+    return cells, ends
+
+
+@njit(cache=True, nogil=True)
+def _sort_by_tile(x: Any, y: Any, label: Any, planes: int, shift: int, across: int, cells: Any, ends: Any) -> None:
+    tiles = across * across
+    side, by = shift + 8, label.size > 0
+    for i in range(x.size):
+        plane = np.int64(label[i]) if by else np.int64(0)
+        if plane < planes:
+            ends[1 + plane * tiles + (np.int64(y[i]) >> side) * across + (np.int64(x[i]) >> side)] += 1
+    for k in range(1, ends.size):
+        ends[k] += ends[k - 1]
+    at = ends[:-1].copy()
+    for i in range(x.size):
+        plane = np.int64(label[i]) if by else np.int64(0)
+        if plane < planes:
+            u, v = np.int64(x[i]), np.int64(y[i])
+            t = plane * tiles + (v >> side) * across + (u >> side)
+            cells[at[t]] = np.uint16(((v >> shift) & 255) << 8 | ((u >> shift) & 255))
+            at[t] += 1
+
+
+@njit(cache=True, nogil=True)
+def count_cells(cells: Any, flat: Any, stride: int, tile: Any) -> None:
+    """Add cells of one tile to it, by way of a zeroed scratch tile with padded rows, which is left zero."""
+    for i in range(cells.size):
+        cell = np.int64(cells[i])
+        flat[(cell >> 8) * stride + (cell & 255)] += np.uint32(1)
+    for r in range(tile.shape[0]):
+        row, target = flat[r * stride : r * stride + tile.shape[1]], tile[r]
+        for c in range(tile.shape[1]):
+            target[c] += row[c]
+            row[c] = 0
+
+
+def warm() -> None:
+    """Load what a first picture out of an index would wait for."""
+    tile, out = np.zeros((TILE, TILE), np.uint32), np.zeros((TILE // 2, TILE // 2), np.uint32)
+    unpack_tile(np.frombuffer(pack_tile(tile), np.uint8), tile)
+    add_tile(tile, 0, 0, 1, 1, 1, out)

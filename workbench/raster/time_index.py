@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.core.viewport import Viewport
-from workbench.raster.count import count_by, count_codes
+from workbench.raster.count import Codes, count_by, count_codes
 from workbench.raster.memory_store import Store
 from workbench.raster.tiles import Counts, Layer, add_tile, unpack_tile
 
@@ -163,18 +163,26 @@ def count_raw(
     contents: Contents, store: Store, x: str, y: str, by: str, viewport: Viewport, first: int, last: int, out: Counts
 ) -> None:
     """Add the particles of some files to `out`, one by one."""
+    for xs, ys, labels in particles(contents, store, x, y, by, first, last):
+        if not by:
+            count_codes(xs, ys, viewport, out)
+        elif len(out):
+            count_by(xs, ys, labels, viewport, len(out), out)
+
+
+def particles(
+    contents: Contents, store: Store, x: str, y: str, by: str, first: int, last: int
+) -> Iterator[tuple[Codes, Codes, npt.NDArray[np.uint8]]]:
+    """The particles of some files that have both codes, piece by piece: x, y, and labels (none, without `by`)."""
     for start, stop in contents.runs(first, last):
         xs, ys = store.column(x, start, stop), store.column(y, start, stop)
-        labels = store.column(by, start, stop) if by else None
+        labels = store.column(by, start, stop) if by else np.empty(0, np.uint8)
         gone = np.union1d(store.missing(x, start, stop), store.missing(y, start, stop))
         if gone.size:
             good = np.ones(stop - start, np.bool_)
             good[gone - start] = False
-            xs, ys, labels = xs[good], ys[good], labels if labels is None else labels[good]
-        if labels is None:
-            count_codes(xs, ys, viewport, out)
-        elif len(out):
-            count_by(xs, ys, labels, viewport, len(out), out)
+            xs, ys, labels = xs[good], ys[good], labels[good] if by else labels
+        yield xs, ys, labels
 
 
 def add_between(

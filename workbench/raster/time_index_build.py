@@ -14,11 +14,9 @@ import numpy.typing as npt
 
 from workbench.core.codes import SIZE
 from workbench.raster.memory_store import Column, GrowingStore
-from workbench.raster.tiles import Counts, Layer, pack_tile, unpack_tile
-from workbench.raster.time_index import Checkpoint, Contents, count_raw, tiles_of
-
-#: Cells of all populations together that are counted in one pass; finer levels go one by one.
-TOGETHER = 1 << 23
+from workbench.raster.scatter import stride_of
+from workbench.raster.tiles import Counts, Layer, count_cells, pack_tile, sort_by_tile, unpack_tile
+from workbench.raster.time_index import Checkpoint, Contents, count_raw, particles, tiles_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,57 +102,45 @@ def _checkpoint(contents: Contents, store: GrowingStore, layer: Layer, last: Che
     old = tiles_of(store, layer, last)
     table = np.zeros((planes, layer.across, layer.across, 2), np.int64)
     table[: len(old)] = old
-    if planes * layer.level**2 <= TOGETHER:
+    if layer.across == 1:
         out = np.zeros((planes, layer.level, layer.level), np.uint32)
         count_raw(
             contents, store, layer.x, layer.y, layer.by, layer.whole, last.files, files, out if layer.by else out[0]
         )
         for plane in range(planes):
-            _add(store, layer, table[plane], out[plane])
+            if out[plane].any():
+                _put(store, table[plane, 0, 0], out[plane])
     else:
-        for plane in range(planes):
-            _add(store, layer, table[plane], _one(contents, store, layer, plane, last.files, files))
+        _tiled(contents, store, layer, last.files, files, table.reshape(-1, 2))
     return Checkpoint(files, store.put(table.tobytes()), planes)
 
 
-def _one(contents: Contents, store: GrowingStore, layer: Layer, plane: int, first: int, last: int) -> Counts:
-    """The counts of one population (or of all particles)."""
-    out = np.zeros((layer.level, layer.level), np.uint32)
-    picked = _Picked(store, layer.by, plane) if layer.by else store
-    count_raw(contents, picked, layer.x, layer.y, "", layer.whole, first, last, out)
-    return out
+def _tiled(
+    contents: Contents, store: GrowingStore, layer: Layer, first: int, last: int, table: npt.NDArray[np.int64]
+) -> None:
+    """Put the tiles in which there are particles of these files, and their places into `table` (tiles, 2)."""
+    pieces = list(particles(contents, store, layer.x, layer.y, layer.by, first, last))
+    if not pieces:
+        return
+    x, y, label = (np.concatenate(columns) if len(columns) > 1 else columns[0] for columns in zip(*pieces, strict=True))
+    cells, ends = sort_by_tile(x, y, label, len(table) // layer.across**2, layer)
+    stride = stride_of(layer.tile)
+    flat = np.zeros(layer.tile * stride, np.uint32)
+    for t in np.flatnonzero(np.diff(ends)).tolist():
+        tile = np.zeros((layer.tile, layer.tile), np.uint32)
+        count_cells(cells[ends[t] : ends[t + 1]], flat, stride, tile)
+        _put(store, table[t], tile)
 
 
-class _Picked:
-    """A store in which only the particles of one population have codes."""
-
-    def __init__(self, store: GrowingStore, by: str, plane: int) -> None:
-        self._store, self._by, self._plane = store, by, plane
-        self.column, self.tile = store.column, store.tile
-
-    def missing(self, name: str, start: int, stop: int) -> npt.NDArray[np.int64]:
-        others = np.flatnonzero(self._store.column(self._by, start, stop) != self._plane) + start
-        gone = self._store.missing(name, start, stop)
-        return np.union1d(others, gone) if gone.size else others
-
-
-def _add(store: GrowingStore, layer: Layer, table: npt.NDArray[np.int64], counts: Counts) -> None:
-    """Put the tiles that `counts` changes, and their places into `table` (down, across, 2)."""
-    side = layer.tile
-    tile = np.empty((side, side), np.uint32)
-    for r in range(layer.across):
-        for s in range(layer.across):
-            part = counts[r * side : (r + 1) * side, s * side : (s + 1) * side]
-            if not part.any():
-                continue
-            offset, length = table[r, s].tolist()
-            if length:
-                unpack_tile(store.tile(offset, length), tile)
-            else:
-                tile[:] = 0
-            tile += part
-            packed = pack_tile(tile)
-            table[r, s] = store.put(packed), len(packed)
+def _put(store: GrowingStore, place: npt.NDArray[np.int64], tile: Counts) -> None:
+    """Put a tile to which the one at `place` is added, and where it is into `place`."""
+    offset, length = place.tolist()
+    if length:
+        old = np.empty_like(tile)
+        unpack_tile(store.tile(offset, length), old)
+        tile += old
+    packed = pack_tile(tile)
+    place[:] = store.put(packed), len(packed)
 
 
 def _coded(
