@@ -65,6 +65,7 @@ class Answer:
         self._channels = draft.channels or held.blocks.files.channels[:1]
         self._gated = Draft(draft.gating).channels or self._channels[:1]  # all that the series needs
         self._faults: dict[int, str] = {}
+        self._names: tuple[str, ...] = ()
         self._lock = Lock()
 
     def stop(self) -> None:
@@ -253,7 +254,7 @@ class Answer:
 
     def _series(self) -> Series:
         table, counts = self._table, self._counts.copy()
-        names = tuple(table.names[:])
+        names = self._names = self._names or table.names[:]
         abundance = None
         if self._volumes is not None:
             volumes = np.array([self._volumes.get(name, np.nan) for name in names], np.float64)
