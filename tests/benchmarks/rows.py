@@ -69,7 +69,7 @@ HEAD = ("what", "unit", "ours", "best peer", "", "limit", "ratio", "bar", "holds
 
 def cells(row: Row) -> tuple[str, ...]:
     """A row of the table, by `HEAD`."""
-    holds = {True: "yes", False: "NO", None: ""}[row.holds]
+    holds = "" if SMOKE else {True: "yes", False: "NO", None: ""}[row.holds]
     ratio = f"{row.ratio:.3g} x" if row.ratio is not None else ""
     return (
         row.name, row.unit, _number(row.ours), _number(row.peer), row.peer_name or "", _number(row.limit), ratio,

@@ -69,7 +69,7 @@ def cruise(tmp_path_factory: pytest.TempPathFactory, smoke: bool) -> Iterator[tu
     record.close()
 
 
-def test_rows_of_one_second(measure, tmp_path: Path, smoke: bool) -> None:
+def test_rows_of_one_second(measure, tmp_path: Path, smoke: bool, row) -> None:
     """One row of 20 values a second: the commit counts."""
     record, plain = Record(tmp_path / "ours"), sqlite3.connect(tmp_path / "plain.db", isolation_level=None)
     plain.execute("pragma journal_mode=wal")
@@ -92,10 +92,17 @@ def test_rows_of_one_second(measure, tmp_path: Path, smoke: bool) -> None:
     seconds = measure("record: a row of 20 a transaction", {"Record.append": ours, "plain SQLite FULL": peer}, per=100)
     record.close()
     plain.close()
-    assert smoke or seconds["Record.append"] < 3 * seconds["plain SQLite FULL"]
+    plain_each = 1e4 * seconds["plain SQLite FULL"]
+    row(
+        "record: a row of 20 a transaction",
+        "us",
+        1e4 * seconds["Record.append"],
+        limit=plain_each,
+        at_most=3 * plain_each,
+    )
 
 
-def test_rows_in_bulk(measure, tmp_path: Path, size: Callable[[float], int], smoke: bool) -> None:
+def test_rows_in_bulk(measure, tmp_path: Path, size: Callable[[float], int], smoke: bool, row) -> None:
     """Two hours at a time."""
     n = min(size(7.2e6), 7200)
     at, record = iter(range(10**6)), Record(tmp_path / "ours")
@@ -104,10 +111,10 @@ def test_rows_in_bulk(measure, tmp_path: Path, size: Callable[[float], int], smo
         "record: 7,200 rows of 20 a transaction", {"Record.append": lambda: record.append("t", blocks[next(at)])}, per=n
     )
     record.close()
-    assert smoke or n / seconds["Record.append"] > 1000
+    row("record: rows of 20 in bulk", "us a row", 1e6 * seconds["Record.append"] / n, at_most=1000)
 
 
-def test_opening(cruise, measure, smoke: bool) -> None:
+def test_opening(cruise, measure, smoke: bool, row) -> None:
     record, days = cruise
     files = sorted((record.folder / "series/underway").glob("*.parquet"))
     seconds = measure(
@@ -119,10 +126,11 @@ def test_opening(cruise, measure, smoke: bool) -> None:
         },
         repeats=5,
     )
-    assert smoke or seconds["Record.open"] < 60 * seconds["pandas, Parquet of one day"] / 4
+    row("record: open 60 days", "s", seconds["Record.open"], peer=60 * seconds["pandas, Parquet of one day"],
+        peer_name="pandas, Parquet of 60 days", least_ratio=4)  # fmt: skip
 
 
-def test_few_points_of_all_days(cruise, measure, smoke: bool) -> None:
+def test_few_points_of_all_days(cruise, measure, smoke: bool, row) -> None:
     record, _ = cruise
     files = sorted((record.folder / "series/underway").glob("*.parquet"))
 
@@ -146,10 +154,11 @@ def test_few_points_of_all_days(cruise, measure, smoke: bool) -> None:
         {"1 variable": lambda: ours(one), "20 variables": lambda: ours(every), "pandas, 1 variable": peer},
         repeats=5,
     )
-    assert smoke or seconds["pandas, 1 variable"] > 2 * seconds["1 variable"]
+    row("record: 2,000 points of 60 days", "s", seconds["1 variable"], peer=seconds["pandas, 1 variable"],
+        peer_name="pandas", least_ratio=2)  # fmt: skip
 
 
-def test_one_variable_whole(cruise, measure, smoke: bool, tmp_path: Path) -> None:
+def test_one_variable_whole(cruise, measure, smoke: bool, tmp_path: Path, row) -> None:
     """Five million values of one variable, and what SQLite alone would take for them."""
     record, _ = cruise
     plain = sqlite3.connect(tmp_path / "plain.db")
@@ -169,7 +178,8 @@ def test_one_variable_whole(cruise, measure, smoke: bool, tmp_path: Path) -> Non
         repeats=3,
     )  # fmt: skip
     plain.close()
-    assert smoke or seconds["SQLite fetchall of a tenth"] * share > 4 * seconds["Record.open"]
+    row("record: one variable of 60 days", "s", seconds["Record.open"], peer=seconds["SQLite fetchall of a tenth"] * share,
+        peer_name="SQLite fetchall", least_ratio=4)  # fmt: skip
 
 
 def test_bytes(cruise, capsys: pytest.CaptureFixture[str]) -> None:
