@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.reports.numbers import untold
 from workbench.core.window import Window
 from workbench.reports.finding import Finding, spans
-from workbench.reports.rules import clocks, gaps, populations, ranges, refused, way
+from workbench.reports.rules import beads, clocks, gaps, populations, ranges, refused, way
 
 START = np.datetime64("2025-03-01T00:00:00", "ns")
 SECOND = np.timedelta64(1_000_000_000, "ns")
@@ -209,3 +209,47 @@ def test_populations_most_first_beads_left_out() -> None:
 def test_no_populations_no_sentences() -> None:
     assert populations.cells(xr.Dataset(), "pop") == []
     assert populations.cells(cells(synecho=[np.nan, np.nan]), "pop") == []
+
+
+@given(st.integers(4, 12), st.integers(0, 2**32 - 1))
+def test_many_excursions_are_one_sentence_with_all_their_spans(times: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = np.full(60 * 12 * (times + 1), 12.0)  # a row every 5 s, an hour each
+    spells = []
+    for i in range(times):
+        start, length = 720 * i + int(rng.integers(100, 400)), int(rng.integers(30, 200))
+        values[start : start + length] = 9.0 if rng.random() < 0.7 else 14.5
+        spells.append((start, length))
+    ds = xr.Dataset({"stream_pressure": ("time", values, {"units": "psi"})}, {"time": at(np.arange(len(values)) * 5)})
+    told = faults(traced(ranges.watched(ds, "stream_pressure", "sfl", expect=(11.5, 12.5))))
+    assert len(told) == 1 and f" {times} times" in told[0].text
+    assert [(w.start, w.stop) for w in told[0].episodes] == [
+        (at(a * 5), at((a + n - 1) * 5) + np.timedelta64(1, "ns")) for a, n in spells
+    ]
+    assert {n.label: n.value for n in told[0].numbers}["together"] == sum(5 * (n - 1) for _, n in spells)
+
+
+def bead_diameters(hours: int, off: dict[int, float]) -> xr.Dataset:
+    values = np.full((hours * 20, 2), 1.0)
+    values[:, 0] += np.random.default_rng(3).normal(0, 0.004, hours * 20)
+    for hour, factor in off.items():
+        values[hour * 20 : hour * 20 + 20, 0] *= factor
+    return xr.Dataset(
+        {"diameter": (("time", "population"), values, {"units": "um"})},
+        {"time": at(np.arange(hours * 20) * 180), "population": ["beads", "prochloro"]},
+    )
+
+
+def test_beads_that_drift_for_hours_are_a_fault_and_those_that_stay_are_not() -> None:
+    calm = traced(beads.drifted(bead_diameters(48, {}), "populations"))
+    assert [f.kind for f in calm] == ["fact"]
+    assert not faults(beads.drifted(bead_diameters(48, {20: 0.9}), "populations"))  # an hour is noise
+    assert beads.drifted(bead_diameters(5, {}), "populations") == []
+    drift = traced(beads.drifted(bead_diameters(48, dict.fromkeys(range(30, 36), 0.9)), "populations"))
+    assert len(faults(drift)) == 1 and "below" in drift[0].text
+    assert (drift[0].window.start, drift[0].window.stop) == (at(30 * 3600), at(36 * 3600))
+    codes = xr.Dataset(
+        {f"{n}_drift": ("time", np.where(np.arange(40) > 30, 2.0, 0.1)) for n in ("fsc_small", "D1", "D2")},
+        {"time": at(np.arange(40) * 3600)},
+    )
+    assert len(faults(traced(beads.drifted(codes, "drift")))) == 3

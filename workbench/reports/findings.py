@@ -8,7 +8,7 @@ import xarray as xr
 from workbench.catalog.declared import Kpi
 from workbench.reports.content import Content
 from workbench.reports.finding import Finding
-from workbench.reports.rules import clocks, gaps, populations, ranges, refused, way
+from workbench.reports.rules import beads, clocks, gaps, populations, ranges, refused, way
 from workbench.views import say
 
 #: Numbers that are told even where no KPI watches them.
@@ -24,6 +24,9 @@ def findings(content: Content) -> list[Finding]:
     found += _numbers(content)
     for name, ds in content.populations.items():
         found += populations.cells(_abundance_alone(ds), name)
+        found += beads.drifted(ds, name)
+    for name, ds in content.rows.items():
+        found += [] if name in content.populations else beads.drifted(ds, name)
     for name, ds in content.rows.items():
         found += gaps.silent(
             ds["time"].values if ds.sizes.get("time") else np.empty(0, "M8[ns]"), name, every=content.cruise[name].every

@@ -8,13 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from workbench.reports.finding import Finding, Number, plural, spans, window_of
+from workbench.core.window import Window
+from workbench.reports.finding import Finding, Number, joined, plural, spans, window_of
 from workbench.views import say
 
 #: Excursions shorter than this are noise of the sensor, unless they are the only row there is.
 SHORT = np.timedelta64(60_000_000_000, "ns")
 #: Rows further apart than this do not belong to one excursion (three usual steps where that is longer).
 APART = np.timedelta64(600_000_000_000, "ns")
+#: More excursions than this are told in one sentence, which names as many of the longest.
+FEW = 3
 
 
 def watched(
@@ -46,7 +49,11 @@ def watched(
     values, time = values[order], time[order]
     label, unit = name or say.name(variable), unit or str(ds[variable].attrs.get("units", ""))
     where = f"{source}.{variable}"
-    outside = [_left(label, unit, where, time[run], values[run], expect) for run in excursions(time, values, expect)]
+    runs = excursions(time, values, expect)
+    if len(runs) > FEW and expect is not None:
+        outside = [_often(label, unit, where, time, values, expect, runs)]
+    else:
+        outside = [_left(label, unit, where, time[run], values[run], expect) for run in runs]
     return [_usual(label, unit, where, time, values, expect, bool(outside)), *outside]
 
 
@@ -115,6 +122,45 @@ def _left(
     rule = f"rows outside the expected range for at least {plural(60, 'second')}; rows within three steps are one"
     window = window_of(time)
     return Finding(label, "fault", text, numbers, source, window, rule, (window,))
+
+
+def _often(
+    label: str, unit: str, source: str, time: npt.NDArray[np.datetime64], values: npt.NDArray[np.float64],
+    expect: tuple[float, float], runs: list[slice],
+) -> Finding:  # fmt: skip
+    """One sentence about many times: how many, how long together, how far, and which were longest."""
+    lengths = [time[run.stop - 1] - time[run.start] for run in runs]
+    total, rows = sum(lengths, np.timedelta64(0, "ns")), np.concatenate([np.arange(time.size)[run] for run in runs])
+    out, shown = values[rows], say.unit(unit)
+    low, high = int((out < expect[0]).sum()), int((out > expect[1]).sum())
+    longest = sorted(sorted(range(len(runs)), key=lambda i: lengths[i], reverse=True)[:FEW])
+    periods = [say.period(time[runs[i].start], time[runs[i].stop - 1]) for i in longest]
+    extremes = [("lowest", float(out.min()))] * bool(low) + [("highest", float(out.max()))] * bool(high)
+    numbers = (
+        Number("times", len(runs)), Number("together", float(total / np.timedelta64(1, "s")), "s"), Number("longest told", len(longest)),
+        *(Number(name, limit, unit) for name, limit in zip(("expected at least", "expected at most"), expect, strict=True)
+          if math.isfinite(limit)), Number("rows", len(out)),
+        Number("rows below", low), Number("rows above", high), *(Number(name, value, unit) for name, value in extremes),
+        *(Number(f"long time {i + 1}", period) for i, period in enumerate(periods)),
+        *(Number(f"time {i + 1}", say.period(time[run.start], time[run.stop - 1])) for i, run in enumerate(runs[:40])),
+    )  # fmt: skip
+    far = joined(f"{name} {_with(value, shown)}" for name, value in extremes)
+    text = (
+        f"{label} left the expected range ({_limits(expect, shown)}) {len(runs)} times, for "
+        f"{say.age(total)} together ({far}); the {len(longest)} longest were {joined(f'{period} UTC' for period in periods)}."
+    )
+    rule = f"rows outside the expected range for at least {plural(60, 'second')}; rows within three steps are one"
+    window = Window(time[runs[0].start], time[runs[-1].stop - 1] + np.timedelta64(1, "ns"))
+    return Finding(label, "fault", text, numbers, source, window, rule, tuple(window_of(time[run]) for run in runs))
+
+
+def _limits(expect: tuple[float, float], unit: str) -> str:
+    low, high = expect
+    if not math.isfinite(low):
+        return f"at most {_with(high, unit, plain=True)}"
+    if not math.isfinite(high):
+        return f"at least {_with(low, unit, plain=True)}"
+    return f"{say.plain(low)} to {_with(high, unit, plain=True)}"
 
 
 def _with(value: float, unit: str, *, plain: bool = False) -> str:
