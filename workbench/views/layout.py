@@ -75,5 +75,9 @@ def lay_out(session: Session, views: Sequence[View], tab: Tab, notes: Notes, nam
 
 def _nothing(name: str) -> pn.Column:
     head, text = NOTHING.get(name, ("Nothing to show.", ""))
-    words = Words(f'<div class="nothing"><b>{say.escape(head)}</b><p>{say.escape(text)}</p></div>', margin=0)
+    words = Words(
+        f'<div class="nothing"><b>{say.escape(head)}</b><p>{say.escape(text)}</p></div>',
+        margin=0,
+        sizing_mode="stretch_both",
+    )
     return pn.Column(words, css_classes=["card", "empty"], stylesheets=[style("board.css")], margin=0)
