@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +33,16 @@ class FolderWriter:
     def column(self, name: str, start: int, stop: int) -> Any:
         """Codes (or labels) of the particles `start` to `stop`."""
         kind = np.dtype(self.extent.columns[name])
-        return np.frombuffer(self._read(name, start * kind.itemsize, stop * kind.itemsize), kind)
+        return self._read(name, start * kind.itemsize, stop * kind.itemsize).view(kind)
 
     def missing(self, name: str, start: int, stop: int) -> Places:
         """Which of these particles have no code in this channel."""
         size = 8 * self.extent.missing.get(name, 0)
-        return between(np.frombuffer(self._read(f"{name}.missing", 0, size), np.int64), start, stop)
+        return between(self._read(f"{name}.missing", 0, size).view(np.int64), start, stop)
 
     def tile(self, offset: int, length: int) -> Any:
         """Bytes put there before."""
-        return np.frombuffer(self._read(COUNTS, offset, offset + length), np.uint8)
+        return self._read(COUNTS, offset, offset + length)
 
     def extend(self, columns: Mapping[str, Column], missing: Mapping[str, Places]) -> int:
         """Add particles at the end of all columns; the place of the first."""
@@ -69,23 +70,29 @@ class FolderWriter:
 
     def commit(self, contents: Contents) -> None:
         """Let all of it count, for everybody, at once."""
-        for handle in self._files.values():
-            os.fdatasync(handle)
+        with ThreadPoolExecutor(4) as pool:  # waits for the disk, together
+            list(pool.map(os.fdatasync, self._files.values()))
         temp = self._folder / f".{CONTENTS}"
         with open(temp, "wb") as file:
             file.write(written(contents, self.extent))
             file.flush()
             os.fsync(file.fileno())
         os.replace(temp, self._folder / CONTENTS)
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove the files of other generations, once nothing points to them whatever happens."""
+        numbers = {path: path.name.split(".", 1)[0] for path in self._folder.iterdir()}
+        old = [path for path, n in numbers.items() if n.isdigit() and int(n) != self.extent.generation]
+        if not old:
+            return
         handle = os.open(self._folder, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
-        for path in self._folder.iterdir():
-            number = path.name.split(".", 1)[0]
-            if number.isdigit() and int(number) != self.extent.generation:
-                path.unlink(missing_ok=True)
+        for path in old:
+            path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the files; what was not committed does not count."""
@@ -99,9 +106,9 @@ class FolderWriter:
             self._files[name] = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         return self._files[name]
 
-    def _read(self, name: str, start: int, stop: int) -> bytearray:
-        out = bytearray(stop - start)
-        view, at = memoryview(out), 0
+    def _read(self, name: str, start: int, stop: int) -> Any:
+        out = np.empty(stop - start, np.uint8)
+        view, at = out.data, 0
         while at < len(out):
             got = os.preadv(self._handle(name), [view[at:]], start + at)
             if not got:
