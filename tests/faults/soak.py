@@ -3,7 +3,8 @@
     python -m tests.faults.soak --minutes 60 --warp 60        (make soak)
 
 Every process is sampled each 15 s (anonymous memory by the proportional share, ``Pss_Anon``, so that file pages
-count for nobody); the slope is a least-squares line after the warm-up. Fails when a server process grows by more
+count for nobody); the slope is a least-squares line after the warm-up. Processes that are replaced on purpose (the engine's
+worker, every hundred runs) are one line together: the most each one held. Fails when a server process grows by more
 than `--limit` MB an hour, when a log or the browser's console holds an error, or when the page stopped being live.
 """
 
@@ -60,11 +61,28 @@ class Soak:
     frames: list[int]
     warmup: float
 
+    @property
+    def lines(self) -> list[Process]:
+        """The processes that stayed, and what replaced each other as one: at its end, the most each one held."""
+        end = max((p.time[-1] for p in self.processes), default=0.0)
+        passing = [p for p in self.processes if p.role == "server" and p.time[-1] < end - 4 * STEP]
+        last = [p for p in self.processes if p.role == "server" and p not in passing and p.time[0] > self.warmup]
+        staying = [p for p in self.processes if p not in passing and p not in last]
+        replaced = sorted(passing + last, key=lambda p: p.time[-1])
+        if not replaced:
+            return staying
+        together = Process(f"{len(replaced)} that were replaced", "server")
+        for p in replaced:
+            together.time.append(p.time[-1])
+            together.anonymous.append(max(p.anonymous))
+            together.resident.append(max(p.resident))
+        return [*staying, together]
+
     def growing(self, limit: float) -> list[str]:
         """Server processes that gain more than `limit` MB an hour."""
         return [
             f"{p.name} grows by {p.slope(self.warmup)[0]:.2f} MB an hour (limit {limit:g})"
-            for p in self.processes
+            for p in self.lines
             if p.role == "server" and p.slope(self.warmup)[0] > limit
         ]
 
@@ -75,7 +93,7 @@ class Soak:
 
     def __str__(self) -> str:
         rows = [f"{'process':<34}{'first':>9}{'last':>9}{'max':>9}{'MB/h':>9}{'+-':>7}{'RSS MB/h':>10}"]
-        for p in self.processes:
+        for p in self.lines:
             (gradient, error), (rss, _) = p.slope(self.warmup), p.slope(self.warmup, "resident")
             y = p.anonymous
             rows.append(

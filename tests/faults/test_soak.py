@@ -37,3 +37,17 @@ def test_three_minutes_of_demo(tmp_path: Path) -> None:
     assert seen.silent() == []
     grown = {p.name: max(p.anonymous) - p.anonymous[0] for p in seen.processes if p.role == "server"}
     assert max(grown.values()) < 300, grown  # a loose bound: minutes say little; make soak runs an hour
+
+
+@pytest.mark.parametrize(
+    ("grows", "found"), [(0.0, []), (30.0, ["5 that were replaced grows by 360.00 MB an hour (limit 1)"])]
+)
+def test_processes_that_replace_each_other_are_one(grows, found):
+    """Each worker grows while it works; only what the next ones reach beyond it counts."""
+    workers = []
+    for i in range(5):
+        time = [600.0 + 300 * i + 15 * j for j in range(20)]
+        memory = [100 + 3 * j + grows * i for j in range(20)]
+        workers.append(Process(f"python {i}", "server", time, memory, memory))
+    main = Process("python main", "server", [15.0 * i for i in range(150)], [200.0] * 150, [200.0] * 150)
+    assert Soak([main, *workers], [], [1, 2, 3], 0).growing(1) == found
