@@ -121,6 +121,24 @@ def test_another_process_and_an_open_source_follow_at_once(cruise, path):
     assert back["n_count"].identical(before["n_count"])
 
 
+def test_only_the_files_that_an_entry_touches_are_worked_on_again(cruise, monkeypatch):
+    from workbench.products.seaflow import cruise as product
+
+    cruise["populations"].open()
+    worked: list[int] = []
+    real = product.process
+    monkeypatch.setattr(product, "process", lambda *args, **options: worked.append(1) or real(*args, **options))
+    entry = cruise.gates.save(shifted(cruise), start="2014-07-04T01:00", who="A")
+    cruise["populations"].open()
+    assert len(worked) == 3  # of eight
+    cruise.excluded.add(FILE, who="A", reason="bubbles")
+    cruise["populations"].open()
+    assert len(worked) == 3
+    cruise.gates.withdraw(entry.id, who="A")
+    cruise["populations"].open()
+    assert len(worked) == 6
+
+
 def test_two_editors_the_later_is_told_whom_it_would_replace(cruise, path):
     other = open_cruise(path)
     mine, theirs = cruise.gates.at(FIRST).draft(), other.gates.at(FIRST).draft()

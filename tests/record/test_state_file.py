@@ -195,3 +195,22 @@ def test_cursors_of_mirrors(tmp_path: Path) -> None:
     cursors.set("influx", {"epoch": 0, "rev": 7})
     cursors.set("influx", {"epoch": 0, "rev": 8})
     assert Cursors(tmp_path).get("influx") == {"epoch": 0, "rev": 8}
+
+
+def test_runs_that_are_worked_on_say_how_far_they_are(tmp_path, monkeypatch):
+    from workbench.record import runs as module
+
+    monkeypatch.setattr(module, "BEAT", 0.0)
+    runs = module.Runs(tmp_path)
+    for name in "ab":
+        runs.queue("gates", name)
+    started = [runs.start("gates") for _ in "ab"]
+    told: list[tuple[int, int]] = []
+    beats = module.Beats(runs, [run.id for run in started], lambda more, of: told.append((more, of)))
+    beats(2, 8)
+    beats(1, 8)
+    assert [(run.state, run.rows) for run in runs.find()] == [("running", 3)] * 2
+    assert told == [(2, 8), (1, 8)] and beats.made == 3
+    runs.end(started[0], rows=8)
+    beats(1, 8)
+    assert [(run.state, run.rows) for run in runs.find()] == [("ok", 8), ("running", 4)]

@@ -21,12 +21,12 @@ from workbench.core.parameters import format_time
 from workbench.core.window import moment
 from workbench.readers.parameter_files import is_database, read_parameters, write_database, write_tsv
 from workbench.record.record import Record
-from workbench.record.runs import Run, Runs
+from workbench.record.runs import Beats, Run, Runs
 from workbench.record.seaflow_run import Busy
 from workbench.record.seaflow_work import Limits
 
-#: Seconds between two signs of life of a run, and between two tries while another run writes.
-BEAT, AGAIN = 2.0, 1.0
+#: Seconds between two tries while another run writes.
+AGAIN = 1.0
 Room = Gates | Filters
 
 
@@ -76,13 +76,13 @@ def regate(
     started: list[Run] = []
     while (run := runs.start(task)) is not None:
         started.append(run)
-    beat = _Beat(runs, started, done)
+    beat = Beats(runs, [run.id for run in started], done)
     options: dict[str, Any] = {"since": since, "limits": _limits(cruise), "workers": workers, "scheduler": scheduler}
     try:
         outcome = _when_free(lambda: work_on(given(cruise), place, quiet=quiet, done=beat, **options), waiting)
     except Exception as error:
         for run in started:
-            runs.end(run, rows=beat.files, error=f"{type(error).__name__}: {error}")
+            runs.end(run, rows=beat.made, error=f"{type(error).__name__}: {error}")
         raise
     for run in started:
         runs.end(run, rows=outcome.processed)
@@ -90,22 +90,6 @@ def regate(
         text = f"{outcome.processed} of {len(outcome.work.tasks)} files gated again, as changed by {gates.revision}"
         Record(cruise.folder).events.note(text, who=who, kind="gates", source=gates.source)
     return outcome
-
-
-class _Beat:
-    """Counts files, and gives signs of life of a run."""
-
-    def __init__(self, runs: Runs, started: list[Run], done: Callable[[int, int], object]) -> None:
-        self.runs, self.started, self.done = runs, started, done
-        self.files, self._last = 0, 0.0
-
-    def __call__(self, files: int, of: int) -> None:
-        self.files += files
-        self.done(files, of)
-        if time.monotonic() - self._last > BEAT:
-            self._last = time.monotonic()
-            for run in self.started:
-                self.runs.beat(run, rows=self.files)
 
 
 def _when_free(work: Callable[[], Outcome], waiting: Callable[[str], object]) -> Outcome:

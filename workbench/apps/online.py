@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from workbench.record.budget import Budget
 from workbench.record.cursors import Cursors
 from workbench.record.decisions import Decisions
 from workbench.record.record import Record
+from workbench.record.runs import Beats, Runs
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +155,11 @@ class Online:
         """Look from time to time whether people changed gates, filters or what is left out."""
         while True:
             for job in self.jobs:
-                newest = await asyncio.to_thread(Decisions(self.cruise.folder, job.plan).newest)
+                try:
+                    newest = await asyncio.to_thread(Decisions(self.cruise.folder, job.plan).newest)
+                except WorkbenchError as wrong:  # a full disk, say: looked at again
+                    log.warning("%s: %s", job.plan, wrong)
+                    continue
                 if newest != self._decided.setdefault(job.plan, newest):
                     self._decided[job.plan] = newest
                     self._due.set()
@@ -188,7 +194,8 @@ class Online:
         try:
             await asyncio.to_thread(self.budget.require, "particles")
             loop = asyncio.get_running_loop()
-            rows = await loop.run_in_executor(self._process(), work, job, self.scheduler)
+            ids = [run.id for run in runs]
+            rows = await loop.run_in_executor(self._process(), work, job, self.scheduler, ids)
         except asyncio.CancelledError:
             raise
         except BrokenProcessPool as broken:
@@ -259,9 +266,10 @@ def _place(source: Source) -> Path:
     return Path(places[0])
 
 
-def work(job: Job, scheduler: str | None = None) -> int:
-    """Do what is not done yet; files worked on. Runs in a process of its own."""
+def work(job: Job, scheduler: str | None = None, runs: Sequence[int] = ()) -> int:
+    """Do what is not done yet; files worked on. Runs in a process of its own, and says how far it is in `runs`."""
     from workbench.apps.seaflow import Inputs, bring_up_to_date
 
     inputs = Inputs(job.evt, job.params, job.out, job.sfl, job.size_table, job.instrument, job.record, job.plan)
-    return bring_up_to_date(inputs, scheduler=scheduler).processed
+    beats = Beats(Runs(job.record), runs) if job.record is not None else lambda files, of: None
+    return bring_up_to_date(inputs, scheduler=scheduler, done=beats).processed

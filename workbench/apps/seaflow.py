@@ -121,16 +121,15 @@ def run(
 
 def bring_up_to_date(
     inputs: Inputs, *, since: str | None = None, limits: Limits | None = None, workers: int = 1,
-    scheduler: str | None = None, quiet: bool = True,
+    scheduler: str | None = None, quiet: bool = True, done: Callable[[int, int], object] = lambda files, of: None,
 ) -> Outcome:  # fmt: skip
     """Process what is not done yet, and restate the abundances."""
     parameters = inputs.parameters()
     instrument = _instrument(inputs, parameters)
     table = read_size_table(inputs.size_table, instrument) if inputs.size_table else None
     given = Given(str(inputs.evt), replace(parameters, instrument=instrument), read_sfl(inputs), table)
-    return work_on(
-        given, inputs.out, since=since, limits=limits, workers=workers, scheduler=scheduler, quiet=quiet
-    )  # fmt: skip
+    options: dict[str, Any] = {"since": since, "limits": limits, "workers": workers, "scheduler": scheduler}
+    return work_on(given, inputs.out, quiet=quiet, done=done, **options)
 
 
 def work_on(

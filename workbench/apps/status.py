@@ -107,6 +107,11 @@ def said(found: dict[str, Any]) -> str:
             f"runs    {', '.join(f'{n} {state}' for state, n in counted.items())} of the last {len(found['runs'])}"
         )
     lines += [
+        f"        {run['task']} {run['inputs']}: {run['rows'] or 0} files so far"
+        for run in found["runs"]
+        if run["state"] == "running"
+    ][-1:]
+    lines += [
         f"        ! {run['task']} {run['inputs']}: {run['error']}" for run in found["runs"] if run["state"] == "failed"
     ][-5:]
     for at, change in enumerate(found["changes"]):

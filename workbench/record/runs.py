@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from traceback import format_exc
@@ -23,6 +24,8 @@ from workbench.record.state_file import StateFile
 QUEUED, RUNNING, OK, FAILED, INTERRUPTED = STATES = ("queued", "running", "ok", "failed", "interrupted")
 #: Seconds after which a run on another machine that gives no sign of life counts as interrupted.
 SILENT = 600.0
+#: Seconds between two signs of life.
+BEAT = 2.0
 _FIELDS = "id, task, inputs, state, attempt, queued, started, ended, heartbeat, rows, error, traceback, host, pid"
 
 
@@ -167,6 +170,34 @@ class Runs:
     def counts(self) -> dict[str, int]:
         """How many runs there are in each state."""
         return dict.fromkeys(STATES, 0) | dict(self._file.rows("select state, count(*) from runs group by state"))
+
+
+class Beats:
+    """Counts what runs have made so far, and tells it every few seconds: their signs of life.
+
+    Parameters
+    ----------
+    runs : Runs
+    ids : sequence of int
+        The runs that are worked on together.
+    done : callable, optional
+        Told of each step, and how much there is in all.
+    """
+
+    def __init__(
+        self, runs: Runs, ids: Sequence[int], done: Callable[[int, int], object] = lambda more, of: None
+    ) -> None:  # fmt: skip
+        self._runs, self._ids, self._done = runs, tuple(ids), done
+        self.made, self._last = 0, 0.0
+
+    def __call__(self, more: int, of: int) -> None:
+        """So much more was made."""
+        self.made += more
+        self._done(more, of)
+        if time.monotonic() - self._last > BEAT:
+            self._last = time.monotonic()
+            for run in self._ids:
+                self._runs.beat(run, rows=self.made)
 
 
 def _id(run: Run | int) -> int:
