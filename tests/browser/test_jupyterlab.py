@@ -9,11 +9,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 
 from tests.browser.board_page import Board
 from tests.browser.chromium import Tab
 from tests.browser.lab import Lab, Notebook, environment, wheel
+from workbench.catalog.cruise import open_cruise
+from workbench.core.codes import linear
+from workbench.core.window import Window
+from workbench.products.seaflow.classify import classify
 
 BOOKS = ("00-first-map", "01-the-catalog", "02-cytograms-and-populations", "03-your-own-reader-and-product")
 #: A prefix as JupyterHub gives one.
@@ -162,3 +167,53 @@ def test_the_wheel_brings_its_configuration(clean: Path) -> None:
     folder = clean.parents[1] / "etc" / "jupyter" / "jupyter_server_config.d"
     found = json.loads((folder / "sciops-workbench.json").read_text())
     assert found["ServerApp"]["jpserver_extensions"] == {"workbench.apps.jupyter": True}
+
+
+def test_a_gate_is_redrawn_in_a_notebook(lab: Lab, home: Path, open_tab: Callable[..., Tab], tmp_path: Path) -> None:
+    record = tmp_path / "record"
+    code = (
+        f"import workbench\ncruise = workbench.open_cruise('catalogs/ours.yaml', record={str(record)!r})\n"
+        "editor = cruise.gates.at('2025-01-14T21:00').edit()\neditor"
+    )
+    cell = {"cell_type": "code", "execution_count": None, "id": "a", "metadata": {}, "outputs": [], "source": code}
+    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    book = {"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+    (home / "gates.ipynb").write_text(json.dumps(book))
+    tab = open_tab(lab.url("lab/workspaces/gates/tree/gates.ipynb"), width=1500, height=1500, forgive=LOOKED_FOR)
+    opened = Notebook(tab)
+    opened.run()
+    assert not opened.errors(), opened.errors()
+    page = tab.page
+    page.wait_for_selector(".editor[data-state=shown]", timeout=60_000)
+    page.locator(".list li[data-population=synecho] .pick").click()
+    row = page.locator(".list li[data-population=synecho] b")
+    for _ in range(150):
+        page.wait_for_timeout(200)
+        if row.inner_text().replace("\u2009", "").isdigit():  # no ~: every particle was counted
+            break
+    before = row.inner_text()
+    box = page.locator(".gates .handle .dot").first.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(1, 11):
+        page.mouse.move(x + 12 * step, y - 8 * step)
+        page.wait_for_timeout(40)
+    page.mouse.up()
+    for _ in range(150):
+        page.wait_for_timeout(200)
+        if (text := row.inner_text().replace("\u2009", "")).isdigit() and text != before.replace("\u2009", ""):
+            break
+    tab.shot("lab-gates")
+    page.locator(".saving input[aria-label=Author]").fill("Ann")
+    page.get_by_role("button", name="Save from there on").click()
+    page.wait_for_selector(".says[data-kind=good]")
+    cruise = open_cruise(home / "catalogs" / "ours.yaml", record=record)
+    old, new = cruise.gates.history()
+    assert new.who == "Ann"
+    ds = linear(cruise["seaflow"].open(Window(new.start, new.start + np.timedelta64(1, "ns")))).load()
+    label = classify({name: ds[name].values for name in ("fsc_small", "pe", "chl_small")}, new.value)
+    found = int((label == new.value.populations.index("synecho") + 1).sum())
+    assert found == int(row.inner_text().replace("\u2009", ""))
+    assert new.value.gates != old.value.gates

@@ -215,6 +215,7 @@ export function render({model, view}) {
     el.dataset.state = told.state ?? "wait"
     for (const cover of planes.querySelectorAll(".cover")) cover.textContent = told.cover ?? ""
     chartHead.textContent = state.chart ?? ""
+    mark()
     list.render(); plan.render()
     for (const overlay of overlays) overlay.render()
   }
@@ -232,6 +233,19 @@ export function render({model, view}) {
     el.dataset.exact = told.approximate ? "" : String(told.n ?? "")
     show()
   })
+  // The cruise below: its lines, and a box for what the cytograms show.
+  const lines = () => {
+    const chart = view.model.data.series, data = deep(model.lines), none = {time: new Float64Array(0), mean: new Float64Array(0)}
+    for (const r of chart.renderers) if (/^(now|before):/.test(r.name)) {
+      const told = data[r.name] ?? none
+      r.data_source.setv({data: new Map(Object.entries({time: told.time, mean: told.mean}))}, {sync: false, check_eq: false})
+    }
+  }
+  const mark = () => {
+    const box = view.model.data.series.center.find((m) => m.name === "view"), [left, right] = state.view ?? []
+    if (box && left != null && (box.left !== left || box.right !== right)) box.setv({left, right}, {sync: false})
+  }
+  model.on("lines", lines)
   const frame = () => { if (model.frame?.byteLength) pictures.take(model.frame).catch((error) => { el.dataset.fault = error.message }) }
   model.on("frame", frame)
   stops.push(watchTheme(view.model.document, (night) => {
@@ -241,6 +255,7 @@ export function render({model, view}) {
     show()
   }))
   frame()
+  lines()
   const hello = [1500, 4000, 9000].map((wait) => setTimeout(() => { if (!told.done) model.asked = {do: "hello", n: ++mine.n} }, wait))
   model.on("remove", () => { later.stop(); for (const timer of hello) clearTimeout(timer); for (const stop of stops) stop() })
   return el

@@ -171,7 +171,6 @@ class GateEditor(View):
         span = (self.feed.span if self._has_particles else None) or self.session.window
         chart = self._through.shape([*shown.populations, *self.drawing.base.populations], span, self._among)
         if chart is not None:
-            self._through.show("now", self._last, self._among)
             made["series"] = pn.pane.Bokeh(chart, sizing_mode="stretch_both")
         if made:
             self.stage.param.update(**made)
@@ -211,7 +210,6 @@ class GateEditor(View):
         )  # fmt: skip
         if state != self.stage.state:
             self.stage.state = state
-        self._through.mark(self._look.window)
 
     def _others(self) -> None:
         self.session.soon(self._tell)
@@ -259,7 +257,7 @@ class GateEditor(View):
             self.stage.frame = pictures(shown, (box.x0, box.x1, box.y0, box.y1), estimate.populations, self._frames)
         self._told(estimate)
         if estimate.series is not None:
-            self._through.show("now", estimate, self._among)
+            self._draw("now", estimate)
         if estimate.done:
             if self._before() is None and self.drawing.base.gates:
                 self._answers.compare(self.drawing.base, *self._particles())
@@ -290,7 +288,11 @@ class GateEditor(View):
         before = self._before()
         if self._last is not None:
             self._told(self._last)
-        self._through.show("before", before, self._among)
+        self._draw("before", before)
+
+    def _draw(self, kind: str, estimate: Estimate | None) -> None:
+        self._through.show(kind, estimate, self._among)
+        self.stage.lines = dict(self._through.lines)
 
     # what a person does
 
@@ -400,7 +402,7 @@ class GateEditor(View):
 
     def _compare(self, asked: dict[str, Any]) -> None:
         self.drawing.compare(str(asked.get("id")))
-        self._through.show("before", None, self._among)
+        self._draw("before", None)
         self.redraw()
         self._told_before()
         if self._before() is None and self._answers is not None:

@@ -36,6 +36,7 @@ class GateStage(JSComponent):
     state = param.Dict(default={}, doc="What may be done, what holds, what was saved.")
     told = param.Dict(default={}, doc="How many particles, of which drawing.")
     frame = param.Bytes(default=b"", doc="Pictures of all planes (`pictures`).")
+    lines = param.Dict(default={}, doc="Columns time and mean of each line of `series`.")
     drawn = param.Dict(default={}, doc="population, vertices, final, n.")
     asked = param.Dict(default={}, doc="do, and what that needs.")
     colours = param.Dict(

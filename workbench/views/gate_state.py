@@ -61,7 +61,7 @@ def told_state(
     told: dict[str, Any] = {
         "may": session.may_write and drawing.gates is not None, "who": session.who if session.who != "localhost" else "",
         "signed": session.may_write and by_token, "token": by_token and not session.may_write, "says": text,
-        "kind": kind, "scope": scope, "looked": seen.text, "earlier": seen.earlier is not None,
+        "kind": kind, "scope": scope, "looked": seen.text, "view": [say.milliseconds(t) for t in seen.window], "earlier": seen.earlier is not None,
         "later": seen.later is not None, "newest": newest, "undo": draft.can_undo, "redo": draft.can_redo,
         "gates": len(draft.gating.gates), "compared": drawing.against, "saved": drawing.saved,
         "replaces": drawing.replaces, "moments": moments(seen.time, now), "chart": f"{what} with these gates; in grey, before",

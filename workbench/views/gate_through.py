@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from bokeh.models import BoxAnnotation, ColumnDataSource, CustomJSTickFormatter, LogTicker, PanTool, WheelZoomTool
@@ -23,7 +23,7 @@ _MIDDLE = ("pop_q50", "q50", "pop")
 
 
 def series(populations: Sequence[str], window: Window, *, unit: str, theme: Theme = "light") -> figure:
-    """What gates give through the cruise. Pure; filled by `fill`.
+    """What gates give through the cruise. Pure; the browser fills it with `Through.lines`.
 
     Parameters
     ----------
@@ -75,19 +75,6 @@ def _line(plot: figure, kind: str, population: str, theme: Theme) -> list[object
     return [line, dots]
 
 
-def fill(plot: figure, kind: str, columns: Mapping[str, Columns]) -> None:
-    """Put numbers into the lines ``<kind>:<population>``; those of whom nothing is told are emptied."""
-    for renderer in plot.renderers:
-        which, _, population = str(renderer.name).partition(":")
-        if which != kind:
-            continue
-        none = {"time": np.empty(0), "mean": np.empty(0)}
-        new = {key: np.asarray(value) for key, value in columns.get(population, none).items()}
-        old = renderer.data_source.data
-        if any(not np.array_equal(old[key], new[key], equal_nan=True) for key in ("time", "mean")):
-            renderer.data_source.data = new
-
-
 class Through:
     """The chart of one editor.
 
@@ -98,12 +85,15 @@ class Through:
     Attributes
     ----------
     figure : bokeh.plotting.figure or None
+    lines : mapping of str to columns
+        Time (Unix ms) and mean of ``before:<population>`` and ``now:<population>``, for the browser.
     """
 
     def __init__(self, water: Water) -> None:
         self.water = water
         self.figure: figure | None = None
-        self._lines: tuple[tuple[str, ...], str] = (), ""
+        self.lines: dict[str, Columns] = {}
+        self._shape: tuple[tuple[str, ...], str] = (), ""
 
     def abundances(self, among: str) -> bool:
         """Whether counts of these particles can be told per microlitre."""
@@ -112,35 +102,24 @@ class Through:
     def shape(self, populations: Sequence[str], span: Window, among: str) -> figure | None:
         """Fit the figure to these populations and this span; the figure, if another one had to be made."""
         unit = "cells/µL" if self.abundances(among) else "particles in a file"
-        lines = tuple(dict.fromkeys(populations)), unit
+        shape = tuple(dict.fromkeys(populations)), unit
         made = None
-        if self.figure is None or lines != self._lines:
-            self._lines = lines
-            self.figure = made = series(lines[0], span, unit=unit)
+        if self.figure is None or shape != self._shape:
+            self._shape = shape
+            self.figure = made = series(shape[0], span, unit=unit)
         start, stop = (say.milliseconds(t) for t in span)
         pad = max(60_000.0, (stop - start) * 0.02)
         tell(self.figure.x_range, start - pad, stop + pad)  # type: ignore[arg-type]
         return made
 
     def show(self, kind: str, estimate: Estimate | None, among: str) -> None:
-        """Draw an estimate as ``before`` or ``now``; None: nothing."""
-        if self.figure is None:
-            return
-        columns: dict[str, Columns] = {}
+        """Take up an estimate as ``before`` or ``now``; None: nothing."""
+        self.lines = {name: told for name, told in self.lines.items() if not name.startswith(f"{kind}:")}
         found = None if estimate is None else estimate.series
-        if estimate is not None and found is not None:
-            for i, population in enumerate(estimate.populations):
-                values = found.counts[:, i].astype(float)
-                if self.abundances(among):
-                    values = values / self.water.of(found.times, population)
-                columns[population] = drawn(found.times, values)
-        fill(self.figure, kind, columns)
-
-    def mark(self, window: Window) -> None:
-        """Mark what the cytograms show."""
-        if self.figure is None:
+        if estimate is None or found is None:
             return
-        box = next(model for model in self.figure.center if isinstance(model, BoxAnnotation))
-        left, right = (say.milliseconds(t) for t in window)
-        if (box.left, box.right) != (left, right):
-            box.update(left=left, right=max(right, left + 1))
+        for i, population in enumerate(estimate.populations):
+            values = found.counts[:, i].astype(float)
+            if self.abundances(among):
+                values = values / self.water.of(found.times, population)
+            self.lines[f"{kind}:{population}"] = drawn(found.times, values)
