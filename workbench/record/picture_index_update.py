@@ -100,6 +100,7 @@ class _Work:
         self.source: FolderStore | None = None  # a generation from which particles are copied
         self.tried: dict[int, Columns | None] = {}
         self.names: list[str] = []
+        self.row: dict[int, int] = {}  # id -> place in the index as it was
         self.uncommitted = 0
 
     def close(self) -> None:
@@ -125,13 +126,14 @@ class _Work:
             return False
         self.old = replace(opened.contents, layers=self.layers)
         self.names = list(self.old.names)
+        self.row = {each: i for i, each in enumerate(self.old.ids.tolist())}
         extent, wanted = opened.store.extent, set(_columns(self.layers))
         fresh = again or not wanted <= opened.store.columns
         wasted = extent.particles - self.old.particles
         if fresh or wanted != opened.store.columns or wasted > self.old.particles + REDO:
             self.writer = FolderWriter(self.index.folder, Extent(extent.generation + 1))
             if fresh:
-                self.old, self.names = Contents(self.layers), []
+                self.old, self.names, self.row = Contents(self.layers), [], {}
             else:
                 self.source = opened.store
             return True
@@ -147,8 +149,7 @@ class _Work:
         """The first file of the index that is to be indexed again; all of them when nothing is."""
         here, there = self.listing.ids, self.old.ids
         first_stale = int(np.argmin(np.append(np.isin(there, here), False)))
-        row = dict(zip(there.tolist(), range(len(there)), strict=True))
-        rows = np.array([row.get(each, -1) for each in here.tolist()], np.int64)
+        rows = np.array([self.row.get(each, -1) for each in here.tolist()], np.int64)
         late = [i for i in np.flatnonzero((rows < 0) & ~self._after(self.old)).tolist() if self._readable(i)]
         first_late = int((rows[: late[0]] >= 0).sum()) if late else len(there)
         first = min(first_stale, first_late)
@@ -189,7 +190,6 @@ class _Work:
             yield group
 
     def _add(self, group: list[int]) -> int:
-        row = {each: i for i, each in enumerate(self.old.ids.tolist())} if len(self.old) else {}
         new: list[NewFile] = []
         count = 0
 
@@ -199,7 +199,7 @@ class _Work:
 
         for i in group:
             id, time = int(self.listing.ids[i]), int(self.listing.times[i])
-            at = row.get(id)
+            at = self.row.get(id)
             if at is not None and self.source is None:
                 flush()
                 some = slice(at, at + 1)
