@@ -101,6 +101,7 @@ def machine() -> dict[str, Any]:
     """Facts of this machine that its figures belong to; no name of it and no path."""
     facts: dict[str, Any] = {"python": platform.python_version(), "cores": os.cpu_count(), "system": platform.system()}
     try:
+        facts["load"] = round(os.getloadavg()[2], 1)
         told = Path("/proc/cpuinfo").read_text(encoding="utf-8")
         facts["processor"] = next(line.split(":", 1)[1].strip() for line in told.splitlines() if "model name" in line)
         memory = Path("/proc/meminfo").read_text(encoding="utf-8").split()[1]

@@ -70,11 +70,15 @@ def _table(title: str, rows: Sequence[Row]) -> list[str]:
 def _machine(facts: Mapping[str, Any]) -> str:
     known = [str(facts["processor"])] if "processor" in facts else []
     known += [f"{facts['cores']} cores", f"{facts['memory_gb']} GB"] if "memory_gb" in facts else []
-    return ", ".join([*known, str(facts.get("system", ""))])
+    busy = facts.get("load", 0.0) > 1.5 * facts.get("cores", 1)
+    known += [f"with a load of {facts['load']:g}: others were at work, so only ratios mean anything"] if busy else []
+    return ", ".join(
+        [*known[:-1], str(facts.get("system", "")), known[-1]] if busy else [*known, str(facts.get("system", ""))]
+    )
 
 
 def _versions(facts: Mapping[str, Any]) -> str:
-    names = [name for name in facts if name not in ("processor", "cores", "memory_gb", "system", "python")]
+    names = [name for name in facts if name not in ("processor", "cores", "memory_gb", "system", "python", "load")]
     return ", ".join([f"Python {facts['python']}", *(f"{name} {facts[name]}" for name in names)])
 
 
