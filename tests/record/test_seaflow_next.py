@@ -169,6 +169,17 @@ def test_files_that_a_later_entry_does_not_touch_keep_their_bytes(cruise, tmp_pa
     assert kept and all(files(out)[name] == before[name] for name in kept)
 
 
+def test_behind_a_link_the_link_stays(cruise, tmp_path):
+    (tmp_path / "disk" / "particles").mkdir(parents=True)
+    out, new = tmp_path / "out", tmp_path / "new"
+    out.symlink_to(tmp_path / "disk" / "particles")
+    run(cruise, out, cruise.parameters)
+    run(cruise, out, redrawn(cruise.parameters))
+    run(cruise, new, redrawn(cruise.parameters))
+    same(out, new)
+    assert out.is_symlink() and beside(tmp_path / "disk" / "particles") == ["particles"]
+
+
 def test_while_a_run_works_another_is_refused(cruise, tmp_path):
     out = tmp_path / "out"
     run(cruise, out, cruise.parameters)

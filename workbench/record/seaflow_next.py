@@ -125,4 +125,8 @@ def _exchanged(a: Path, b: Path) -> bool:
     wrong = ctypes.get_errno()
     if wrong in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
         return False
+    if wrong in (errno.EBUSY, errno.EXDEV):
+        raise WorkbenchError(
+            f"{b}: a disk of its own cannot be exchanged in one step. Write to a folder on it: --out DIR"
+        )
     raise OSError(wrong, os.strerror(wrong), os.fspath(b))

@@ -77,6 +77,7 @@ def run(
     Busy
         When another run writes into `out`.
     """
+    out = out.resolve()  # behind a link: what is made beside it shares its disk
     seaflow_next.recover(out)
     out.mkdir(parents=True, exist_ok=True)
     with _alone(out):
