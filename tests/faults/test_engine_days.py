@@ -15,6 +15,7 @@ import pytest
 
 from tests.faults.engine_load import SEAFLOW, Killable, arrive, line, worked
 from workbench.core.clock import Clock
+from workbench.readers.seaflow_evt import SeaflowEvt
 from workbench.record.record import Record
 from workbench.simulate.cruise import write
 
@@ -63,8 +64,9 @@ def test_days_at_sea(tmp_path: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.5)
     late, deadline = time.monotonic(), time.monotonic() + 600
-    while len(worked(tmp_path / "D.cruise")) < came or record.runs.counts()["ok"] < came:
-        assert time.monotonic() < deadline, (came, record.runs.counts(), engine.status())
+    whole = sum(SeaflowEvt().complete(path) > 0 for path in files)  # the ship's computer cuts one short now and then
+    while len(worked(tmp_path / "D.cruise")) < whole or record.runs.counts()["ok"] < whole:
+        assert time.monotonic() < deadline, (whole, record.runs.counts(), engine.status())
         time.sleep(0.5)
     late = time.monotonic() - late
     after = process.num_fds()
@@ -72,9 +74,11 @@ def test_days_at_sea(tmp_path: Path) -> None:
     at, used = np.array(samples).T
     print(
         f"{DAYS:g} days in {at[-1] / 60:.1f} min: {sum(acknowledged.values())} lines; handles {handles} -> {after}; "
-        f"memory {used[len(used) // 3]:.0f} -> {used[-1]:.0f} MB; {came} EVT files, the last populations {late:.0f} s later"
+        f"memory {used[len(used) // 3]:.0f} -> {used[-1]:.0f} MB; {whole} of {came} EVT files whole, "
+        f"the last populations {late:.0f} s later"
     )
-    assert record.runs.counts()["ok"] == came == len(files) > 400 * DAYS
+    assert record.runs.counts()["ok"] == whole > 0.9 * len(files) > 400 * DAYS
+    assert came == len(files)
     assert {name: record.count(name) for name in FEEDS} == dict.fromkeys(FEEDS, minutes) == acknowledged
     assert after <= handles + 1  # a look at the disk may be under way
     if at[-1] > 900:
