@@ -171,6 +171,7 @@ def test_the_models_and_the_values_agree():
             "file",
             "corrected",
             "corrected_by_latitude",
+            "gate_editor",
         }
         <= set(plugins.names("workbench.views"))
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from workbench.catalog.declared import PAGES, BoardItem
+from workbench.live.feed import Feed
 from workbench.live.feeds import Feeds
 from workbench.live.particle_feed import ParticleFeed
 from workbench.views.marked import file_source
@@ -59,16 +59,18 @@ def _instrument(feeds: Feeds) -> list[BoardItem]:
 
 
 def _science(feeds: Feeds) -> list[BoardItem]:
+    def tells(feed: Feed, quantity: str) -> bool:
+        """Before the first row, what it provides says so."""
+        return quantity in feed.specs or bool(populations_of(getattr(feed, "variables", ()), quantity))
+
     def having(*variables: str) -> str:
         return next((n for n, f in feeds.items() if set(variables) <= set(getattr(f, "variables", ()))), "")
 
-    populations = next(
-        (name for name, feed in feeds.items() if populations_of(getattr(feed, "variables", ()), "abundance")), ""
-    )
+    populations = next((name for name, feed in feeds.items() if tells(feed, "abundance")), "")
     water = having("salinity", "sea_water_temperature")
     items = []
     if populations:
-        has = [q for q in ("abundance", "diameter") if populations_of(_variables(feeds, populations), q)]
+        has = [q for q in ("abundance", "diameter") if tells(feeds[populations], q)]
         items += [
             BoardItem("corrected", populations, {"quantities": (q,), "title": f"{q.capitalize()} by time"}) for q in has
         ]
@@ -98,10 +100,6 @@ def _particles(feeds: Feeds) -> list[tuple[str, ParticleFeed]]:
     """Sources of particles, raw ones first."""
     found = [(name, feed) for name, feed in feeds.items() if isinstance(feed, ParticleFeed)]
     return sorted(found, key=lambda pair: bool(pair[1].groups))
-
-
-def _variables(feeds: Feeds, name: str) -> Sequence[str]:
-    return tuple(getattr(feeds[name], "variables", ()))
 
 
 #: What a page without anything to show says.
