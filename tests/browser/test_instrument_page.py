@@ -158,10 +158,11 @@ def test_a_phone_never_scrolls_sideways(real) -> None:
         wide = page.page.evaluate(
             """() => {
               const found = [], walk = (root) => { for (const e of root.querySelectorAll("*")) {
-                if (e.getBoundingClientRect().right > innerWidth + 1 && getComputedStyle(e).visibility !== "hidden" && e.offsetParent) found.push(e.className)
+                const box = e.getBoundingClientRect(), meant = e.matches("button, input, select, label, a, .mark, .name, p, h2")
+                if (meant && box.width && box.right > innerWidth + 1 && e.offsetParent) found.push(e.className || e.textContent)
                 if (e.shadowRoot) walk(e.shadowRoot) } }
               walk(document)
-              return [document.documentElement.scrollWidth, found.filter((c) => typeof c === "string").slice(0, 5)]
+              return [document.documentElement.scrollWidth, found.slice(0, 5)]
             }"""
         )
         assert wide[0] <= 390, f"{name}: {wide}"

@@ -32,7 +32,7 @@ def session(**more: object) -> Session:
         all_count=np.full(N, 1800), evt_count=np.full(N, 1700), opp_count=np.full(N, 17), opp_evt_ratio=np.full(N, 0.01),
         file_duration=np.full(N, 180.0), stream_pressure=np.full(N, 12.0), volume=np.full(N, 100.0),
         n_count_synecho=np.arange(N), abundance_synecho=np.arange(N) / 2.0, diameter_synecho=np.full(N, 0.9),
-        latitude=np.linspace(0, 5, N),
+        latitude=np.linspace(0, 5, N), longitude=np.zeros(N),
     )  # fmt: skip
     sources = [pops, *more.values()]
     feeds = Feeds(StandInCruise(*sources, board=(Item("series", "pops"),)))  # type: ignore[arg-type]
@@ -214,3 +214,11 @@ def test_by_latitude_follows_the_turn_and_the_choice_and_nothing_else() -> None:
     view._renew()
     assert len(calls) == 2
     assert not np.isnan(CorrectedByLatitude._charts(view)[0].clouds[0].y[7])
+
+
+def test_without_a_light_meter_nights_are_by_the_sun() -> None:
+    view = Operations(session())
+    view.card()
+    (stop,) = view.shared.night.data["right"]
+    hours = (stop - at(0).astype(np.int64) / 1e6) / 3_600_000
+    assert abs(hours - 5.85) < 0.1, "sunrise some degrees north at Greenwich, 1 May"

@@ -1,4 +1,4 @@
-"""When it was night, from the light: for the bands behind a chart."""
+"""When it was night, from the light or from the sun: for the bands behind a chart."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ DARK = 5.0
 SHORT = 3_600_000_000_000
 #: Longer without a value is neither.
 GAP = 7_200_000_000_000
+#: Where the middle of the sun stands at sunset, degrees: its half width, and refraction.
+SUNSET = -0.833
+_J2000 = np.datetime64("2000-01-01T12:00:00", "ns")
 
 
 def nights(time: npt.NDArray[np.datetime64], par: npt.NDArray[np.floating]) -> npt.NDArray[np.datetime64]:
@@ -45,3 +48,44 @@ def nights(time: npt.NDArray[np.datetime64], par: npt.NDArray[np.floating]) -> n
             spans.append([first, last])
     long = [span for span in spans if span[1] - span[0] >= SHORT]
     return np.array(long, dtype=np.int64).reshape(-1, 2).view("M8[ns]")
+
+
+def by_sun(
+    time: npt.NDArray[np.datetime64], latitude: npt.NDArray[np.floating], longitude: npt.NDArray[np.floating]
+) -> npt.NDArray[np.datetime64]:
+    """Beginnings and ends of the nights where no light was measured: from sunset to sunrise at the ship.
+
+    Parameters
+    ----------
+    time : numpy.ndarray of datetime64, shape (n,)
+        Ascending, UTC; as dense as the bands are to be exact.
+    latitude, longitude : numpy.ndarray of float, shape (n,), degrees
+        NaN is left out.
+
+    Returns
+    -------
+    numpy.ndarray of datetime64[ns], shape (m, 2)
+        As from `nights`.
+    """
+    height = elevation(time, latitude, longitude)
+    light = np.where(np.isfinite(height), np.where(height < SUNSET, 0.0, 2 * DARK), np.nan)
+    return nights(time, light)
+
+
+def elevation(
+    time: npt.NDArray[np.datetime64], latitude: npt.NDArray[np.floating], longitude: npt.NDArray[np.floating]
+) -> npt.NDArray[np.float64]:
+    """Height of the sun's middle above the horizon in degrees, to about 0.01 degrees, without refraction.
+
+    Source: The Astronomical Almanac, low-precision formulas for the sun (1950 to 2050).
+    """
+    days = (np.asarray(time).astype("datetime64[ns]") - _J2000) / np.timedelta64(86_400_000_000_000, "ns")
+    anomaly = np.radians(357.528 + 0.9856003 * days)
+    along = np.radians(280.460 + 0.9856474 * days + 1.915 * np.sin(anomaly) + 0.020 * np.sin(2 * anomaly))
+    tilt = np.radians(23.439 - 4e-7 * days)
+    right = np.arctan2(np.cos(tilt) * np.sin(along), np.cos(along))
+    declination = np.arcsin(np.sin(tilt) * np.sin(along))
+    sidereal = np.radians((18.697374558 + 24.06570982441908 * days) * 15.0 + np.asarray(longitude))
+    north = np.radians(np.asarray(latitude, dtype=np.float64))
+    sine = np.sin(north) * np.sin(declination) + np.cos(north) * np.cos(declination) * np.cos(sidereal - right)
+    return np.asarray(np.degrees(np.arcsin(np.clip(sine, -1.0, 1.0))))

@@ -13,6 +13,7 @@ from bokeh.plotting import figure
 
 from workbench.live.feed import Feed
 from workbench.live.row_feed import RowFeed
+from workbench.products.night import by_sun
 from workbench.views import happened as marks_of
 from workbench.views import say
 from workbench.views.by_file import ByFile, by_file
@@ -133,12 +134,22 @@ class Marked(View):
 
     def _nights(self) -> Columns:
         if self.night not in self.feeds.names():
-            return night_columns(xr.Dataset(), "")
+            return self._nights_by_sun()
         source, variable = split(self.night)
         feed, window = self.feeds[source], self.session.window
         series: Any = getattr(feed, "series")  # noqa: B009
         ds = once(feed, ("series", variable, window), lambda: series(variable, window, SERIES_POINTS, wait=False))
         return once(feed, ("nights", variable, window), lambda: night_columns(ds, variable))
+
+    def _nights_by_sun(self) -> Columns:
+        """Where nobody measures the light: by the sun, where the ship was."""
+        files = self.files()
+        part = files.within(self.session.window)
+        if not {"latitude", "longitude"} <= set(files.columns):
+            return night_columns(xr.Dataset(), "")
+        edges = by_sun(files.time[part], files.column("latitude")[part], files.column("longitude")[part])
+        ms = edges.astype(np.int64) / 1e6
+        return {"left": ms[:, 0], "right": ms[:, 1]}
 
     # keeping it up to date
 
