@@ -1,0 +1,63 @@
+"""What a tick of an open page changes reaches it as one message, however many pictures changed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.benchmarks.viewers import Viewer
+from tests.server import Server
+from workbench.core.clock import Clock
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+class Reader(Viewer):
+    """A viewer who keeps what each message changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changes: list[int] = []
+
+    async def _follow(self, socket: Any) -> None:
+        while True:
+            header = json.loads(await self._read(socket))
+            _, content = [await self._read(socket) for _ in range(2)]
+            for _ in range(2 * header.get("num_buffers", 0)):
+                await self._read(socket)
+            if header["msgtype"] == "PATCH-DOC":
+                self.changes.append(len(json.loads(content)["events"]))
+
+
+def test_a_tick_is_one_message(simulated: Path, tmp_path: Path) -> None:
+    cruise = tmp_path / "cruise"
+    shutil.copytree(simulated.parent, cruise)
+    catalog = cruise / "catalog.yaml"
+    catalog.write_text(
+        catalog.read_text().replace('listen: "folder:{{ CATALOG_DIR }}/evt"', 'url: "{{ CATALOG_DIR }}/evt"')
+    )
+    Clock(np.datetime64("2025-01-14T22:00:00", "ns"), 120.0, time.time()).save(cruise / "SIM25.cruise")
+
+    async def look(address: str) -> list[int]:
+        viewer = Reader()
+        await viewer.open(address, None, True, "time=now-60min..now")
+        await asyncio.sleep(1)
+        viewer.changes.clear()  # what came before the page was ready
+        until = time.monotonic() + 120
+        while len(viewer.changes) < 4 and time.monotonic() < until:
+            await asyncio.sleep(0.2)
+        await viewer.close()
+        return viewer.changes
+
+    with Server("board", catalog, "--port", "0", log=tmp_path / "log") as server:
+        changes = asyncio.run(look(server.address))
+    assert len(changes) >= 4
+    assert max(changes) > 10, "several pictures changed together"
+    assert sum(changes) / len(changes) > 5, changes
