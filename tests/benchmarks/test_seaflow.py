@@ -20,7 +20,7 @@ import pytest
 from tests.benchmarks import conftest, seaflow_peer
 from workbench.simulate import cruise, particles
 
-REPEATS = 4
+REPEATS = 5
 OURS = [sys.executable, "-m", "workbench", "seaflow"]
 
 
@@ -71,14 +71,14 @@ def peer(command: Path, cruise: seaflow_peer.Cruise, layout: str, out: Path, *mo
 
 
 def race(candidates, repeats: int) -> dict[str, tuple[float, float]]:
-    """Wall and processor seconds of each candidate: its best whole run less its best start, of some rounds."""
+    """Wall and processor seconds of each candidate: the medians of whole runs less those of starts, in turn."""
     found = {name: ([], []) for name in candidates}
     for _ in range(repeats):
         for name, (start, whole) in candidates.items():
             found[name][0].append(seaflow_peer.timed(start()))
             found[name][1].append(seaflow_peer.timed(whole()))
-    best = {name: [np.min(runs, axis=0) for runs in both] for name, both in found.items()}
-    return {name: tuple((whole - start).tolist()) for name, (start, whole) in best.items()}
+    middle = {name: [np.median(runs, axis=0) for runs in both] for name, both in found.items()}
+    return {name: tuple((whole - start).tolist()) for name, (start, whole) in middle.items()}
 
 
 def show(title: str, seconds: dict[str, tuple[float, float]], particles: int) -> None:

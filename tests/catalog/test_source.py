@@ -233,3 +233,28 @@ def test_a_new_folder_listing_costs_nothing_when_nothing_changed(boxes, monkeypa
     assert len(boxes.files()) == 5
     assert boxes.changed(cursor)[0].sizes["time"] == 0
     assert boxes.files(ALWAYS)
+
+
+def test_what_an_engine_has_not_written_yet_is_no_data_and_no_fault(tmp_path):
+    """Particles in the cruise folder before the engine ran; elsewhere a missing folder is an error."""
+    from workbench.catalog.cruise import open_cruise
+    from workbench.live.particle_feed import ParticleFeed
+
+    text = """
+metadata:
+  cruise: {{id: X, start: "2025-01-14", end: "2025-01-20"}}
+  board: [{{view: cytogram, source: vct, by: population}}]
+sources:
+  vct: {{driver: workbench, description: d, args: {{reader: seaflow_vct, url: "{{{{ CATALOG_DIR }}}}/{where}/particles/vct"}}}}
+"""
+    path = tmp_path / "c.yaml"
+    path.write_text(text.format(where="X.cruise"))
+    source = open_cruise(path)["vct"]
+    assert source.span() is None and source.open().sizes["particle"] == 0 and source.files() == []
+    feed = ParticleFeed(source)
+    feed.poll()
+    assert feed.fault is None
+    path.write_text(text.format(where="elsewhere"))
+    feed = ParticleFeed(open_cruise(path)["vct"])
+    feed.poll()
+    assert "no such file or folder" in feed.fault

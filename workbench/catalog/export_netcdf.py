@@ -93,6 +93,7 @@ class NetcdfFile:
             options = {"zlib": True, "complevel": 1, "shuffle": True}
             sizes = [max(1, size) for size in array.shape]
             options["chunksizes"] = [min(sizes[0], _PIECE), *sizes[1:]]
+            options["chunk_cache"] = 2 * int(np.prod(options["chunksizes"])) * kind.itemsize  # untold: 64 MB of each
         fill = attrs.pop("_FillValue", None)
         variable = self._nc.createVariable(name, kind, dims, fill_value=fill, **options)
         variable.set_auto_maskandscale(False)

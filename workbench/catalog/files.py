@@ -38,9 +38,16 @@ class Files:
         The reader's own.
     """
 
-    def __init__(self, reader: str, places: Callable[[], tuple[str, ...]], options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        reader: str,
+        places: Callable[[], tuple[str, ...]],
+        options: Mapping[str, Any],
+        own: str | os.PathLike[str] | None = None,
+    ) -> None:
         self.kind = reader_class(reader)
         self._places = places
+        self._own = own
         self.options = options
         self._looked: tuple[tuple[str, ...], Tree, Spans] | None = None
         self._next = Look()
@@ -120,7 +127,7 @@ class Files:
         places = self._places()
         looked = self._looked
         if looked is None or looked[0] != places:
-            tree = Tree(places, matcher(self.kind.patterns))
+            tree = Tree(places, matcher(self.kind.patterns), own=self._own)
             self._looked = looked = places, tree, Spans(tree, self._reader(), self._expanded())
         return looked
 

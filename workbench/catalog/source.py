@@ -218,7 +218,7 @@ class Source(DataSource):
             return Heard(str(self.name), self.reader, self._recorded)
         if issubclass(reader_class(self.reader), Store):
             return Stored(self.reader, self._place, self.options)
-        files = Files(self.reader, self.places, self.reader_options)
+        files = Files(self.reader, self.places, self.reader_options, self.folder)
         if self.folder is not None and Amended.takes(reader_class(self.reader)):
             return Amended(files, Decisions(self.folder, str(self.name)))
         return files

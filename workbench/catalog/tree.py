@@ -62,10 +62,15 @@ class Tree:
         Absolute paths of files or folders, or glob patterns.
     claims : callable of str to bool
         Whether the reader claims a path met in a folder.
+    own : path-like, optional
+        The cruise folder: what is named in there and does not exist has not been written yet, and is no error.
     """
 
-    def __init__(self, places: tuple[str, ...], claims: Callable[[str], bool]) -> None:
+    def __init__(
+        self, places: tuple[str, ...], claims: Callable[[str], bool], *, own: str | os.PathLike[str] | None = None
+    ) -> None:
         self.places = places
+        self.own = own
         self._claims = claims
         self._listed: dict[str, _Listed] = {}
         self._links: set[str] = set()
@@ -83,9 +88,13 @@ class Tree:
             self._links.clear()
             found: dict[str, Folder] = {}
             missing = [place for place in self.places if not self._place(place, found)]
-            if len(missing) == len(self.places):
+            if len(missing) == len(self.places) and not all(map(self._comes, missing)):
                 raise ReaderError(missing[0], "no such file or folder", hint="It may not have been written yet")
             return found
+
+    def _comes(self, place: str) -> bool:
+        """True in a folder that an engine fills: what is missing there has not been written yet."""
+        return self.own is not None and os.path.abspath(place).startswith(os.path.join(os.path.abspath(self.own), ""))
 
     def paths(self) -> Iterator[str]:
         """Every file, folder by folder."""
