@@ -105,18 +105,27 @@ def scatter_labelled(
     left, low = np.uint32(np.int32(x0)), np.uint32(np.int32(y0))
     sx, sy, row = np.uint32(shift_x & 31), np.uint32(shift_y & 31), np.uint32(stride)
     span_x, span_y = np.uint32(width << shift_x), np.uint32(height << shift_y)
+    whole = x0 == 0 and y0 == 0 and span_x >= 65536 and span_y >= 65536
     plane, count = np.uint32(height * stride), np.uint32(planes)
     spare, busy = planes * height * stride, _NONE
     outside, again = _in_turn(spare), _in_turn(spare + 16)
     for start in range(0, x.size, BLOCK):
         size = min(BLOCK, x.size - start)
         xs, ys, names = x[start : start + size], y[start : start + size], label[start : start + size]
-        for i in range(size):
-            u, v = np.uint32(np.uint32(xs[i]) - left), np.uint32(np.uint32(ys[i]) - low)
-            which = np.uint32(names[i])
-            cell = np.uint32(np.uint32(which * plane) + np.uint32(np.uint32(v >> sy) * row) + np.uint32(u >> sx))
-            cell = cell if cell != busy else again[i]
-            buffer[i] = cell if (u < span_x) & (v < span_y) & (which < count) else outside[i]
+        if whole:
+            for i in range(size):
+                which = np.uint32(names[i])
+                base = np.uint32(np.uint32(np.uint32(ys[i]) >> sy) * row + np.uint32(np.uint32(xs[i]) >> sx))
+                cell = np.uint32(np.uint32(which * plane) + base)
+                cell = cell if cell != busy else again[i]
+                buffer[i] = cell if which < count else outside[i]
+        else:
+            for i in range(size):
+                u, v = np.uint32(np.uint32(xs[i]) - left), np.uint32(np.uint32(ys[i]) - low)
+                which = np.uint32(names[i])
+                cell = np.uint32(np.uint32(which * plane) + np.uint32(np.uint32(v >> sy) * row) + np.uint32(u >> sx))
+                cell = cell if cell != busy else again[i]
+                buffer[i] = cell if (u < span_x) & (v < span_y) & (which < count) else outside[i]
         _tally(buffer, size, flat)
         if start == 0:
             busy = _busiest(buffer, size, spare, flat)
