@@ -38,7 +38,7 @@ def environment(folder: Path, built: Path) -> Path:
     here, version = Path(sys.prefix), f"python{sys.version_info.major}.{sys.version_info.minor}"
     inside = Path("lib") / version / "site-packages"
     for entry in (here / inside).iterdir():
-        if "sciops_workbench" not in entry.name and entry.name != "__pycache__":
+        if "sciops_workbench" not in entry.name and entry.name not in ("__pycache__", "workbench"):
             (folder / inside / entry.name).symlink_to(entry)
     shutil.copytree(here / "etc" / "jupyter", folder / "etc" / "jupyter", ignore=lambda _, names: [
         name for name in names if "workbench" in name])  # fmt: skip

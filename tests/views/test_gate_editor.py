@@ -21,9 +21,11 @@ from workbench.core.window import Window
 from workbench.live.access import Access, Asker, Token
 from workbench.live.feeds import Feeds
 from workbench.live.particle_feed import FileTable
+from workbench.live.preview import Plane
 from workbench.live.session import Session
 from workbench.live.texts import Texts
 from workbench.products.seaflow.classify import classify
+from workbench.raster.plane import snap
 from workbench.views.gate_curve import FLOOR, STEP, code_of, curve
 from workbench.views.gate_editor import GateEditor
 from workbench.views.gate_look import look
@@ -103,8 +105,11 @@ def test_without_files_there_is_an_empty_range() -> None:
 
 
 def test_a_frame_holds_the_pictures_of_all_planes() -> None:
-    counts = {plane: np.arange(2 * 4 * 4, dtype=np.uint32).reshape(2, 4, 4) * (i + 1) for i, plane in enumerate(PLANES)}
-    data = pictures(counts, (0, 65536, 0, 65536), ["beads", "unknown"], 7)
+    counts = {
+        Plane(x, y, snap(0, 65536, 0, 65536, 16)): np.arange(2 * 4 * 4, dtype=np.uint32).reshape(2, 4, 4) * (i + 1)
+        for i, (x, y) in enumerate(PLANES)
+    }
+    data = pictures(counts, ["beads", "unknown"], 7)
     size = int.from_bytes(data[:4], "little")
     header = json.loads(data[4 : 4 + size])
     levels = np.frombuffer(zlib.decompress(data[4 + size :]), np.uint8).reshape(3, 2, 4, 4)
@@ -317,6 +322,21 @@ def test_a_cruise_without_a_plan_says_so(simulated: Path, tmp_path: Path) -> Non
     assert (editor.stage.state["may"], editor.stage.gates) == (False, [])
     assert "no source of gates" in editor.stage.state["says"]
     session.close()
+
+
+def test_a_closer_look_has_finer_cells(edit: Any) -> None:
+    editor = edit()
+    ask(editor, "zoom", plane=0, range=[20_000.0, 30_000.0, 40_000.0, 50_000.0])
+    answered(editor)
+    planes = {(p.x, p.y): p.viewport for p in editor._last.pictures}
+    near, whole = planes[PLANES[0]], planes[PLANES[1]]
+    assert (near.x0 <= 20_000, near.x1 >= 30_000, near.y0 <= 40_000, near.y1 >= 50_000) == (True,) * 4
+    assert (near.x1 - near.x0) / near.width < (whole.x1 - whole.x0) / whole.width / 2
+    before = editor._zooms.copy()
+    for nonsense in ([1, 0, 0, 1], [float("nan")] * 4, [1], "x"):
+        ask(editor, "zoom", plane=0, range=nonsense)
+    ask(editor, "zoom", plane=99, range=[0, 1, 0, 1])
+    assert editor._zooms == before
 
 
 def test_closing_leaves_nobody_counting(edit: Any) -> None:

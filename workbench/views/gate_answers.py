@@ -21,6 +21,9 @@ from workbench.raster.plane import snap
 
 #: Cells along an axis: of few particles a colour is seen on a larger dot only. Few are fewer than this.
 FINE, COARSE, FEW = 256, 128, 30_000
+#: x0, x1, y0, y1, log codes.
+Box = tuple[float, float, float, float]
+WHOLE: Box = (0.0, SIZE, 0.0, SIZE)
 #: Bytes of columns that one editor keeps.
 KEPT = 256 << 20
 #: Exact answers remembered.
@@ -50,7 +53,7 @@ class Answers:
         self._exact: OrderedDict[Any, Estimate] = OrderedDict()
 
     def ask(
-        self, gating: Gating, window: Window, files: tuple[str, ...], among: str, *, planes: Sequence[tuple[str, str]],
+        self, gating: Gating, window: Window, files: tuple[str, ...], among: str, *, planes: Sequence[tuple[str, str, Box]],
         n: int,
     ) -> None:  # fmt: skip
         """Count these gates; whatever was asked before is forgotten.
@@ -62,9 +65,14 @@ class Answers:
         """
         table = self._feed.table
         few = int(table.sizes[table.within(window)].sum()) < FEW
-        box = snap(0, SIZE, 0, SIZE, COARSE if few else FINE)
+        level = COARSE if few else FINE
         question = Question(
-            gating, window, files, tuple(Plane(x, y, box, by=True) for x, y in planes), among, series=True
+            gating,
+            window,
+            files,
+            tuple(Plane(x, y, snap(*box, level), by=True) for x, y, box in planes),
+            among,
+            series=True,
         )
         self._start(question, n)
 

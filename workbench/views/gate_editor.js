@@ -109,7 +109,7 @@ export function render({model, view}) {
   const snap = make("button", "snap", "Take these gates")
   snap.title = "Draw on from the gates that hold here"
   snap.onclick = () => ctx.ask({do: "snap"})
-  const holds = make("span", "holds")
+  const holds = make("span", "holding")
   const steps = make("span", "steps")
   steps.append(earlier, when, further)
   bar.append(scopes, steps, now, make("span", "gap"), holds, snap, undo, redo)
@@ -144,6 +144,16 @@ export function render({model, view}) {
     const sizes = new ResizeObserver(() => requestAnimationFrame(again))
     sizes.observe(cell)
     stops.push(() => sizes.disconnect())
+    const zoom = debounce(220, () => {
+      const {x_range: x, y_range: y} = figure
+      model.asked = {do: "zoom", plane: i, range: [x.start, x.end, y.start, y.end], n: ++mine.n}
+    })
+    for (const r of [figure.x_range, figure.y_range]) for (const p of ["start", "end"]) {
+      const changed = r.properties[p].change
+      changed.connect(zoom)
+      stops.push(() => changed.disconnect(zoom))
+    }
+    stops.push(zoom.stop)
     cell.addEventListener("dblclick", () => { const w = deep(model.whole); setRange(figure.x_range, w[0], w[1]); setRange(figure.y_range, w[2], w[3]) })
   })
   const pen = make("div", "penhelp"), penWords = make("span"), box = make("button", null, "Box"), close = make("button", null, "Close"), cancel = make("button", null, "Cancel")

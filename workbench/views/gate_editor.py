@@ -21,7 +21,7 @@ from workbench.live.feed import Feed
 from workbench.live.particle_feed import ParticleFeed
 from workbench.live.preview import Estimate
 from workbench.views.choose import Choice
-from workbench.views.gate_answers import Answers
+from workbench.views.gate_answers import WHOLE, Answers, Box
 from workbench.views.gate_drawing import Drawing
 from workbench.views.gate_look import SCOPES, Look, Scope, look
 from workbench.views.gate_presence import Presence
@@ -54,7 +54,7 @@ class GateEditor(View):
     ) -> None:  # fmt: skip
         """As for `View`; `plan` and `populations` as in `options`, `at` the time to look at (the newest unless told)."""
         super().__init__(data, source, title=title)
-        cruise, gates, self.fault = self.feeds.cruise, None, ""
+        cruise, gates, self.fault, self._unread = self.feeds.cruise, None, "", ""
         try:
             gates = Gates(cruise, plan)
         except WorkbenchError as error:
@@ -71,6 +71,7 @@ class GateEditor(View):
         self._answers: Answers | None = None
         self._counted: ParticleFeed | None = None
         self._planes: list[tuple[str, str]] = []
+        self._zooms: dict[tuple[str, str], Box] = {}
         self._look = self._looked()
         self.drawing.begin(self._look.time)
 
@@ -205,7 +206,7 @@ class GateEditor(View):
         if self.session.closed or not hasattr(self, "stage"):
             return
         state = told_state(
-            self.drawing, self.session, self._look, scope=self._scope, newest=self._time is None, fault=self.fault,
+            self.drawing, self.session, self._look, scope=self._scope, newest=self._time is None, fault=self.fault or self._unread,
             others=self.presence.others(), abundances=self._through.abundances(self._among), now=self.feeds.now(),
         )  # fmt: skip
         if state != self.stage.state:
@@ -228,7 +229,8 @@ class GateEditor(View):
                 self._answers.close()
             self._answers = Answers(feed, self.session.soon, self._take)
         rows = feed.table.digest(feed.table.within(self._look.window)), len(feed.table)
-        question = (rows, *self._particles(), tuple(self._planes), self.drawing.shown.gates)
+        planes = tuple((x, y, self._zooms.get((x, y), WHOLE)) for x, y in self._planes)
+        question = (rows, *self._particles(), planes, self.drawing.shown.gates)
         if question == self._asked:
             if self.stage.told:
                 self.stage.told = {**self.stage.told, "n": self._n}
@@ -237,7 +239,7 @@ class GateEditor(View):
             self._answers.forget()
         self._asked = question
         try:
-            self._answers.ask(self.drawing.shown, *self._particles(), planes=self._planes, n=self._n)
+            self._answers.ask(self.drawing.shown, *self._particles(), planes=planes, n=self._n)
         except WorkbenchError as error:
             self.stage.told = {"n": self._n, "state": "fault", "cover": str(error)}
 
@@ -251,10 +253,8 @@ class GateEditor(View):
             return
         self._last, self._last_n = estimate, n
         if estimate.pictures:
-            box = next(iter(estimate.pictures)).viewport
             self._frames += 1
-            shown = {(p.x, p.y): counts for p, counts in estimate.pictures.items()}
-            self.stage.frame = pictures(shown, (box.x0, box.x1, box.y0, box.y1), estimate.populations, self._frames)
+            self.stage.frame = pictures(estimate.pictures, estimate.populations, self._frames)
         self._told(estimate)
         if estimate.series is not None:
             self._draw("now", estimate)
@@ -281,8 +281,10 @@ class GateEditor(View):
         if before is not None:
             told["before"] = dict(zip(before.populations, map(float, before.counts), strict=True))
         faults = estimate.faults
-        self.fault = f"{len(faults)} files cannot be read; the first: {faults[0]}" if faults else ""
+        self._unread = f"{len(faults)} files cannot be read; the first: {faults[0]}" if faults else ""
         self.stage.told = told
+        if faults:
+            self._tell()
 
     def _told_before(self) -> None:
         before = self._before()
@@ -324,7 +326,7 @@ class GateEditor(View):
         self._n = max(self._n, int(asked.get("n") or 0))
         looking: dict[str, Callable[[dict[str, Any]], None]] = {
             "scope": self._to_scope, "step": self._to_step, "now": self._to_now, "time": self._to_time,
-            "sign": self._sign, "forget": self._forget, "compare": self._compare,
+            "zoom": self._zoom, "sign": self._sign, "forget": self._forget, "compare": self._compare,
         }  # fmt: skip
         what = str(asked.get("do"))
         if what == "hello":
@@ -332,13 +334,14 @@ class GateEditor(View):
             return
         if what not in looking and not self._may():
             return
-        self.drawing.said = "", ""
+        if what != "zoom":
+            self.drawing.said = "", ""
         try:
             if what in looking:
                 looking[what](asked)
             else:
                 self._do(what, asked)
-        except (WorkbenchError, ValueError, TypeError) as error:
+        except (WorkbenchError, ValueError, TypeError, LookupError) as error:
             self._wrong(error)
 
     def _hello(self) -> None:
@@ -390,6 +393,13 @@ class GateEditor(View):
             self._time = np.datetime64(int(times[np.abs(times - wanted).argmin()]), "ns")
             self._scope = "file" if self._scope == "range" else self._scope
             self._renew()
+
+    def _zoom(self, asked: dict[str, Any]) -> None:
+        x0, x1, y0, y1 = (float(edge) for edge in asked["range"])
+        if not np.isfinite([x0, x1, y0, y1]).all() or x0 >= x1 or y0 >= y1:
+            return
+        self._zooms[self._planes[int(asked["plane"])]] = x0, x1, y0, y1
+        self._count()
 
     def _sign(self, asked: dict[str, Any]) -> None:
         well = self.session.sign_in(str(asked.get("token") or ""))

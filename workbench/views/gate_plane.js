@@ -137,6 +137,15 @@ function planeOf(ctx, figure, cell, [xName, yName]) {
     while (parent.children.length < n) parent.append(make(parent.children.length))
   }
 
+  // The wheel over a polygon zooms as it does beside it.
+  svg.addEventListener("wheel", (event) => {
+    if (!box) return
+    event.preventDefault()
+    const near = Math.max(-0.9, Math.min(0.9, -event.deltaY / 600)), [cx, cy] = code(...at(event))
+    for (const [range, c] of [[figure.x_range, cx], [figure.y_range, cy]])
+      setRange(range, range.start + near * (c - range.start), range.end - near * (range.end - c))
+  }, {passive: false})
+
   // drawing a new one: click by click, or by pressing and dragging each point
   paper.addEventListener("pointerdown", (event) => {
     const drawn = ctx.drawing()
@@ -163,7 +172,9 @@ function planeOf(ctx, figure, cell, [xName, yName]) {
     kept.g.style.setProperty("--gate", ctx.colour(name))
     const tops = vertices.map(spot).map(pinned), top = tops.reduce((a, b) => (b[1] < a[1] ? b : a))
     const x = Math.min(Math.max(top[0], box.left + 8), box.left + box.width - 8)
-    kept.text.textContent = ctx.label(name)
+    const ends = [0, 1].map((k) => vertices.map((v) => spot(v)[k])), low = [box.left, box.top], high = [box.left + box.width, box.top + box.height]
+    const inView = ends.every((along, k) => Math.min(...along) <= high[k] && Math.max(...along) >= low[k])
+    kept.text.textContent = inView ? ctx.label(name) : ""
     kept.text.setAttribute("x", x)
     kept.text.setAttribute("y", Math.max(top[1] - 9, box.top + 13))
     kept.text.setAttribute("text-anchor", x < box.left + 60 ? "start" : x > box.left + box.width - 60 ? "end" : "middle")

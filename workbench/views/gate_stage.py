@@ -12,6 +12,7 @@ from bokeh.plotting import figure
 from panel.custom import Child, Children, JSComponent
 
 from workbench.core.gates import Gating
+from workbench.live.preview import Plane
 from workbench.raster.encode import frame, pack
 from workbench.raster.levels import levels
 from workbench.views import cytogram
@@ -79,30 +80,23 @@ def plane(x: str, y: str, *, theme: Theme = "light") -> figure:
     return plot
 
 
-def pictures(
-    counts: Mapping[tuple[str, str], npt.NDArray[np.uint32]], box: tuple[float, float, float, float],
-    populations: Sequence[str], n: int,
-) -> bytes:  # fmt: skip
+def pictures(counts: Mapping[Plane, npt.NDArray[np.uint32]], populations: Sequence[str], n: int) -> bytes:
     """Cytograms by population as one frame for the browser.
 
     Parameters
     ----------
-    counts : mapping of (x, y) to numpy.ndarray of uint32, shape (populations, height, width)
-    box : tuple of float
-        x0, x1, y0, y1 of all of them, log codes.
+    counts : mapping of Plane to numpy.ndarray of uint32, shape (populations, height, width)
     populations : sequence of str
     n : int
         Grows from frame to frame.
     """
     planes, parts = [], []
-    x0, x1, y0, y1 = box
-    for (x, y), cube in counts.items():
+    for seen, cube in counts.items():
         each, height, width = cube.shape
         shade = np.asarray(levels(np.ascontiguousarray(cube).reshape(each * height, width)))
         parts.append(shade.reshape(-1, width))
-        planes.append(
-            {"name": f"gates:{x},{y}", "width": width, "height": height, "x0": x0, "x1": x1, "y0": y0, "y1": y1}
-        )
+        box = {edge: getattr(seen.viewport, edge) for edge in ("x0", "x1", "y0", "y1")}
+        planes.append({"name": f"gates:{seen.x},{seen.y}", "width": width, "height": height, **box})
     return frame({"n": n, "populations": list(populations), "planes": planes}, _packed(parts))
 
 
