@@ -8,6 +8,7 @@ as long. An empty tile takes no bytes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -91,20 +92,25 @@ def _power(ratio: float) -> bool:
 
 def pack_tile(counts: Counts) -> bytes:
     """Compress a tile; nothing for a tile without counts."""
+    return bytes(_blosc().compress(np.ascontiguousarray(counts), b"lz4", 1, _SHUFFLE, _BLOCK))
+
+
+@cache
+def _blosc() -> Any:
+    """On the calling thread alone: waking others takes longer than a tile."""
     from numcodecs import blosc
 
-    return bytes(blosc.compress(np.ascontiguousarray(counts), b"lz4", 1, _SHUFFLE, _BLOCK))
+    blosc.use_threads = False
+    return blosc
 
 
 def unpack_tile(data: Any, out: Counts) -> None:
     """Decompress into `out`. ValueError when it is not a tile of that size."""
-    from numcodecs import blosc
-
     head = np.frombuffer(data[:16], "<u4") if len(data) >= 16 else np.zeros(4, np.uint32)
     if (head[1], head[3]) != (out.nbytes, len(data)):
         raise ValueError("this is no tile of counts")
     try:
-        blosc.decompress(data, out)
+        _blosc().decompress(data, out)
     except RuntimeError as error:
         raise ValueError(f"this is no tile of counts ({error})") from error
 

@@ -147,8 +147,14 @@ def count_files(
     if start.files >= stop.files or total <= beside + FEW:
         count_raw(c, store, x, y, by, v, first, last, out)
         return out
-    add_between(store, layer, start, stop, v, out)
-    less = np.zeros_like(out) if start.files < first or stop.files > last else out
+    whole = layer.across == 1 and v == layer.whole
+    off = start.files < first or stop.files > last or (whole and start.planes > 0)
+    less = np.zeros_like(out) if off else out
+    if whole:
+        _all_of(store, layer, stop, out)
+        _all_of(store, layer, start, less)
+    else:
+        add_between(store, layer, start, stop, v, out)
     for files, into in (
         ((first, start.files), out), ((start.files, first), less), ((stop.files, last), out), ((last, stop.files), less),
     ):  # fmt: skip
@@ -183,6 +189,15 @@ def particles(
             good[gone - start] = False
             xs, ys, labels = xs[good], ys[good], labels[good] if by else labels
         yield xs, ys, labels
+
+
+def _all_of(store: Store, layer: Layer, point: Checkpoint, out: Counts) -> None:
+    """The counts of a checkpoint whose tile is the whole picture, into `out`, which is zero."""
+    for picture, (offset, length) in zip(
+        out.reshape(-1, layer.level, layer.level), tiles_of(store, layer, point)[:, 0, 0].tolist(), strict=False
+    ):
+        if length:
+            unpack_tile(store.tile(offset, length), picture)
 
 
 def add_between(
