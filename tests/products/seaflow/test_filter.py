@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from workbench.core.errors import WorkbenchError
 from workbench.core.filters import FIELDS, FilterParameters
-from workbench.products.seaflow.filter import Flag, focus
+from workbench.products.seaflow.filter import Flag, Focusing, focus
 
 ROW = (33759.0, 19543.0, 19440.0, 2500.0, 0.656, 0.683, 1.635, 1.632, 0.0, 0.0, -33050.0, -32038.0)
 ONE = FilterParameters("one", ((*ROW[:8], 1418.0, 1080.0, *ROW[10:]), ROW, (*ROW[:8], -1418.0, -1047.0, *ROW[10:])))
@@ -88,3 +88,26 @@ def test_parameters_that_miss_a_number_are_refused():
         FilterParameters("x", (ROW, (*ROW[:3], float("nan"), *ROW[4:]), ROW))
     with pytest.raises(WorkbenchError, match="needs quantiles"):
         FilterParameters("x", (ROW, ROW))
+
+
+def test_a_particle_on_a_line_is_decided_in_float64():
+    """seaflowpy, in float32, takes it: 3200 * 0.575 is 1840 there, and 1839.9999999999998 in float64."""
+    row = (33632.0, 19344.0, 19392.0, 220.0, 0.575, 0.577, 1.635, 1.632, 0.0, 0.0, -35644.0, -35495.0)
+    assert np.float32(3200) * np.float32(0.575) == 1840 and 3200 * 0.575 < 1840
+    e = np.array([[1840, 1839, 60000], [1792, 1792, 60000], [3200, 3200, 1]], np.uint16)
+    for dtype in (np.uint16, np.float32, np.float64):
+        assert focus(*e.astype(dtype), FilterParameters("one", (row, row, row))).index.tolist() == [1]
+
+
+@given(events, st.integers(1, 30))
+def test_pieces_and_what_is_saturated_in_a_later_one(e, size):
+    """Events that come in pieces are those of the whole file: the greatest value may come last."""
+    focusing = Focusing(ONE)
+    rows = [at + focusing.add(*e[:, at : at + size]) for at in range(0, e.shape[1], size)]
+    found, kept = focusing.result()
+    whole = focus(*e, ONE)
+    assert np.concatenate(rows)[kept].tolist() == found.index.tolist() == whole.index.tolist()
+    assert found.mask.tolist() == whole.mask.tolist()
+    assert (found.noise_count, found.saturated_count, found.all_count) == (
+        whole.noise_count, whole.saturated_count, whole.all_count,
+    )  # fmt: skip
