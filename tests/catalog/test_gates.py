@@ -155,6 +155,17 @@ def test_two_editors_the_later_is_told_whom_it_would_replace(cruise, path):
     assert cruise.gates.at(FIRST).id == saved.id  # hers holds again
 
 
+def test_a_draft_is_saved_again_and_again_until_somebody_comes_between(cruise, path):
+    draft = cruise.gates.at(FIRST).draft()
+    for corner in range(3):
+        draft.move_point("synecho", corner, (50.0, 60.0 + corner))
+        entry = cruise.gates.save(draft, start=FIRST, who="A")
+        assert cruise.gates.at(FIRST).entry == entry
+    open_cruise(path).gates.save(shifted(cruise), start=FIRST, who="B", replace=True)
+    with pytest.raises(WorkbenchError, match="by B"):
+        cruise.gates.save(draft, start=FIRST, who="A")
+
+
 def test_what_was_withdrawn_meanwhile_is_not_saved_again_unseen(cruise):
     saved = cruise.gates.save(shifted(cruise), start=FIRST, who="A")
     draft = cruise.gates.at(FIRST).draft()

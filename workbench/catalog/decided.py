@@ -80,7 +80,7 @@ class Gates(PlanEntries[Gating]):
         who, note : str
         base : int, optional
             The `revision` that the editor had seen; of a Draft its own. When what holds at `start` is not what it was
-            then, because somebody saved or withdrew something since, nothing is saved. Without a base, only an entry
+            then, because somebody saved or withdrew something since (not from this Draft), nothing is saved. Without a base, only an entry
             of somebody else with the same start is guarded.
         replace : bool
             Save all the same.
@@ -94,10 +94,13 @@ class Gates(PlanEntries[Gating]):
         WorkbenchError
             When it would replace somebody's entry: which, whose and of when is told.
         """
-        if isinstance(gating, Draft):
-            base = gating.revision if base is None else base
-        value = gating if isinstance(gating, Gating) else gating.gating
-        return self._save(value, start, who, note, base, replace)
+        if not isinstance(gating, Draft):
+            value = gating if isinstance(gating, Gating) else gating.gating
+            return self._save(value, start, who, note, base, replace)
+        base = gating.revision if base is None else base
+        entry = self._save(gating.gating, start, who, note, base, replace, gating.saved)
+        gating.saved.add(entry.id)
+        return entry
 
     def diff(
         self, a: Any, b: Any, ds: xr.Dataset | None = None, *, window: Any = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -112,15 +112,17 @@ class PlanEntries(PlanRoom, Generic[Value]):
             )
         return found
 
-    def _save(self, value: Value, start: Time, who: str, note: str, base: int | None, over: bool) -> Entry[Value]:
+    def _save(
+        self, value: Value, start: Time, who: str, note: str, base: int | None, over: bool, own: Collection[str] = ()
+    ) -> Entry[Value]:  # fmt: skip
         since = (moment(start) if isinstance(start, str) else start).astype("datetime64[s]").astype("datetime64[ns]")
         if np.isnat(since):
             raise WorkbenchError(f"a {self._word} needs a start; NaT is none")
 
         def check(decided: Decided) -> None:
-            if over:
-                return
             now = holding_at(self._entries(decided), since)
+            if over or (now is not None and now.id in own):
+                return
             if base is not None:
                 seen = holding_at(self._entries(self._amended.decisions.read(base)), since)
                 if (now and now.id) != (seen and seen.id):

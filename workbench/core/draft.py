@@ -45,12 +45,15 @@ class Draft:
     ----------
     gating : Gating
         As it is now.
+    saved : set of str
+        Ids of the entries that were saved from it: its own, which it may replace.
     """
 
     def __init__(
         self, gating: Gating, *, revision: int | None = None, start: np.datetime64 | None = None
     ) -> None:  # fmt: skip
         self.revision, self.start = revision, start
+        self.saved: set[str] = set()
         self._begin = gating
         self._now = gating
         self._past: list[Gating] = []
