@@ -26,7 +26,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.rows import MODE, SCALE, SMOKE, Row, keep, table
+from tests.benchmarks.rows import KEPT, MODE, SCALE, SMOKE, Row, keep, table
 
 HERE = Path(__file__).parent
 #: Modules of other things than pictures, and what takes long: left out of ``make bench``.
@@ -34,6 +34,8 @@ HOUR = {"test_engine.py", "test_hdf5.py", "test_influx.py", "test_record.py", "t
 _RESULTS: list[dict[str, object]] = []
 _ROWS: list[Row] = []
 _BEGUN = time.monotonic()
+if MODE:
+    KEPT.unlink(missing_ok=True)  # what a run before this one found is not taken for its own
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -125,5 +125,5 @@ def _number(value: float | None) -> str:
 
 
 if __name__ == "__main__":
-    print(json.dumps(json.loads(KEPT.read_text(encoding="utf-8"))["rows"]))
+    print(json.dumps(json.loads(KEPT.read_text(encoding="utf-8"))["rows"] if KEPT.exists() else []))
     sys.exit(0)

@@ -188,7 +188,11 @@ def page_for(
         return pn.pane.Str(f"This board does not know the name '{host}'. Start it with --allow-origin.")
 
     def hop(call: Callable[[], None]) -> None:
-        document.add_next_tick_callback(lambda: PACE.run(call, unlocked))  # a tick is one message, not one a change
+        try:
+            document.add_next_tick_callback(lambda: PACE.run(call, unlocked))  # a tick is one message, not one a change
+        except AttributeError:  # of a document that is gone: the tab was closed while the feeds told it something
+            if not session.closed:
+                raise
 
     rights = desk.access.rights(asker_of(document.session_context.request))
     items = pages.items_of(desk.feeds, name) if name else None
