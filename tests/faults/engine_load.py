@@ -125,6 +125,11 @@ class Killable:
         self.process.kill()
         self.process.wait()
 
+    def end(self) -> None:
+        """Kill it when it still runs: for the end of a test that failed."""
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+
     def stop(self) -> int:
         assert self.process is not None
         self.process.terminate()

@@ -34,7 +34,7 @@ def rows(record: Record, table: str) -> int:
     return record.count(table) if table in record.tables() else 0
 
 
-def test_everything_acknowledged_is_there_once(tmp_path: Path) -> None:
+def test_everything_acknowledged_is_there_once(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Killed again and again, never repaired: each entry of the journal is one row, and what was acknowledged is there.
 
     A message that a broker gives again stands twice, in the journal as in the record: its payload carries no time.
@@ -44,6 +44,7 @@ def test_everything_acknowledged_is_there_once(tmp_path: Path) -> None:
         catalog = tmp_path / "k.yaml"
         catalog.write_text(CATALOG.format(tcp=server.getsockname()[1], mqtt=broker.port))
         engine = Killable(catalog, tmp_path / "log")
+        request.addfinalizer(engine.end)
         starts = [engine.start()]
         with Load(engine, server, broker.port) as load:
             for _ in range(KILLS):
