@@ -164,6 +164,10 @@ def test_a_gate_is_redrawn_counted_saved_reloaded_compared_and_withdrawn(real: A
     assert again.read()["gates"] == told["gates"]
     assert again.page.locator("ol.entries li").count() == 3
     again.page.locator("ol.entries li", has_text="00:03:02").get_by_role("button", name="Compare").click()
+    again.page.wait_for_selector(".gates .before")
+    again.page.wait_for_selector(
+        ".list li[data-population=synecho] .was:has-text('+'), .list li[data-population=synecho] .was:has-text('\u2212')"
+    )
     compared = again.settle()
     assert [g["population"] for g in compared["base"]] == ["synecho"]
     assert again.page.locator(".gates .before").count() == 1
