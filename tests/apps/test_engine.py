@@ -117,7 +117,7 @@ def test_what_is_read_first_is_read_by_one_thread(catalog: Path, monkeypatch: py
     async def work(engine: Engine) -> None:
         for name in engine.recorders:
             engine._door.take([Receipt(name, fix(1), "x", clock.now())])
-        await until(lambda: all(each.kept.rows for each in engine.recorders.values()))
+        await until(lambda: all(each.kept.rows for each in engine.recorders.values()), 90)
         imported.set()
 
     monkeypatch.setattr(Recorder, "step", step)
