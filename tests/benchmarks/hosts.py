@@ -37,10 +37,14 @@ def board(catalog: str) -> None:
     """`workbench board`, with a thread that answers."""
     from workbench.apps import board as app
     from workbench.apps.desk import find
+    from workbench.core import clock
+    from workbench.core.clock import Clock
 
     def state(said: dict[str, Any]) -> dict[str, Any]:
         if said.get("collect"):
             gc.collect()
+        if "warp" in said:  # it stood still while pages were opened, however long that took
+            clock.use(Clock(clock.now(), said["warp"], time.time()))
         desk = find()
         held = {} if desk is None else {"listeners": desk.feeds.listeners, "waiting": desk.gallery.waiting, "drawn": desk.gallery.drawn}  # fmt: skip
         return {**used(), **held}

@@ -55,7 +55,7 @@ def catalog(cruise: Path, whole: bool) -> Path:
         text = f"{head}  board:\n{ONE}\nsources:\n{rest.partition('sources:' + chr(10))[2]}"
     path = cruise / f"{'whole' if whole else 'one'}.yaml"
     path.write_text(text)
-    Clock(START, WARP, time.time()).save(cruise / "SIM25.cruise")
+    Clock(START, 0.0, time.time()).save(cruise / "SIM25.cruise")
     return path
 
 
@@ -111,7 +111,7 @@ def test_two_hundred_viewers(board, cruise, plain, row, smoke) -> None:
         crowd.ask(open=2, **given)
         first = host.ask(collect=True)
         crowd.ask(open=viewers - 2, **given)
-        open_ = host.ask(collect=True)
+        open_ = host.ask(collect=True, warp=WARP)
         time.sleep(0 if smoke else 10)
         seen = watched(host, crowd, viewers, seconds)
         last = host.ask(collect=True)
@@ -135,6 +135,7 @@ def test_bare_sockets(cruise, plain, row, smoke) -> None:
     viewers = 3 if smoke else VIEWERS
     with opened("board", catalog(cruise, False)) as (host, crowd, address):
         crowd.ask(open=viewers, address=address, question=QUESTION, session=False)
+        host.ask(warp=WARP)
         time.sleep(0 if smoke else 5)
         seen = watched(host, crowd, viewers, 3 if smoke else 15)
     row(f"{viewers} bare sockets: CPU", "% of a core", seen["share"])
@@ -146,7 +147,7 @@ def test_opened_and_closed(cruise, row, smoke) -> None:
     """Nobody is remembered: no watcher and no memory, after the first hundred."""
     rounds, each = (2, 1) if smoke else (5, 20)
     with opened("board", catalog(cruise, False)) as (host, crowd, address):
-        before, held = host.ask()["listeners"], []
+        before, held = host.ask(warp=1.0)["listeners"], []
         for _ in range(rounds):
             crowd.ask(open=each, address=address, question=QUESTION, query=f"time={TIME}")
             crowd.ask(close=True)

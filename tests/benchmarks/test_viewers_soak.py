@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(2 * 3600)
 def test_viewers_who_come_and_go(cruise, row) -> None:
     with opened("board", catalog(cruise, True)) as (host, crowd, address):
         given = {"address": address, "question": QUESTION, "query": f"time={TIME}"}
-        before = host.ask()["listeners"]
+        before = host.ask(warp=1.0)["listeners"]
         for _ in range(ROUNDS):
             crowd.ask(open=EACH, **given)
             crowd.ask(close=True)
