@@ -18,10 +18,8 @@ def _seaflow(args: argparse.Namespace) -> int:
     from workbench.apps.seaflow import Inputs, run
     from workbench.record.seaflow_work import Limits
 
-    optional = {
-        name: Path(value) if value else None for name, value in (("sfl", args.sfl), ("size_table", args.size_table))
-    }
-    inputs = Inputs(Path(args.evt), Path(args.params), Path(args.out), **optional, instrument=args.instrument)
+    sfl, sizes = (Path(value) if value else None for value in (args.sfl, args.size_table))
+    inputs = Inputs(Path(args.evt), Path(args.params), Path(args.out), sfl, sizes, instrument=args.instrument)
     limits = Limits(args.max_particles, args.max_opp)
     return run(
         inputs, since=args.since, limits=limits, workers=args.workers, scheduler=args.scheduler, as_json=args.json

@@ -25,7 +25,7 @@ from workbench.record.meta import Meta
 
 FILE = "hot.db"
 #: Rows that are Python objects at a time when a day is read.
-ROWS = 20_000
+ROWS = 2000
 _NAME = re.compile(r"[A-Za-z0-9][\w .+-]{0,119}")
 _STEPS = (
     """

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from math import isfinite
 from typing import Any
 
 from workbench.core.codes import SIZE
@@ -24,6 +25,18 @@ FINE, COARSE, FEW = 256, 128, 30_000
 #: x0, x1, y0, y1, log codes.
 Box = tuple[float, float, float, float]
 WHOLE: Box = (0.0, SIZE, 0.0, SIZE)
+#: Bytes of columns that one editor keeps.
+KEPT = 256 << 20
+#: Exact answers remembered.
+_HELD = 12
+
+
+def box_of(edges: Iterable[Any]) -> Box | None:
+    """A box a browser told; None when it is none."""
+    x0, x1, y0, y1 = (float(edge) for edge in edges)
+    return (x0, x1, y0, y1) if isfinite(x0 + x1 + y0 + y1) and x0 < x1 and y0 < y1 else None
+
+
 #: Bytes of columns that one editor keeps.
 KEPT = 256 << 20
 #: Exact answers remembered.

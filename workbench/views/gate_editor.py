@@ -21,19 +21,16 @@ from workbench.live.feed import Feed
 from workbench.live.particle_feed import ParticleFeed
 from workbench.live.preview import Estimate
 from workbench.views.choose import Choice
-from workbench.views.gate_answers import WHOLE, Answers, Box
+from workbench.views.gate_answers import WHOLE, Answers, Box, box_of
 from workbench.views.gate_drawing import Drawing
-from workbench.views.gate_look import SCOPES, Look, Scope, look
+from workbench.views.gate_look import SCOPES, Look, Scope, columns_of, look
 from workbench.views.gate_presence import Presence
 from workbench.views.gate_stage import GateStage, pictures, plane, planes_of, told_gates
-from workbench.views.gate_state import told_state
+from workbench.views.gate_state import told_counts, told_state
 from workbench.views.gate_through import Through
-from workbench.views.gate_water import Water
+from workbench.views.gate_water import Water, populations_of
 from workbench.views.paint import Theme
 from workbench.views.view import View
-
-#: Columns that say which particles are in focus, the best first.
-_FOCUS = ("pop_q50", "q50", "pop", "pop_q2.5", "q2.5", "pop_q97.5", "q97.5")
 
 
 class GateEditor(View):
@@ -62,7 +59,7 @@ class GateEditor(View):
         self.drawing = Drawing(gates)
         self.plan = "" if gates is None else gates.source
         self.presence = Presence(cruise.folder, self.plan, self._others)
-        self._through = Through(Water(self.feeds, populations or self._populations()))
+        self._through = Through(Water(self.feeds, populations or populations_of(self.feeds, self.plan)))
         self._scope: Scope = "hour" if at is None else "file"
         self._time, self._among = at, self._focus()
         self._n, self._last_n, self._frames, self._again = 0, 0, 0, 0
@@ -102,24 +99,8 @@ class GateEditor(View):
         focused = [name for name in fitting if getattr(self.feeds[name], "groups", ())]
         return next(iter([*focused, *fitting, *self.feeds]), "")
 
-    def _populations(self) -> str:
-        made = [
-            name for name, source in self.feeds.cruise.items()
-            if source.product == "seaflow" and source.inputs.get("plan") == self.plan
-        ]  # fmt: skip
-        return next((name for name in made if name in self.feeds), "")
-
-    def _columns(self) -> list[str]:
-        """Columns that say which particles count."""
-        feed: Any = self.feed
-        groups = set(getattr(feed, "groups", ()))
-        flags = {name for name, spec in feed.specs.items() if spec.dtype == "bool" and spec.dims == ("particle",)}
-        return [
-            name for name in _FOCUS if name in (groups or flags)
-        ]  # the flags of VCT say no more than its populations
-
     def _focus(self) -> str:
-        return next(iter(self._columns()), "") if self._has_particles else ""
+        return next(iter(columns_of(self.feed)), "") if self._has_particles else ""
 
     @property
     def _has_particles(self) -> bool:
@@ -136,11 +117,11 @@ class GateEditor(View):
                 self.source = value[0]
 
         def among(value: list[str]) -> None:
-            self._among = value[0] if value[0] in self._columns() else ""
+            self._among = value[0] if value[0] in columns_of(self.feed) else ""
             self._renew()
 
         def columns() -> dict[str, str]:
-            told = {name: f"quantile {name.rpartition('q')[2]}" for name in self._columns() if "q" in name}
+            told = {name: f"quantile {name.rpartition('q')[2]}" for name in columns_of(self.feed) if "q" in name}
             return {**told, "": "all particles"}
 
         return [
@@ -182,7 +163,7 @@ class GateEditor(View):
             self.fault = self.fault or "There are no particles to draw on: the catalog names no source of particles"
             self._tell()
             return
-        if self._among not in ("", *self._columns()) or self._counted is not self.feed:
+        if self._among not in ("", *columns_of(self.feed)) or self._counted is not self.feed:
             self._among = self._focus()
         before, self._look = self._look, self._looked()
         if before.time != self._look.time and self.drawing.follow(self._look.time):
@@ -217,9 +198,6 @@ class GateEditor(View):
 
     # answers
 
-    def _particles(self) -> tuple[Any, ...]:
-        return self._look.window, self._look.files, self._among
-
     def _count(self) -> None:
         """Ask what the gates on the screen give, if that was not asked yet."""
         feed: Any = self.feed
@@ -230,7 +208,7 @@ class GateEditor(View):
             self._answers = Answers(feed, self.session.soon, self._take)
         rows = feed.table.digest(feed.table.within(self._look.window)), len(feed.table)
         planes = tuple((x, y, self._zooms.get((x, y), WHOLE)) for x, y in self._planes)
-        question = (rows, *self._particles(), planes, self.drawing.shown.gates)
+        question = (rows, *self._look.particles, self._among, planes, self.drawing.shown.gates)
         if question == self._asked:
             if self.stage.told:
                 self.stage.told = {**self.stage.told, "n": self._n}
@@ -239,7 +217,7 @@ class GateEditor(View):
             self._answers.forget()
         self._asked = question
         try:
-            self._answers.ask(self.drawing.shown, *self._particles(), planes=planes, n=self._n)
+            self._answers.ask(self.drawing.shown, *self._look.particles, self._among, planes=planes, n=self._n)
         except WorkbenchError as error:
             self.stage.told = {"n": self._n, "state": "fault", "cover": str(error)}
 
@@ -260,26 +238,19 @@ class GateEditor(View):
             self._draw("now", estimate)
         if estimate.done:
             if self._before() is None and self.drawing.base.gates:
-                self._answers.compare(self.drawing.base, *self._particles())
+                self._answers.compare(self.drawing.base, *self._look.particles, self._among)
             else:
                 self._told_before()
         if self._card is not None:
             pn.io.push_notebook(self._card)
 
     def _before(self) -> Estimate | None:
-        return None if self._answers is None else self._answers.held(self.drawing.base, *self._particles())
+        return (
+            None if self._answers is None else self._answers.held(self.drawing.base, *self._look.particles, self._among)
+        )
 
     def _told(self, estimate: Estimate) -> None:
-        told: dict[str, Any] = {
-            "n": self._last_n, "again": self._again, "approximate": estimate.approximate, "particles": int(estimate.particles),
-            "populations": list(estimate.populations), "counts": [float(c) for c in estimate.counts],
-            "percent": [None if np.isnan(p) else float(p) for p in estimate.percent], "period": self._look.text,
-            "state": "shown" if estimate.particles else "empty", "done": estimate.done,
-            "cover": "" if estimate.particles else "No particles here",
-        }  # fmt: skip
-        before = self._before()
-        if before is not None:
-            told["before"] = dict(zip(before.populations, map(float, before.counts), strict=True))
+        told = told_counts(estimate, self._before(), self._look.text) | {"n": self._last_n, "again": self._again}
         faults = estimate.faults
         self._unread = f"{len(faults)} files cannot be read; the first: {faults[0]}" if faults else ""
         self.stage.told = told
@@ -395,11 +366,10 @@ class GateEditor(View):
             self._renew()
 
     def _zoom(self, asked: dict[str, Any]) -> None:
-        x0, x1, y0, y1 = (float(edge) for edge in asked["range"])
-        if not np.isfinite([x0, x1, y0, y1]).all() or x0 >= x1 or y0 >= y1:
-            return
-        self._zooms[self._planes[int(asked["plane"])]] = x0, x1, y0, y1
-        self._count()
+        box = box_of(asked["range"])
+        if box is not None:
+            self._zooms[self._planes[int(asked["plane"])]] = box
+            self._count()
 
     def _sign(self, asked: dict[str, Any]) -> None:
         well = self.session.sign_in(str(asked.get("token") or ""))
@@ -416,7 +386,7 @@ class GateEditor(View):
         self.redraw()
         self._told_before()
         if self._before() is None and self._answers is not None:
-            self._answers.compare(self.drawing.base, *self._particles())
+            self._answers.compare(self.drawing.base, *self._look.particles, self._among)
 
     def close(self) -> None:
         """Stop following the session."""

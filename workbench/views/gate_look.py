@@ -8,11 +8,14 @@ from typing import Literal
 import numpy as np
 
 from workbench.core.window import Window
+from workbench.live.feed import Feed
 from workbench.live.particle_feed import FileTable
 from workbench.views import say
 
 Scope = Literal["file", "hour", "range"]
 SCOPES: tuple[Scope, ...] = ("file", "hour", "range")
+#: Columns that say which particles are in focus, the best first.
+_FOCUS = ("pop_q50", "q50", "pop", "pop_q2.5", "q2.5", "pop_q97.5", "q97.5")
 _HOUR = 3600 * 10**9
 _NAT = np.iinfo(np.int64).min
 
@@ -40,6 +43,17 @@ class Look:
     time: np.datetime64
     earlier: np.datetime64 | None = None
     later: np.datetime64 | None = None
+
+    @property
+    def particles(self) -> tuple[Window, tuple[str, ...]]:
+        """Of when, and of which files."""
+        return self.window, self.files
+
+
+def columns_of(feed: Feed) -> list[str]:
+    """Columns that say which particles count; flags of a VCT source say no more than its populations."""
+    flags = {name for name, spec in feed.specs.items() if spec.dtype == "bool" and spec.dims == ("particle",)}
+    return [name for name in _FOCUS if name in (set(getattr(feed, "groups", ())) or flags)]
 
 
 def look(table: FileTable, scope: Scope, at: np.datetime64 | None, window: Window) -> Look:

@@ -9,6 +9,7 @@ import numpy as np
 
 from workbench.core.decisions import Entry
 from workbench.core.gates import Gating
+from workbench.live.preview import Estimate
 from workbench.live.session import Session
 from workbench.views import say
 from workbench.views.gate_drawing import Drawing, since_of
@@ -79,3 +80,16 @@ def _plan(drawing: Drawing, seen: Look) -> dict[str, Any]:
         other = held.id
     entries = entries_of(drawing.history, "" if held is None else held.id, drawing.base_id)
     return {"entries": entries, "holding": holding, "other": other}
+
+
+def told_counts(estimate: Estimate, before: Estimate | None, period: str) -> dict[str, Any]:
+    """What the gates give, for the browser; `before` what those gave that held when the drawing began."""
+    told: dict[str, Any] = {
+        "approximate": estimate.approximate, "particles": int(estimate.particles), "period": period,
+        "populations": list(estimate.populations), "counts": [float(c) for c in estimate.counts],
+        "percent": [None if np.isnan(p) else float(p) for p in estimate.percent], "done": estimate.done,
+        "state": "shown" if estimate.particles else "empty", "cover": "" if estimate.particles else "No particles here",
+    }  # fmt: skip
+    if before is not None:
+        told["before"] = dict(zip(before.populations, map(float, before.counts), strict=True))
+    return told

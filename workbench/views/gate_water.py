@@ -21,6 +21,16 @@ Floats = npt.NDArray[np.float64]
 _ROWS = 400_000
 
 
+def populations_of(feeds: Feeds, plan: str) -> str:
+    """The source of the populations that are made with a plan; empty without one."""
+    made = [
+        name
+        for name, source in feeds.cruise.items()
+        if source.product == "seaflow" and source.inputs.get("plan") == plan
+    ]
+    return next((name for name in made if name in feeds), "")
+
+
 class Water:
     """Microlitres behind each count, of the middle quantile.
 
