@@ -15,12 +15,10 @@ import json
 import logging
 import os
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,7 +94,8 @@ class Engine:
     ) -> None:  # fmt: skip
         self.cruise, self.journal, self.record = cruise, journal, record
         self.budget = budget or Budget(cruise.folder)
-        self.work = Path(tempfile.mkdtemp(prefix="workbench-engine-"))
+        self.work = cruise.folder / "work"
+        shutil.rmtree(self.work, ignore_errors=True)  # what a killed engine left there is in the journal
         self._arrived = arrived or (lambda name: None)
         self._door = Bell(journal, self._ring)
         self.listeners = {name: self._listener(source) for name, source in heard(cruise).items()}
