@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,7 @@ def test_a_line_is_one_line_whatever_names_say(name: str, tag: str, words: str) 
     (line,) = lines(ds, "m", {f"k{name}": tag}) if "\n" not in name else (None,)
     if line is None:
         return
-    head = line.split(" f")[0]
+    head = re.split(r"(?<!\\) f", line)[0]
     assert "\n" not in line and line.endswith(" 7")
     if tag.strip("\\\r\n\t\x00") == tag and not set(name + tag) & set("\r\n\t\x00\\"):
         assert tagset(head.partition(",")[2]) == ({f"k{name}": tag} if tag else {})

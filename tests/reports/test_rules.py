@@ -249,7 +249,10 @@ def test_beads_that_drift_for_hours_are_a_fault_and_those_that_stay_are_not() ->
     assert len(faults(drift)) == 1 and "below" in drift[0].text
     assert (drift[0].window.start, drift[0].window.stop) == (at(30 * 3600), at(36 * 3600))
     codes = xr.Dataset(
-        {f"{n}_drift": ("time", np.where(np.arange(40) > 30, 2.0, 0.1)) for n in ("fsc_small", "D1", "D2")},
+        {
+            f"{n}_drift": ("time", np.where(np.arange(40) > 30, 24.0, 12.0 + np.arange(40) % 2))
+            for n in ("fsc_small", "D1", "D2")
+        },
         {"time": at(np.arange(40) * 3600)},
     )
     assert len(faults(traced(beads.drifted(codes, "drift")))) == 3

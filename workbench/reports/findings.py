@@ -28,9 +28,8 @@ def findings(content: Content) -> list[Finding]:
     for name, ds in content.rows.items():
         found += [] if name in content.populations else beads.drifted(ds, name)
     for name, ds in content.rows.items():
-        found += gaps.silent(
-            ds["time"].values if ds.sizes.get("time") else np.empty(0, "M8[ns]"), name, every=content.cruise[name].every
-        )
+        times, source = ds["time"].values if ds.sizes.get("time") else np.empty(0, "M8[ns]"), content.cruise[name]
+        found += gaps.silent(times, name, every=source.every, allowed=source.stale_after)
     for name, mosaic in content.mosaics.items():
         times = mosaic.table.times.view("M8[ns]")
         found += gaps.silent(times, name, every=content.cruise[name].every, what="files")

@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from workbench.core.variables import VARIABLES
 from workbench.core.window import Window
 from workbench.reports.finding import Finding, Number, spans, window_of
 from workbench.views import say
@@ -14,8 +13,14 @@ from workbench.views import say
 TOPIC = "Beads"
 #: Per cent that the beads' median diameter may differ from that of the first hours.
 DIAMETER = 5.0
-#: Per cent (of the log code) that the beads may stand off the filter's.
-CODE = 1.0
+#: Per cent (of the filter's log code) by which they may move from where they stood in the first hours.
+CODE = 10.0
+#: What the channels are called in a sentence.
+_CALLED = {
+    "fsc_small": "forward scatter",
+    "D1": "signal on the first position detector",
+    "D2": "signal on the second position detector",
+}
 #: Hours that a drift lasts at least; what is shorter is noise.
 HOURS = 3
 #: Hours by which later ones are judged.
@@ -42,16 +47,16 @@ def drifted(ds: xr.Dataset, source: str) -> list[Finding]:
         rule = f"hourly medians of the beads' diameter against the first {FIRST} hours; {DIAMETER:g} per cent for {HOURS} hours"
         return [_told("Their median diameter", time, off, DIAMETER, first, f"{source}.diameter", rule)]
     found = []
-    for name in ("fsc_small", "D1", "D2"):
+    for name in _CALLED:
         drift = f"{name}_drift"
         if drift in ds.variables and ds[drift].dims == ("time",):
             time, values = _hourly(ds["time"].values, np.asarray(ds[drift].values, float))
-            label = VARIABLES[name].long_name
-            rule = (
-                f"hourly drift of the beads against the filter's; {CODE:g} per cent of the log code for {HOURS} hours"
-            )
-            if len(values) >= HOURS:
-                found.append(_told(f"Their {label}", time, values, CODE, (), f"{source}.{drift}", rule))
+            if len(values) < FIRST + HOURS:
+                continue
+            usual = float(np.median(values[:FIRST]))
+            first = Number("off the filter's in the first hours", usual, "percent"), Number("first hours", FIRST)
+            rule = f"hourly drift of the beads against the first {FIRST} hours; {CODE:g} per cent of the filter's for {HOURS} hours"
+            found.append(_told(f"Their {_CALLED[name]}", time, values - usual, CODE, first, f"{source}.{drift}", rule))
     return found
 
 
@@ -78,9 +83,8 @@ def _told(
         Number("farthest", float(off[worst]), "percent"), Number("farthest at", time[worst]), Number("hours", len(off)),
         Number("may differ by", limit, "percent"), *first,
     )  # fmt: skip
-    against = "that of the first hours" if first else "the filter's"
     if not runs:
-        text = f"The beads stayed where they were. {what} was never more than {limit:g} % off {against} for long."
+        text = f"The beads stayed where they were. {what} was never more than {limit:g} % off that of the first hours for long."
         return Finding(TOPIC, "fact", text, numbers, source, window_of(time), rule)
     hours = sum(run.stop - run.start for run in runs)
     inside = np.concatenate([np.arange(off.size)[run] for run in runs])
@@ -94,7 +98,7 @@ def _told(
         Number("to", stop),
     )
     text = (
-        f"The beads drifted. {what} was up to {say.number(abs(far), 2)} % {'above' if far > 0 else 'below'} {against}, in {hours} hours "
+        f"The beads drifted. {what} was up to {say.number(abs(far), 2)} % {'above' if far > 0 else 'below'} that of the first hours, in {hours} hours "
         f"between {say.moment(start, seconds=False)} and {say.moment(stop, seconds=False)} UTC."
     )
     episodes = tuple(Window(time[run.start], time[run.stop - 1] + _HOUR) for run in runs)

@@ -14,7 +14,9 @@ TOPIC = "Gaps"
 LEAST = np.timedelta64(240_000_000_000, "ns")
 
 
-def gaps(time: npt.NDArray[np.datetime64], every: np.timedelta64 | None = None) -> list[Window]:
+def gaps(
+    time: npt.NDArray[np.datetime64], every: np.timedelta64 | None = None, allowed: np.timedelta64 = LEAST
+) -> list[Window]:
     """From the last row before each gap to the first one after it.
 
     Parameters
@@ -23,13 +25,15 @@ def gaps(time: npt.NDArray[np.datetime64], every: np.timedelta64 | None = None) 
         In any order.
     every : numpy.timedelta64, optional
         How often a row is due; the median step unless told.
+    allowed : numpy.timedelta64
+        A silence that is none.
     """
     known = _ascending(time)
     if known.size < 2:
         return []
     steps = np.diff(known)
     usual = np.median(steps) if every is None else every
-    at = np.flatnonzero(steps > max(LEAST, 3 * usual))
+    at = np.flatnonzero(steps > max(LEAST, 3 * usual, allowed))
     return [Window(known[i], known[i + 1]) for i in at.tolist()]
 
 
@@ -41,8 +45,9 @@ def _ascending(time: npt.NDArray[np.datetime64]) -> npt.NDArray[np.datetime64]:
 
 
 def silent(
-    time: npt.NDArray[np.datetime64], source: str, *, every: np.timedelta64 | None = None, what: str = "rows"
-) -> list[Finding]:
+    time: npt.NDArray[np.datetime64], source: str, *, every: np.timedelta64 | None = None,
+    allowed: np.timedelta64 | None = None, what: str = "rows",
+) -> list[Finding]:  # fmt: skip
     """One sentence about the gaps of a source: none, one, or how many and the longest.
 
     Parameters
@@ -50,16 +55,19 @@ def silent(
     time : numpy.ndarray of datetime64[ns], shape (n,)
     source : str
     every : numpy.timedelta64, optional
+    allowed : numpy.timedelta64, optional
+        How long it may be silent (`stale_after` in the catalog): a log that says something now and then only.
     what : str
         What its rows are called.
     """
     known = _ascending(time)
-    if known.size < 2:
+    may = LEAST if allowed is None else allowed
+    if known.size < 2 or (allowed is not None and known[-1] - known[0] < allowed):
         return []
-    found, whole = gaps(known, every), window_of(known[[0, -1]])
+    found, whole = gaps(known, every, may), window_of(known[[0, -1]])
     steps = np.diff(known)
     usual = every if every is not None else np.median(steps)
-    limit = max(LEAST, 3 * usual)
+    limit = max(LEAST, 3 * usual, may)
     rule = f"a step of more than {say.age(limit)} between two {what}"
     about = (Number("first", whole.start), Number("last", known[-1]), Number("longest step", _seconds(steps.max()), "s"),
              Number("a gap is more than", _seconds(limit), "s"))  # fmt: skip
