@@ -22,7 +22,7 @@ from workbench.apps import routes
 from workbench.apps.asking import asker_of
 from workbench.apps.desk import Desk
 from workbench.apps.indexing import building
-from workbench.apps.memory import leave_out_what_stays, return_what_is_large
+from workbench.apps.memory import leave_out_what_stays, return_now_and_then, return_what_is_large
 from workbench.catalog.cruise import Cruise, open_cruise
 from workbench.catalog.declared import PAGES
 from workbench.core.codes import SIZE
@@ -259,6 +259,7 @@ def _warm_up(desk: Desk, server: Any, address: str, ready: Callable[[str], None]
         import workbench.views.page  # noqa: F401 - with all that a page needs
 
         leave_out_what_stays()
+        return_now_and_then()
         local = (
             f"http://127.0.0.1:{server.port}/" if desk.access.host in ("", "0.0.0.0", "127.0.0.1") else f"{address}/"
         )

@@ -19,7 +19,7 @@ from tornado.httpserver import HTTPServer
 from tornado.web import Application, RequestHandler, stream_request_body
 
 from workbench.apps.asking import asker_of
-from workbench.apps.memory import return_what_is_large
+from workbench.apps.memory import return_now_and_then, return_what_is_large
 from workbench.apps.online import Online
 from workbench.catalog.cruise import Cruise, open_cruise
 from workbench.live.access import Access, read_tokens
@@ -74,6 +74,7 @@ def serve(
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
     logging.getLogger("tornado.access").setLevel(logging.WARNING)
     return_what_is_large()
+    return_now_and_then()
     cruise = open_cruise(catalog, data=data, record=record)
     access = Access(host, (), read_tokens(tokens) if tokens else None)
     with EngineLock(cruise.folder):

@@ -1,14 +1,18 @@
-"""Memory of a process that runs for weeks: what was large and is free goes back to the system."""
+"""Memory of a process that runs for weeks: what is free goes back to the system."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
+import threading
+import time
 
 #: `mallopt` of glibc: what is larger than this many bytes stands alone, and goes back when it is let go of. Untold,
 #: glibc raises the limit to 32 MB by itself, and holes of that size stay between what is small.
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8
 LARGE, ARENAS = 256 << 10, 2
+#: Seconds between two looks for pages that are free.
+EVERY = 60.0
 
 
 def return_what_is_large() -> bool:
@@ -18,6 +22,27 @@ def return_what_is_large() -> bool:
     except (AttributeError, OSError, TypeError):
         return False
     return bool(mallopt(_MMAP_THRESHOLD, LARGE)) and bool(mallopt(_ARENA_MAX, ARENAS))
+
+
+def return_what_is_free() -> bool:
+    """Give back all pages that are free now, holes between what stays included; False when there were none."""
+    try:
+        return bool(ctypes.CDLL(None).malloc_trim(0))
+    except (AttributeError, OSError, TypeError):
+        return False
+
+
+def return_now_and_then(every: float = EVERY) -> threading.Thread:
+    """Give back what is free, each minute, in a thread that ends with the process: small holes do not add up."""
+
+    def go_on() -> None:
+        while True:
+            time.sleep(every)
+            return_what_is_free()
+
+    thread = threading.Thread(target=go_on, name="memory", daemon=True)
+    thread.start()
+    return thread
 
 
 def leave_out_what_stays() -> None:
