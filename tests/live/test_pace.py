@@ -87,3 +87,16 @@ def test_a_session_keeps_the_pace(simulated) -> None:
     assert pace.interval == MOST
     session.close()
     assert pace.interval == LEAST
+
+
+def test_one_dear_tick_slows_nobody_and_many_do(monkeypatch) -> None:
+    """The first tick of a tab draws everything: it says little of the next ones."""
+    took = iter(x for i in range(100) for x in (10.0 * i, 10.0 * i + 3.0))
+    monkeypatch.setattr("workbench.live.pace.time.thread_time", lambda: next(took))
+    pace, tab = Pace(), Tab()
+    pace.enter(tab)
+    pace.run(lambda: None, nullcontext)
+    assert pace.interval == LEAST
+    for _ in range(60):
+        pace.run(lambda: None, nullcontext)
+    assert pace.interval == pytest.approx(3.0 / SHARE, rel=0.1)

@@ -21,8 +21,9 @@ from weakref import WeakSet
 SHARE = 0.25
 #: Seconds between two ticks of a tab, at least and at most. Data come in several times a second; a person sees one.
 LEAST, MOST = 0.8, 30.0
-#: How much the newest tick counts in the mean cost.
-_NEW = 0.1
+#: CPU seconds that a tick is thought to take before one was seen, and how much the newest counts in the mean. One that
+#: took far longer, as the first of a tab does, counts as this many times the mean.
+_USUAL, _NEW, _AT_MOST = 0.05, 0.1, 4.0
 
 
 class Pace:
@@ -31,7 +32,7 @@ class Pace:
     def __init__(self) -> None:
         self._tabs: WeakSet[object] = WeakSet()
         self._lock = Lock()
-        self.cost = 0.0  #: seconds of CPU that a tick takes
+        self.cost = _USUAL  #: seconds of CPU that a tick takes
 
     def enter(self, tab: object) -> None:
         """One more."""
@@ -60,8 +61,8 @@ class Pace:
             with together():
                 call()
         finally:
-            took = time.thread_time() - begun
-            self.cost += (took - self.cost) * (_NEW if self.cost else 1.0)
+            took = min(time.thread_time() - begun, _AT_MOST * max(self.cost, 1e-4))
+            self.cost += (took - self.cost) * _NEW
 
 
 #: Of this process: its tabs share one event loop.
