@@ -222,7 +222,7 @@ def test_points_are_added_and_deleted_by_mouse_and_keys(real: Any) -> None:
     vertices = editor.vertices("beads")
     assert len(vertices) == len(begin) + 1
     a, b, new = np.array(begin[0]), np.array(begin[1]), np.array(vertices[1])
-    assert abs(np.cross(b - a, new - a)) < 1e-4 * np.hypot(*(b - a)) * np.hypot(
+    assert abs(np.linalg.det(np.array([b - a, new - a]))) < 1e-4 * np.hypot(*(b - a)) * np.hypot(
         *new
     )  # on the edge: the polygon is the same
     assert more["told"]["counts"] == more["told"]["counts"]
