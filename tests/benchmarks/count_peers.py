@@ -7,7 +7,6 @@ another environment take turns with ours.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.beside import answer
+from tests.benchmarks.environment import made
 
 PINS = ("duckdb==1.4.*", "polars==1.*", "pyarrow>=18", "numpy>=2")
 FOLDER = ".benchmarks/count-peers"
@@ -22,23 +22,8 @@ NAMES = ("duckdb", "polars")
 
 
 def make(root: Path) -> Path:
-    """Install them below `root` unless they are there; the python of their environment.
-
-    Raises
-    ------
-    subprocess.SubprocessError
-        When they cannot be installed.
-    """
-    folder = root / FOLDER
-    python, stamp = folder / "bin" / "python", folder / "installed"
-    if not stamp.exists() or stamp.read_text().split() != list(PINS):
-        subprocess.run(
-            [sys.executable, "-m", "venv", "--clear", str(folder)], check=True, capture_output=True, timeout=120
-        )
-        install = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", *PINS]
-        subprocess.run(install, check=True, capture_output=True, timeout=600)
-        stamp.write_text(" ".join(PINS))
-    return python
+    """Install them below `root` unless they are there; the python of their environment."""
+    return made(root / FOLDER, PINS)
 
 
 def found(root: Path) -> Path | None:

@@ -7,13 +7,13 @@ gate by gate, those that no earlier one holds, as a notebook would.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.beside import answer
+from tests.benchmarks.environment import made
 
 PINS = ("matplotlib==3.*", "shapely==2.*", "numpy>=2")
 FOLDER = ".benchmarks/gate-peers"
@@ -21,23 +21,8 @@ NAMES = ("matplotlib", "shapely")
 
 
 def make(root: Path) -> Path:
-    """Install them below `root` unless they are there; the python of their environment.
-
-    Raises
-    ------
-    subprocess.SubprocessError
-        When they cannot be installed.
-    """
-    folder = root / FOLDER
-    python, stamp = folder / "bin" / "python", folder / "installed"
-    if not stamp.exists() or stamp.read_text().split() != list(PINS):
-        subprocess.run(
-            [sys.executable, "-m", "venv", "--clear", str(folder)], check=True, capture_output=True, timeout=120
-        )
-        install = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", *PINS]
-        subprocess.run(install, check=True, capture_output=True, timeout=600)
-        stamp.write_text(" ".join(PINS))
-    return python
+    """Install them below `root` unless they are there; the python of their environment."""
+    return made(root / FOLDER, PINS)
 
 
 def found(root: Path) -> Path | None:

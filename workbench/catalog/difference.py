@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import xarray as xr
 
 from workbench.catalog.held import GatingAt
-from workbench.core.decisions import Entry
 from workbench.core.draft import Draft
-from workbench.core.errors import WorkbenchError
 from workbench.core.gates import Gating
 
 if TYPE_CHECKING:
@@ -94,20 +91,6 @@ def _abundance(gates: Gates, a: Gating, b: Gating, window: Any) -> xr.Dataset:
 
 
 def _gating(gates: Gates, what: Any) -> Gating:
-    if isinstance(what, Gating):
-        return what
     if isinstance(what, GatingAt | Draft):
         return what.gating
-    if isinstance(what, Entry):
-        return what.value  # type: ignore[no-any-return]
-    if isinstance(what, np.datetime64):
-        return gates.at(what).gating
-    if isinstance(what, str):
-        try:
-            return gates.entry(what).value
-        except WorkbenchError as unknown:
-            try:
-                return gates.at(what).gating
-            except WorkbenchError:
-                raise unknown from None
-    raise WorkbenchError(f"{what!r} is no gating, entry, id or time")
+    return what if isinstance(what, Gating) else gates.value(what)

@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 
 from workbench.catalog.held import FilterAt
-from workbench.core.decisions import Entry
 from workbench.core.errors import WorkbenchError
 from workbench.core.filters import FIELDS, QUANTILES, FilterParameters
 
@@ -101,20 +100,6 @@ def _focused(a: FilterParameters, b: FilterParameters, ds: xr.Dataset) -> xr.Dat
 
 
 def _filter(filters: Filters, what: Any) -> FilterParameters:
-    if isinstance(what, FilterParameters):
-        return what
     if isinstance(what, FilterAt):
         return what.parameters
-    if isinstance(what, Entry):
-        return what.value  # type: ignore[no-any-return]
-    if isinstance(what, np.datetime64):
-        return filters.at(what).parameters
-    if isinstance(what, str):
-        try:
-            return filters.entry(what).value
-        except WorkbenchError as unknown:
-            try:
-                return filters.at(what).parameters
-            except WorkbenchError:
-                raise unknown from None
-    raise WorkbenchError(f"{what!r} is no filter, entry, id or time")
+    return what if isinstance(what, FilterParameters) else filters.value(what)

@@ -70,6 +70,28 @@ class PlanEntries(PlanRoom, Generic[Value]):
             raise WorkbenchError(f"no {self._word} has the id '{id}'. {suggest(id, found)}")
         return found[id]
 
+    def value(self, what: Any) -> Value:
+        """What an entry, an id or a time stands for.
+
+        Raises
+        ------
+        WorkbenchError
+            When it is none of them, or nothing is there.
+        """
+        if isinstance(what, Entry):
+            return what.value  # type: ignore[no-any-return]
+        if isinstance(what, np.datetime64):
+            return self._at(what).value
+        if isinstance(what, str):
+            try:
+                return self.entry(what).value
+            except WorkbenchError as unknown:
+                try:
+                    return self._at(what).value
+                except WorkbenchError:
+                    raise unknown from None
+        raise WorkbenchError(f"{what!r} is no {self._word}, entry, id or time")
+
     def withdraw(self, id: str, *, who: str, note: str = "") -> Entry[Value]:
         """Take an entry back: what held before holds again.
 
