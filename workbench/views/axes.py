@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from bokeh.models import Axis, BasicTicker, CustomJSTicker, CustomJSTickFormatter
+from bokeh.models import (
+    Axis,
+    BasicTicker,
+    CustomJSTicker,
+    CustomJSTickFormatter,
+    LogTicker,
+    PanTool,
+    Range1d,
+    WheelZoomTool,
+)
 from bokeh.plotting import figure
 
 from workbench.core.codes import DECADES, SIZE
+from workbench.views.paint import Theme, dress
 
 _PER_DECADE = SIZE / DECADES
 
@@ -150,3 +160,40 @@ const month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "O
 if (tick % 86400000 === 0) return `${two(d.getUTCDate())} ${month}`
 return `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}` + (tick % 60000 ? `:${two(d.getUTCSeconds())}` : "")
 """
+
+
+def timed(name: str, x_range: Range1d, *, log: bool, ticks: int, last: bool, theme: Theme) -> figure:
+    """One of several empty charts by time, one below the other: panned and zoomed along time, its times shown in the last.
+
+    Parameters
+    ----------
+    name : str
+    x_range : bokeh.models.Range1d
+        Shared by all of them.
+    log : bool
+    ticks : int
+        Of a logarithmic axis, about.
+    last : bool
+    theme : {"light", "dark"}
+
+    Returns
+    -------
+    bokeh.plotting.figure
+    """
+    plot = figure(
+        x_axis_type="datetime", y_axis_type="log" if log else "linear", x_range=x_range, tools=[],
+        sizing_mode="stretch_both", name=name,
+    )  # fmt: skip
+    wheel = WheelZoomTool(dimensions="width")
+    plot.add_tools(PanTool(dimensions="width"), wheel)
+    plot.toolbar.active_scroll = wheel
+    dress(plot, theme)
+    utc(plot.xaxis[0], plot)
+    plot.xaxis[0].visible = last
+    plot.min_border_left, plot.min_border_right = 56, 8
+    if log:
+        plot.yaxis[0].ticker = LogTicker(desired_num_ticks=ticks, num_minor_ticks=0)
+        plot.yaxis[0].formatter = CustomJSTickFormatter(code=NUMBER)
+    else:
+        few(plot.yaxis[0], plot)
+    return plot

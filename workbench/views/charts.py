@@ -9,20 +9,16 @@ from typing import Any
 import numpy as np
 from bokeh.models import (
     ColumnDataSource,
-    CustomJSTickFormatter,
     LinearScale,
-    LogTicker,
-    PanTool,
     Range1d,
     Span,
-    WheelZoomTool,
 )
 from bokeh.plotting import figure
 
 from workbench.core.window import Window
 from workbench.views import axes, say
 from workbench.views.happened import GROUPS
-from workbench.views.paint import LINES, Theme, dress, paint
+from workbench.views.paint import LINES, Theme, paint
 from workbench.views.series import Columns, time_range
 
 _SPANS = ("left", "right")
@@ -144,22 +140,7 @@ def draw(
         ``<group>:signs`` of each group of marks.
     """
     shared = shared or Shared(window)
-    plot = figure(
-        x_axis_type="datetime", y_axis_type="log" if chart.log else "linear", x_range=shared.range, tools=[],
-        sizing_mode="stretch_both", name=f"chart:{chart.key}",
-    )  # fmt: skip
-    wheel = WheelZoomTool(dimensions="width")
-    plot.add_tools(PanTool(dimensions="width"), wheel)
-    plot.toolbar.active_scroll = wheel
-    dress(plot, theme)
-    axes.utc(plot.xaxis[0], plot)
-    plot.xaxis[0].visible = last
-    plot.min_border_left, plot.min_border_right = 56, 8
-    if chart.log:
-        plot.yaxis[0].ticker = LogTicker(desired_num_ticks=3, num_minor_ticks=0)
-        plot.yaxis[0].formatter = CustomJSTickFormatter(code=axes.NUMBER)
-    else:
-        axes.few(plot.yaxis[0], plot)
+    plot = axes.timed(f"chart:{chart.key}", shared.range, log=chart.log, ticks=3, last=last, theme=theme)
     _behind(plot, shared, theme)
     seen = [_curve(plot, chart, name, i, theme) for i, name in enumerate(chart.curves)]
     seen += [_limit(plot, limit, window, theme) for limit in chart.limits]

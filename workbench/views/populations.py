@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 import numpy as np
 import panel as pn
 import xarray as xr
-from bokeh.models import ColumnDataSource, CustomJSTickFormatter, LogTicker, PanTool, Range1d, Span, WheelZoomTool
+from bokeh.models import ColumnDataSource, Range1d, Span
 from bokeh.plotting import figure
 
 from workbench.core.window import Window
 from workbench.live.feed import Feed
 from workbench.products.night import nights
 from workbench.views import axes, say
-from workbench.views.paint import NAMES, POPULATIONS, Theme, dress, paint, population_colour
+from workbench.views.paint import NAMES, POPULATIONS, Theme, paint, population_colour
 from workbench.views.renew import renew
 from workbench.views.series import POINTS, Columns, look, shown, time_range
 from workbench.views.stages import TimeStage, tell
@@ -73,22 +73,8 @@ def draw(
         A renderer named ``line:<population>`` for each, and ``night``.
     """
     log = quantity in LOGARITHMIC
-    plot = figure(
-        x_axis_type="datetime", y_axis_type="log" if log else "linear", x_range=x_range or time_range(window), tools=[],
-        sizing_mode="stretch_both", name=f"populations:{quantity}",
-    )  # fmt: skip
-    wheel = WheelZoomTool(dimensions="width")
-    plot.add_tools(PanTool(dimensions="width"), wheel)
-    plot.toolbar.active_scroll = wheel
-    dress(plot, theme)
-    axes.utc(plot.xaxis[0], plot)
-    plot.xaxis[0].visible = last
-    plot.min_border_left, plot.min_border_right = 56, 8
-    if log:
-        plot.yaxis[0].ticker = LogTicker(desired_num_ticks=4, num_minor_ticks=0)
-        plot.yaxis[0].formatter = CustomJSTickFormatter(code=axes.NUMBER)
-    else:
-        axes.few(plot.yaxis[0], plot)
+    x_range = x_range or time_range(window)
+    plot = axes.timed(f"populations:{quantity}", x_range, log=log, ticks=4, last=last, theme=theme)
     bands = plot.vstrip(x0="left", x1="right", source=ColumnDataSource(night or night_columns(xr.Dataset(), "")),
                         line_color=None, fill_alpha=0.5, level="underlay", name="night")  # fmt: skip
     paint(bands.glyph, theme, fill_color="grid")
