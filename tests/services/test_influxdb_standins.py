@@ -15,6 +15,7 @@ from tests.services.standin_influxdb import TOKEN, Point, Standin, Standin2, Sta
 from workbench import cli
 from workbench.core.errors import ReaderError
 from workbench.core.window import Window
+from workbench.readers import influxdb_http
 from workbench.readers.influxdb import InfluxDB
 from workbench.readers.influxdb_lines import lines
 
@@ -68,6 +69,7 @@ def way(
     request: pytest.FixtureRequest, influxd: Influxd, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Standin, dict]]:
     monkeypatch.setenv("THE_TOKEN", TOKEN)
+    monkeypatch.setattr(influxdb_http, "_versions", {})  # a port is soon another server's
     kind, options = WAYS[request.param]
     with kind(points(), behind=influxd.port) as standin:
         yield standin, {**options, "token_env": "THE_TOKEN"}

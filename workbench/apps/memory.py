@@ -24,6 +24,15 @@ def return_what_is_large() -> bool:
     return bool(mallopt(_MMAP_THRESHOLD, LARGE)) and bool(mallopt(_ARENA_MAX, ARENAS))
 
 
+def as_environment() -> dict[str, str]:
+    """The same for a child, told before it begins; Arrow keeps no pool of its own there."""
+    return {
+        "MALLOC_MMAP_THRESHOLD_": str(LARGE),
+        "MALLOC_ARENA_MAX": str(ARENAS),
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+    }
+
+
 def return_what_is_free() -> bool:
     """Give back all pages that are free now, holes between what stays included; False when there were none."""
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import threading
 import time
 from collections.abc import Sequence
 from types import TracebackType
+
+from workbench.apps.memory import as_environment
 
 #: Seconds between two starts, at most; a child that ran longer begins anew with the shortest pause.
 LONGEST = 60.0
@@ -59,10 +62,9 @@ class Supervisor:
         with self._lock:
             if self._stopping.is_set():
                 return None
-            if self._piped:
-                self._child = subprocess.Popen(self._command, stdin=subprocess.PIPE)
-            else:
-                self._child = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, preexec_fn=_end_with_parent)
+            stdin, first = (subprocess.PIPE, None) if self._piped else (subprocess.DEVNULL, _end_with_parent)
+            told = {**as_environment(), **os.environ}
+            self._child = subprocess.Popen(self._command, stdin=stdin, preexec_fn=first, env=told)
             return self._child
 
     def _watch(self) -> None:

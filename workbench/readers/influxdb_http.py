@@ -101,6 +101,7 @@ class Server:
             answer = connection.getresponse()
             content = Body(answer)
             if answer.status not in ok:
+                _versions.pop(self._key, None)  # another version may stand there now, which wants to be asked otherwise
                 raise self._refusal(answer.status, content.text())
             if said := content.error():
                 raise self._refusal(answer.status, said)
