@@ -7,16 +7,20 @@ pandas reads it exactly (before pandas 3 with ``float_precision="round_trip"``):
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import xarray as xr
 
+from workbench.catalog.csv_words import lines, words
 from workbench.catalog.metadata import Told
 from workbench.core.errors import WorkbenchError
+
+#: Rows that are text in memory at once.
+SLICE = 1 << 15
 
 
 class CsvFile:
@@ -57,28 +61,31 @@ class CsvFile:
             )
         self._dims = dims
         rows = [str(n) for n, a in ds.variables.items() if not (self._particles and "file" in a.dims)]
-        names = sorted([*self._files, *rows], key=lambda name: (name != "time", name not in dims))
-        self._names = names
-        self._text = path.open("w", encoding="utf-8", newline="\n")
-        header = pd.DataFrame(columns=[heading(name, ds[name]) for name in names])
-        header.to_csv(self._text, index=False, lineterminator="\n")
+        self._names = sorted([*self._files, *rows], key=lambda name: (name != "time", name not in dims))
+        self._words = {name: words(values) for name, values in self._files.items()}
+        with path.open("w", encoding="utf-8", newline="") as text:
+            csv.writer(text, lineterminator="\n").writerow([heading(name, ds[name]) for name in self._names])
+        self._file = path.open("ab")
 
     def write(self, block: xr.Dataset, start: int) -> None:
         """Rows from number `start` on."""
         loaded = block.load()
-        columns = self._ragged(loaded, start) if self._particles else self._rectangular(loaded)
-        table = pd.DataFrame({name: _written(columns[name]) for name in self._names}, columns=self._names)
-        table.to_csv(self._text, index=False, header=False, lineterminator="\n")
+        columns = self._ragged(loaded) if self._particles else self._rectangular(loaded)
+        rows = max((len(column) for column in columns.values()), default=0)
+        for at in range(0, rows, SLICE):
+            told = {name: words(column[at : at + SLICE]) for name, column in columns.items()}
+            if self._files:
+                numbers = np.arange(start + at, start + min(at + SLICE, rows))
+                file = np.searchsorted(self._ends, numbers, side="right")
+                told |= {name: each.take(file) for name, each in self._words.items()}
+            self._file.write(lines([told[name] for name in self._names]))
 
     def close(self) -> None:
         """End the file."""
-        self._text.close()
+        self._file.close()
 
-    def _ragged(self, block: xr.Dataset, start: int) -> dict[str, npt.NDArray[Any]]:
-        rows = np.arange(start, start + block.sizes["particle"])
-        file = np.searchsorted(self._ends, rows, side="right")
-        own = {str(name): array.values for name, array in block.variables.items() if array.dims == ("particle",)}
-        return own | {name: values[file] for name, values in self._files.items()}
+    def _ragged(self, block: xr.Dataset) -> dict[str, npt.NDArray[Any]]:
+        return {str(name): array.values for name, array in block.variables.items() if array.dims == ("particle",)}
 
     def _rectangular(self, block: xr.Dataset) -> dict[str, npt.NDArray[Any]]:
         shape = tuple(block.sizes[dim] for dim in self._dims)
@@ -100,15 +107,3 @@ def heading(name: str, array: xr.DataArray) -> str:
         return f"{name} (ns)"
     unit = str(array.attrs.get("units", ""))
     return f"{name} ({unit})" if unit and (unit != "1" or array.dtype.kind == "f") else name
-
-
-def _written(values: npt.NDArray[Any]) -> Any:
-    """Values as `to_csv` writes them without loss."""
-    if values.dtype.kind == "M":
-        text = np.datetime_as_string(values.astype("datetime64[ns]"), unit="ns").astype(object)
-        text = text + "Z"
-        text[np.isnat(values)] = ""
-        return text
-    if values.dtype.kind == "m":
-        return values.astype("timedelta64[ns]").astype(np.int64)
-    return values
