@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from contextlib import contextmanager, nullcontext
 
@@ -100,3 +102,38 @@ def test_one_dear_tick_slows_nobody_and_many_do(monkeypatch) -> None:
     for _ in range(60):
         pace.run(lambda: None, nullcontext)
     assert pace.interval == pytest.approx(3.0 / SHARE, rel=0.1)
+
+
+@given(several=st.integers(1, 20), failing=st.integers(0, 30))
+def test_tabs_take_turns_and_pictures_go_out_in_between(several: int, failing: int) -> None:
+    pace, order, tab = Pace(), [], Tab()
+    pace.cost = 1e-6
+
+    def tick(i: int) -> None:
+        order.append(i)
+        asyncio.get_running_loop().call_soon(order.append, "picture")
+        if i == failing:
+            raise ValueError
+
+    async def look() -> None:
+        pace.enter(tab)
+        for i in range(several):
+            pace.ask(lambda i=i: tick(i))
+        while order.count("picture") < several:
+            await asyncio.sleep(0)
+
+    with caught(logging.getLogger("workbench.live.pace")):
+        for _ in range(2):  # another loop after the first one has ended
+            order.clear()
+            asyncio.run(asyncio.wait_for(look(), 20))
+            assert order == [x for i in range(several) for x in (i, "picture")]
+
+
+@contextmanager
+def caught(log: logging.Logger):
+    """Say nothing of what fails on purpose."""
+    log.disabled = True
+    try:
+        yield
+    finally:
+        log.disabled = False

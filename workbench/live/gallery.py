@@ -30,8 +30,9 @@ log = logging.getLogger(__name__)
 
 #: Bytes of pictures kept.
 KEPT = 256 << 20
-#: Seconds after which waiting pictures are looked at even when no data came (their window moves).
-REST = 1.0
+#: Seconds after which waiting pictures are looked at even when no data came (their window moves), and how much longer
+#: for each one: a picture comes in the rhythm of its data, not in one of ours, and looking costs nothing to speak of.
+REST, EACH = 0.1, 0.005
 
 
 @dataclass
@@ -148,7 +149,7 @@ class Gallery:
 
     def _rest(self) -> None:
         if self._timer is None and self._loop:
-            self._timer = self._loop.call_later(REST, self._look)
+            self._timer = self._loop.call_later(REST + EACH * len(self._easels), self._look)
 
     def _look(self) -> None:
         """See whether a picture that somebody waits for has changed."""

@@ -212,6 +212,13 @@ class Session(param.Parameterized):
         """From the feeds' thread: hop over to the tab, at most one hop under way."""
         if not self._waiting and self._feeds is not None and (self._pace is None or self._pace.due(self._ticked)):
             self._waiting = True
+            if self._pace is None:
+                self._schedule(self._tick)
+            else:
+                self._pace.ask(self._go)
+
+    def _go(self) -> None:
+        if not self.closed:
             self._schedule(self._tick)
 
     def _tick(self) -> None:
