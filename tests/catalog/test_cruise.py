@@ -172,6 +172,7 @@ def test_the_models_and_the_values_agree():
             "corrected",
             "corrected_by_latitude",
             "gate_editor",
+            "filter_editor",
         }
         <= set(plugins.names("workbench.views"))
     )

@@ -35,6 +35,7 @@ from workbench.record.decisions import FILTERS, GATES
 
 if TYPE_CHECKING:
     from workbench.products.seaflow.beads import Beads
+    from workbench.products.seaflow.filter_draft import FilterDraft
 
 __all__ = ["Exclusions", "Filters", "Gates"]
 
@@ -178,15 +179,22 @@ class Filters(PlanEntries[FilterParameters]):
 
     def at(self, time: Time | None = None) -> FilterAt:
         """What holds at a time (now, or at the cruise's end), accepted changes included."""
-        return FilterAt(self._at(time), self.revision)
+        return FilterAt(self._at(time), self.revision, self)
 
     def save(
-        self, parameters: FilterParameters | FilterAt, *, start: Time, who: str, note: str = "", base: int | None = None,
-        replace: bool = False,
+        self, parameters: FilterParameters | FilterAt | FilterDraft, *, start: Time, who: str, note: str = "",
+        base: int | None = None, replace: bool = False,
     ) -> Entry[FilterParameters]:  # fmt: skip
         """Save filter parameters that hold from a time on; as `Gates.save`."""
-        value = parameters if isinstance(parameters, FilterParameters) else parameters.parameters
-        return self._save(value, start, who, note, base, replace)
+        from workbench.products.seaflow.filter_draft import FilterDraft
+
+        if not isinstance(parameters, FilterDraft):
+            value = parameters if isinstance(parameters, FilterParameters) else parameters.parameters
+            return self._save(value, start, who, note, base, replace)
+        base = parameters.revision if base is None else base
+        entry = self._save(parameters.parameters, start, who, note, base, replace, parameters.saved)
+        parameters.saved.add(entry.id)
+        return entry
 
     def propose(
         self, window: Any = None, *, files: int = FILES, width: float = WIDTH, min_d1: float = 0.0, min_d2: float = 0.0
@@ -215,7 +223,7 @@ class Filters(PlanEntries[FilterParameters]):
 
         Parameters
         ----------
-        a, b : FilterParameters, FilterAt, Entry, an entry's id, or a time
+        a, b : FilterParameters, FilterAt, FilterDraft, Entry, an entry's id, or a time
         ds : xarray.Dataset, optional
             Raw particles.
         """

@@ -14,7 +14,7 @@ REDUCTIONS = ("last", "mean", "median", "min", "max", "sum", "count")
 
 #: The pages of a board, by name: what the navigation calls them. "" is the front page.
 PAGES: Mapping[str, str] = MappingProxyType(
-    {"": "Board", "instrument": "Instrument", "science": "Science", "gates": "Gates"}
+    {"": "Board", "instrument": "Instrument", "science": "Science", "gates": "Gates", "filter": "Filter"}
 )
 
 #: Options of the first-party views (a third party's view declares its own in ``options``).
@@ -29,6 +29,7 @@ VIEW_OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "populations": ("quantities", "night", "title"),
         "files": ("title",),
         "gate_editor": ("plan", "populations", "title"),
+        "filter_editor": ("plan", "title"),
         "operations": ("charts", "log", "drift", "night", "title"),
         "file_cytogram": ("x", "y", "by", "title"),
         "file": ("title",),
@@ -37,9 +38,9 @@ VIEW_OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 #: Views that show one source, and of these the ones that show particles.
-SOURCE_VIEWS = ("cruise_map", "cytogram", "populations", "t_s", "by_latitude", "files", "gate_editor", "operations", "file_cytogram",
-                "corrected", "corrected_by_latitude")  # fmt: skip
-PARTICLE_VIEWS = ("cytogram", "gate_editor", "file_cytogram")
+SOURCE_VIEWS = ("cruise_map", "cytogram", "populations", "t_s", "by_latitude", "files", "gate_editor", "filter_editor",
+                "operations", "file_cytogram", "corrected", "corrected_by_latitude")  # fmt: skip
+PARTICLE_VIEWS = ("cytogram", "gate_editor", "filter_editor", "file_cytogram")
 #: Charts of the view ``operations``, in the order in which they stand unless told.
 OPERATIONS = (
     "event_rate", "counts", "opp_evt_ratio", "left_out", "stream_pressure", "background", "volume", "drift", "gains",

@@ -100,6 +100,8 @@ def _focused(a: FilterParameters, b: FilterParameters, ds: xr.Dataset) -> xr.Dat
 
 
 def _filter(filters: Filters, what: Any) -> FilterParameters:
-    if isinstance(what, FilterAt):
+    from workbench.products.seaflow.filter_draft import FilterDraft
+
+    if isinstance(what, FilterAt | FilterDraft):
         return what.parameters
     return what if isinstance(what, FilterParameters) else filters.value(what)

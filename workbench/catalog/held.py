@@ -17,10 +17,12 @@ from workbench.core.filters import FilterParameters
 from workbench.core.gates import Gate, Gating
 
 if TYPE_CHECKING:
-    from workbench.catalog.decided import Gates
+    from workbench.catalog.decided import Filters, Gates
+    from workbench.products.seaflow.filter_draft import FilterDraft
 
-#: The view that edits gates, in the group ``workbench.views``: a class with ``edit(plan)``, given a `GatingAt`.
-EDITOR = "gate_editor"
+#: The views that edit gates and filters, in the group ``workbench.views``: classes with ``edit(plan)``, given a
+#: `GatingAt` or a `FilterAt`.
+EDITOR, FILTER_EDITOR = "gate_editor", "filter_editor"
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,7 @@ class GatingAt:
 
     def edit(self) -> Any:
         """In a notebook with the workbench's views: the editor, drawn on the particles. Elsewhere a `draft`."""
-        in_kernel = "ipykernel" in sys.modules and "IPython" in sys.modules and _kernel() is not None
-        if in_kernel and EDITOR in plugins.names("workbench.views"):
-            found: Any = plugins.find("workbench.views", EDITOR)
-            return found.edit(self)
-        return self.draft()
+        return _edited(EDITOR, self)
 
     def counts(self, ds: xr.Dataset, *, filtered: bool = True) -> xr.Dataset:
         """How many particles fall into each population, ``unknown`` last.
@@ -109,18 +107,45 @@ class FilterAt:
     entry : Entry
     revision : int
         Of the record when it was looked up.
+    filters : Filters
+        Where it came from.
     """
 
     entry: Entry[FilterParameters]
     revision: int
+    filters: Filters = field(repr=False, compare=False)
 
     @property
     def parameters(self) -> FilterParameters:
         """The filter parameters."""
         return self.entry.value
 
+    @property
+    def id(self) -> str:
+        """Id of the entry."""
+        return self.entry.id
+
+    def draft(self) -> FilterDraft:
+        """A draft that begins with it; `Filters.save` takes it and refuses to replace what came in between."""
+        from workbench.products.seaflow.filter_draft import FilterDraft
+
+        return FilterDraft(self.parameters, revision=self.revision, start=self.entry.start)
+
+    def edit(self) -> Any:
+        """In a notebook with the workbench's views: the editor, drawn on the events. Elsewhere a `draft`."""
+        return _edited(FILTER_EDITOR, self)
+
     def __str__(self) -> str:
         return str(self.entry)
+
+
+def _edited(view: str, plan: GatingAt | FilterAt) -> Any:
+    """The editor in a notebook, else a draft."""
+    in_kernel = "ipykernel" in sys.modules and "IPython" in sys.modules and _kernel() is not None
+    if in_kernel and view in plugins.names("workbench.views"):
+        found: Any = plugins.find("workbench.views", view)
+        return found.edit(plan)
+    return plan.draft()
 
 
 def _kernel() -> Any:

@@ -129,6 +129,8 @@ class Pages(_Strict):
     """What is in the water: T-S, populations by time and by latitude."""
     gates: list[BoardModel] | None = None
     """Where gates are drawn: the gate editor."""
+    filter: list[BoardModel] | None = None
+    """Where the filter is changed: the filter editor."""
 
 
 class Metadata(_Strict):

@@ -1,19 +1,9 @@
 // The populations in the order in which they are asked: colour, name, how many; what can be done with the selected one.
 
-const thin = (n) => String(n).replace(/\B(?=(\d{3})+(?!\d))/g, "\u2009")
 const rounded = (v) => thin(v >= 1000 ? Number(v.toPrecision(3)) : Math.round(v))
 const share = (p) => (p == null ? "–" : p >= 99.95 || p === 0 ? `${p.toFixed(0)} %` : p < 0.1 ? "<0.1 %" : `${p.toFixed(1)} %`)
 const SEEN = ["Particles shown; dim them", "Particles dimmed; hide them", "Particles hidden; show them"]
 const UP = "M8 13V3M4 7l4-4 4 4", DOWN = "M8 3v10M4 9l4 4 4-4", CROSS = "M4 4l8 8M12 4l-8 8", PENCIL = "M3 13l1-3 7-7 2 2-7 7z", TWO = "M6 6h7v7H6zM3 10V3h7", PLUS = "M8 3v10M3 8h10", MINUS = "M3 8h10"
-
-function iconButton(d, title, call) {
-  const b = make("button", "icon")
-  b.innerHTML = `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="${d}"/></svg>`
-  b.title = title
-  b.setAttribute("aria-label", title)
-  b.onclick = call
-  return b
-}
 
 // `ctx` as in gate_editor.js.
 function listOf(ctx) {

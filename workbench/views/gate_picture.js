@@ -3,7 +3,7 @@
 
 const SHADES = 32, SHOWN = 0, DIMMED = 1, HIDDEN = 2
 
-async function unpackGates(bytes) {
+async function unpackPlanes(bytes) {
   const u8 = new Uint8Array(bytes)
   const size = new DataView(u8.buffer, u8.byteOffset, 4).getUint32(0, true)
   const header = JSON.parse(new TextDecoder().decode(u8.subarray(4, 4 + size)))
@@ -11,7 +11,7 @@ async function unpackGates(bytes) {
   const levels = new Uint8Array(await new Response(stream).arrayBuffer())
   let at = 0
   for (const plane of header.planes) {
-    const n = header.populations.length * plane.width * plane.height
+    const n = (header.populations?.length ?? 1) * plane.width * plane.height
     plane.levels = levels.subarray(at, at + n)
     at += n
   }
@@ -60,7 +60,7 @@ function picturesOf(figures, {colour, seen, card}) {
     })
   }
   const take = async (bytes) => {
-    const header = await unpackGates(bytes)
+    const header = await unpackPlanes(bytes)
     if (last && header.n < last.n) return                           // an older one that took longer to unpack
     last = header
     draw()

@@ -2,7 +2,9 @@
 
 const SINCE = {whole: "whole cruise"}
 
-function planOf(ctx) {
+const GATES = {save: "Save these gates", take: "Draw on from these gates", compare: "Draw it beneath, with its counts and abundance"}
+
+function planOf(ctx, words = GATES) {
   const el = make("div", "plan"), form = make("form", "saving"), list = make("ol", "entries"), warn = make("div", "warn")
   const start = make("input"), quick = make("select"), who = make("input"), note = make("input"), save = make("button", "save", "Save from there on")
   for (const [input, label, hint] of [[start, "Holds from (UTC)", "2014-07-04 00:00:00"], [who, "Author", "Your name"], [note, "Note", "Why, in a few words"]]) {
@@ -17,7 +19,7 @@ function planOf(ctx) {
   const line = (label, ...parts) => { const l = make("label"); l.append(make("span", null, label), ...parts); return l }
   const pair = make("div", "pair")
   pair.append(quick, start)
-  form.append(make("h3", null, "Save these gates"), line("from", pair), line("by", who), line("note", note), save, warn)
+  form.append(make("h3", null, words.save), line("from", pair), line("by", who), line("note", note), save, warn)
   const head = make("h3", null, "Saved so far")
   const saved = make("div", "saved")
   saved.append(head, list)
@@ -57,7 +59,7 @@ function planOf(ctx) {
     warn.hidden = !replaces
     if (replaces) {
       const yes = small(replaces.verb ?? "Save all the same", "", () => { sure = true; form.requestSubmit() })
-      const look = small("Compare", "Show what was saved meanwhile beneath what you drew", () => ctx.ask({do: "compare", id: replaces.id}), !replaces.id)
+      const look = small("Compare", "Show what was saved meanwhile beneath what you changed", () => ctx.ask({do: "compare", id: replaces.id}), !replaces.id)
       const no = small("Not now", "", () => ctx.ask({do: "forget"}))
       warn.replaceChildren(make("p", null, replaces.text), yes, look, no)
     }
@@ -70,8 +72,8 @@ function planOf(ctx) {
       const said = make("span", "note", e.withdrawn ? `Withdrawn by ${e.withdrawn}` : e.note)
       const acts = make("span", "acts")
       if (!e.withdrawn || e.known) {
-        acts.append(small(e.compared ? "Compared" : "Compare", "Draw it beneath, with its counts and abundance", () => ctx.ask({do: "compare", id: e.id}), e.compared))
-        if (may) acts.append(small("Take over", "Draw on from these gates", () => ctx.ask({do: "take", id: e.id})))
+        acts.append(small(e.compared ? "Compared" : "Compare", words.compare, () => ctx.ask({do: "compare", id: e.id}), e.compared))
+        if (may) acts.append(small("Take over", words.take, () => ctx.ask({do: "take", id: e.id})))
       }
       if (may && e.mine && !e.withdrawn) acts.append(small("Withdraw", "As if it had never been saved; it stays in the history", () => ctx.ask({do: "withdraw", id: e.id, who: who.value.trim()})))
       li.append(when, by, said, acts)

@@ -1,14 +1,6 @@
 // Polygons over one cytogram: the gates as drawn, the selected one with a handle for each corner. All of it is SVG over
 // Bokeh's axes, so that handles have a name, take the focus and follow the hand without asking anybody.
 
-const NS = "http://www.w3.org/2000/svg"
-const shape = (tag, name, attributes = {}) => {
-  const el = document.createElementNS(NS, tag)
-  if (name) el.setAttribute("class", name)
-  for (const [key, value] of Object.entries(attributes)) el.setAttribute(key, value)
-  return el
-}
-
 // `ctx` is the editor: gates(), base(), selected(), point(), may(), colour(name), label(name), drawing(), and what a hand
 // does: select(name), pick(point), reshape(name, vertices, final), place(vertices), finish(vertices).
 function planeOf(ctx, figure, cell, [xName, yName]) {
@@ -22,12 +14,7 @@ function planeOf(ctx, figure, cell, [xName, yName]) {
   const groups = new Map()
   let box = null
 
-  const frame = () => {
-    const plot = Bokeh.index.find_one_by_id?.(figure.id), b = plot?.frame?.bbox
-    if (!b || b.width < 10) return null
-    const {start: x0, end: x1} = figure.x_range, {start: y0, end: y1} = figure.y_range
-    return {left: b.left, top: b.top, width: b.width, height: b.height, x0, x1, y0, y1}
-  }
+  const frame = () => frameBox(figure)
   const px = ([cx, cy]) => [
     box.left + ((cx - box.x0) / (box.x1 - box.x0)) * box.width, box.top + ((box.y1 - cy) / (box.y1 - box.y0)) * box.height]
   const code = (x, y) => [
@@ -38,25 +25,7 @@ function planeOf(ctx, figure, cell, [xName, yName]) {
   const path = (vertices) => "M" + curve(vertices).map((p) => px(p).map((v) => v.toFixed(1)).join()).join("L") + "Z"
   const spot = (vertex) => px(vertex.map(toCode))
 
-  // One pointer from down to up: `move(dx, dy)` in pixels since then, `end(moved)`.
-  const drag = (el, event, move, end) => {
-    event.preventDefault(); event.stopPropagation()
-    const [x, y] = [event.clientX, event.clientY]
-    let moved = false
-    try { el.setPointerCapture(event.pointerId) } catch { /* a pointer that is gone already */ }
-    const on = (e) => {
-      if (e.pointerId !== event.pointerId) return
-      if (!moved && Math.hypot(e.clientX - x, e.clientY - y) < 3) return
-      moved = true
-      move(e.clientX - x, e.clientY - y)
-    }
-    const off = (e) => {
-      if (e.pointerId !== event.pointerId) return
-      for (const [name, call] of [["pointermove", on], ["pointerup", off], ["pointercancel", off]]) el.removeEventListener(name, call)
-      end(moved)
-    }
-    for (const [name, call] of [["pointermove", on], ["pointerup", off], ["pointercancel", off]]) el.addEventListener(name, call)
-  }
+  const drag = draggedBy
   const gateOf = (name) => ctx.gates().find((g) => g.population === name)
   // A corner moved by pixels: only the axis that moved changes, the other number stays what it was, to the last digit.
   const moved = (vertex, dx, dy) => {

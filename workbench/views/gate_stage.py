@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import param
 from bokeh.plotting import figure
-from panel.custom import Child, Children, JSComponent
+from panel.custom import Child, Children
 
 from workbench.core.gates import Gating
 from workbench.live.preview import Plane
 from workbench.raster.encode import frame, pack
 from workbench.raster.levels import levels
 from workbench.views import cytogram
-from workbench.views.component import script, style
+from workbench.views.component import Component, script, style
 from workbench.views.live_picture import WHOLE
 from workbench.views.paint import LINES, NAMES, POPULATIONS, Theme
 
@@ -25,7 +25,7 @@ PLANES = (("fsc_small", "pe"), ("fsc_small", "chl_small"), ("chl_small", "pe"))
 _COLOURS = {"known": POPULATIONS, "others": {theme: list(colours) for theme, colours in LINES.items()}}
 
 
-class GateStage(JSComponent):
+class GateStage(Component):
     """What a hand draws comes as `drawn`, all else that a person wants as `asked`; the rest is told to the browser."""
 
     figures = Children(doc="A cytogram for each of `planes`.")
@@ -48,6 +48,7 @@ class GateStage(JSComponent):
     _esm: ClassVar[str] = script(
         "stage.js",
         "gate_curve.js",
+        "svg.js",
         "gate_plane.js",
         "gate_picture.js",
         "gate_list.js",

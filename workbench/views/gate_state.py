@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 
 from workbench.core.decisions import Entry
-from workbench.core.gates import Gating
 from workbench.live.preview import Estimate
 from workbench.live.session import Session
 from workbench.views import say
-from workbench.views.gate_drawing import Drawing, since_of
+from workbench.views.gate_drawing import Drawing
 from workbench.views.gate_look import Look
 from workbench.views.gate_presence import Other
+from workbench.views.plan_hand import since_of
 
 
-def entries_of(entries: Sequence[Entry[Gating]], holds: str, compared: str) -> list[dict[str, Any]]:
+def entries_of(entries: Sequence[Entry[Any]], holds: str, compared: str) -> list[dict[str, Any]]:
     """The history for the browser, the newest start first."""
     return [
         {
@@ -36,16 +36,18 @@ def moments(time: np.datetime64, now: np.datetime64) -> list[list[str]]:
     return [[label, say.moment(each)] for label, each in (("this file", time), ("this hour", hour), ("now", now))]
 
 
-def says(drawing: Drawing, session: Session, fault: str, others: Sequence[Other]) -> tuple[str, str]:
+def says(
+    said: tuple[str, str], session: Session, fault: str, others: Sequence[Other], what: str = "these gates"
+) -> tuple[str, str]:
     """The one thing to tell, and its kind: what just happened, what is broken, who else draws, why nothing may be drawn."""
-    if drawing.said[0]:
-        return drawing.said
+    if said[0]:
+        return said
     if fault:
         return fault, "wrong"
     if others:
         first, more = others[0], len(others) - 1
         who = f"{first.who} and {more} more are" if more else f"{first.who} is"
-        return f"{who} changing these gates too, since {say.moment(first.since)[11:16]} UTC", "others"
+        return f"{who} changing {what} too, since {say.moment(first.since)[11:16]} UTC", "others"
     if not session.may_write:
         return f"Read-only. {session.reason}", ""
     return "", ""
@@ -56,7 +58,7 @@ def told_state(
     others: Sequence[Other] = (), abundances: bool = False, now: np.datetime64,
 ) -> dict[str, Any]:  # fmt: skip
     """The parameter `state` of the stage."""
-    text, kind = says(drawing, session, fault, others)
+    text, kind = says(drawing.said, session, fault, others)
     by_token = session.by_token
     draft, what = drawing.draft, "Abundance through the cruise" if abundances else "Particles in each file"
     told: dict[str, Any] = {

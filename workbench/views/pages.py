@@ -43,7 +43,7 @@ def items_of(feeds: Feeds, name: str) -> tuple[BoardItem, ...]:
     declared = getattr(feeds.cruise, "pages", {}).get(name)
     if declared is not None:
         return tuple(declared)
-    usual = {"instrument": _instrument, "science": _science, "gates": _gates}
+    usual = {"instrument": _instrument, "science": _science, "gates": _gates, "filter": _filter}
     return tuple(usual[name](feeds)) if name in usual else ()
 
 
@@ -91,9 +91,18 @@ def _science(feeds: Feeds) -> list[BoardItem]:
 
 def _gates(feeds: Feeds) -> list[BoardItem]:
     """The editor, where there are particles and a plan."""
-    planned = any(source.is_parameters and source.reader == "seaflow_plan" for source in feeds.cruise.values())
     focused = [name for name, feed in reversed(_particles(feeds))]
-    return [BoardItem("gate_editor", focused[0])] if planned and focused else []
+    return [BoardItem("gate_editor", focused[0])] if _planned(feeds) and focused else []
+
+
+def _filter(feeds: Feeds) -> list[BoardItem]:
+    """The editor, where there are raw events and a plan."""
+    raw = [name for name, feed in _particles(feeds) if {"D1", "D2"} <= set(feed.channels) and not feed.groups]
+    return [BoardItem("filter_editor", raw[0])] if _planned(feeds) and raw else []
+
+
+def _planned(feeds: Feeds) -> bool:
+    return any(source.is_parameters and source.reader == "seaflow_plan" for source in feeds.cruise.values())
 
 
 def _particles(feeds: Feeds) -> list[tuple[str, ParticleFeed]]:
@@ -118,6 +127,11 @@ NOTHING = MappingProxyType(
         "gates": (
             "Nothing here to draw gates on.",
             "This page needs a source of particles (such as reader: seaflow_vct) and the plan whose gates are drawn "
+            "(reader: seaflow_plan).",
+        ),
+        "filter": (
+            "Nothing here to find beads in.",
+            "This page needs a source of raw events (reader: seaflow_evt) and the plan whose filter is changed "
             "(reader: seaflow_plan).",
         ),
     }

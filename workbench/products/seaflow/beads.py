@@ -7,7 +7,7 @@ surrounds it, among bright, aligned events. Found by difference of two smoothing
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,8 @@ class Beads:
         Events in the cloud.
     contrast : float
         How many times denser the cloud is than its surroundings.
+    events : ndarray of float64 (count, 4), log codes
+        `CHANNELS` of the events in the cloud.
     """
 
     fsc: Float
@@ -52,6 +54,7 @@ class Beads:
     pe: float
     count: int
     contrast: float
+    events: Float = field(default_factory=lambda: np.empty((0, 4)), repr=False)
 
     def parameters(
         self, instrument: str, *, width: float = WIDTH, min_d1: float = 0.0, min_d2: float = 0.0
@@ -114,7 +117,7 @@ def find_beads(events: Float | Iterable[Float]) -> Beads:
             "Take more files."
         )
     d1, d2, fsc = (np.percentile(members[:, i], (25, 50, 75)) for i in range(3))
-    return Beads(fsc, d1[::-1], d2[::-1], float(np.median(members[:, 3])), len(members), contrast)
+    return Beads(fsc, d1[::-1], d2[::-1], float(np.median(members[:, 3])), len(members), contrast, members)
 
 
 def _peak(x: Float, y: Float) -> tuple[Float, float]:

@@ -73,12 +73,29 @@ def derive(
     if not (np.isfinite(beads).all() and (beads > 0).all()):
         raise WorkbenchError(f"beads at fsc_small, D1, D2 {beads.tolist()}: positions are log codes above 0")
     low = np.array([min_d1, min_d2], dtype=np.float64)
-    large = np.array(SLOPES[instrument])
-    small = np.round((beads[:, 1:] - low) / beads[:, :1], 3)
-    offset = np.round(beads[:, 1:] - large * beads[:, :1])
-    rows = np.column_stack([beads, np.full(3, width), small, large, np.tile(low, (3, 1)), offset]) + 0.0
-    table = tuple(tuple(row) for row in rows.tolist())
+    table = through(beads, np.array(SLOPES[instrument]), np.tile(low, (3, 1)), width)
     return FilterParameters(identity(table), table, date)
+
+
+def through(
+    beads: npt.NDArray[np.float64], slopes: npt.NDArray[np.float64], low: npt.NDArray[np.float64], width: float
+) -> tuple[tuple[float, ...], ...]:
+    """Rows of `core.filters.FIELDS` whose lines run through bead positions (see the notes of `derive`).
+
+    Parameters
+    ----------
+    beads : ndarray of float64 (k, 3), log codes
+        fsc_small, D1, D2.
+    slopes : ndarray of float64 (k, 2)
+        Of the large-particle line, D1 and D2.
+    low : ndarray of float64 (k, 2), log codes
+        D1 and D2 of the smallest particles.
+    width : float, log codes
+    """
+    small = np.round((beads[:, 1:] - low) / beads[:, :1], 3)
+    offset = np.round(beads[:, 1:] - slopes * beads[:, :1])
+    rows = np.column_stack([beads, np.full(len(beads), width), small, slopes, low, offset]) + 0.0
+    return tuple(tuple(row) for row in rows.tolist())
 
 
 def identity(table: tuple[tuple[float, ...], ...]) -> str:
