@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,11 @@ from workbench.products.seaflow.filter import Flag, Focused, focus
 from workbench.raster.count import count_codes
 
 Codes = npt.NDArray[Any]
+Pictures = Mapping[tuple[str, str], tuple[Viewport, npt.NDArray[np.uint32]]]
 #: Detectors, each against fsc_small on a chart of its own.
 DETECTORS = ("D1", "D2")
 #: What is drawn of it: all events, those in focus, those of the bead cloud.
 LAYERS = ("evt", "opp", "beads")
-#: Events of one file that are looked at; larger files are left out, as the product does.
-MOST = 50_000 * 180
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,15 @@ class FilterQuestion:
     before, now : FilterParameters or None
     quantile : int
         0, 1, 2: whose events in focus are drawn.
-    boxes : tuple of Viewport
-        Of D1 and of D2 against fsc_small.
+    boxes : tuple of (Viewport, Viewport)
+        Of D1 and of D2 against fsc_small: for all events, and, coarser, for those few in focus.
     """
 
     files: tuple[tuple[str, int], ...]
     before: FilterParameters | None
     now: FilterParameters | None
     quantile: int
-    boxes: tuple[Viewport, ...]
+    boxes: tuple[tuple[Viewport, Viewport], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ class FilterAnswer:
     before, now : Outcome or None
     beads : Beads or None
         The cloud that was found; `no_beads` says why there is none.
-    pictures : mapping of (layer, detector) to numpy.ndarray of uint32
+    pictures : mapping of (layer, detector) to (Viewport, numpy.ndarray of uint32)
     faults : tuple of str
         Files that cannot be read.
     """
@@ -86,7 +86,7 @@ class FilterAnswer:
     now: Outcome | None
     beads: Beads | None
     no_beads: str
-    pictures: Mapping[tuple[str, str], npt.NDArray[np.uint32]]
+    pictures: Pictures
     faults: tuple[str, ...] = ()
 
 
@@ -136,12 +136,11 @@ class FilterAnswers:
         before, _ = self._by(q.before)
         now, found = self._by(q.now)
         pictures: dict[tuple[str, str], Any] = {}
-        for detector, box in zip(DETECTORS, q.boxes, strict=True):
-            pictures["evt", detector] = self._once(
-                ("evt", detector, box), lambda d=detector, b=box: _events(columns, d, b)
-            )
-            pictures["opp", detector] = _focused(columns, found, q.quantile, detector, box)
-            pictures["beads", detector] = _cloud(beads, detector, box)
+        for detector, (fine, coarse) in zip(DETECTORS, q.boxes, strict=True):
+            counted = self._once(("evt", detector, fine), partial(_events, columns, detector, fine))
+            pictures["evt", detector] = fine, counted
+            pictures["opp", detector] = coarse, _focused(columns, found, q.quantile, detector, coarse)
+            pictures["beads", detector] = coarse, _cloud(beads, detector, coarse)
         events = sum(len(c["D1"]) for c in columns)
         return FilterAnswer(q, len(columns), events, evt, before, now, beads, why, pictures, held.faults)
 

@@ -195,8 +195,8 @@ class FilterEditor(View):
                 self._answers.close()
             self._answered, self._answers = feed, FilterAnswers(feed, self.session.soon, self._take)
         files = self._files()
-        cells = COARSE if self._many < 5 * FEW else FINE
-        boxes = tuple(snap(*self._boxes[detector], cells) for detector in DETECTORS)
+        cells = (COARSE if self._many < FEW else FINE, COARSE)
+        boxes = tuple((snap(*self._boxes[d], cells[0]), snap(*self._boxes[d], cells[1])) for d in DETECTORS)
         question = FilterQuestion(files, self.hand.base, self.hand.shown, self._quantile, boxes)
         if question == self._asked:
             if self.stage.told:
@@ -211,13 +211,14 @@ class FilterEditor(View):
             return
         self._last = answer
         self._frames += 1
-        boxes = dict(zip(DETECTORS, answer.question.boxes, strict=True))
         told = told_numbers(answer, self._look.text, spread=self._spread)
-        self.stage.frame = pictures(answer.pictures, boxes, self._frames)
+        self.stage.frame = pictures(answer.pictures, self._frames)
         self.stage.told = {**told, "n": n, "frame": self._frames}
         faults = answer.faults
-        self._unread = f"{len(faults)} files cannot be read; the first: {faults[0]}" if faults else ""
-        self._tell()
+        unread = f"{len(faults)} files cannot be read; the first: {faults[0]}" if faults else ""
+        if unread != self._unread:
+            self._unread = unread
+            self._tell()
         if self._card is not None:
             pn.io.push_notebook(self._card)
 

@@ -96,7 +96,8 @@ function linesOver(ctx, figure, cell, detector) {
     cloud.replaceChildren()
     if (found) {
       const [lo, mid, hi] = found.fsc, [top, centre, bottom] = found[detector]
-      const d = path([[lo, centre], [hi, centre]]) + path([[mid, bottom], [mid, top]])
+      const [x, y] = px([mid, centre]), r = 11
+      const d = path([[lo, centre], [hi, centre]]) + path([[mid, bottom], [mid, top]]) + `M${x - r} ${y}L${x} ${y - r}L${x + r} ${y}L${x} ${y + r}Z`
       cloud.append(shape("path", "around", {d}), shape("path", "spot", {d}))
     }
     while (hands.children.length > table.length) hands.lastChild.remove()

@@ -6,19 +6,17 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import param
 from bokeh.models import ColumnDataSource, LinearColorMapper, Range1d
 from bokeh.plotting import figure
 from panel.custom import Children, JSComponent
 
 from workbench.core.filters import FIELDS, QUANTILES
-from workbench.core.viewport import Viewport
 from workbench.raster.encode import frame, pack
 from workbench.raster.levels import levels
 from workbench.views import axes, cytogram
 from workbench.views.component import script, style
-from workbench.views.filter_answers import DETECTORS
+from workbench.views.filter_answers import DETECTORS, LAYERS, Pictures
 from workbench.views.live_picture import WHOLE
 from workbench.views.paint import LINES, POPULATIONS, ROLES, Theme, paint
 
@@ -67,7 +65,7 @@ def charts(*, theme: Theme = "light") -> list[figure]:
             axis.axis_label = f"{channel}, log codes"
             axes.plain(axis)
         plot.renderers = []
-        for layer in ("evt", "opp", "beads") if kind == "evt" else ("opp", "beads"):
+        for layer in LAYERS if kind == "evt" else LAYERS[1:]:
             _layer(plot, layer, theme)
         made.append(plot)
     for one in ranges.values():
@@ -101,22 +99,10 @@ def _blend(a: str, b: str, share: float) -> str:
     return "#" + "".join(f"{value:02x}" for value in mixed)
 
 
-def pictures(
-    counts: Mapping[tuple[str, str], npt.NDArray[np.uint32]], boxes: Mapping[str, Viewport], n: int
-) -> bytes:  # fmt: skip
-    """Layers as one frame for the browser.
-
-    Parameters
-    ----------
-    counts : mapping of (layer, detector) to numpy.ndarray of uint32, shape (height, width)
-    boxes : mapping of str to Viewport
-        By detector.
-    n : int
-        Grows from frame to frame.
-    """
+def pictures(counts: Pictures, n: int) -> bytes:
+    """Layers as one frame for the browser; `n` grows from frame to frame."""
     planes, parts = [], []
-    for (layer, detector), counted in counts.items():
-        box = boxes[detector]
+    for (layer, detector), (box, counted) in counts.items():
         parts.append(np.asarray(levels(counted)).reshape(-1))
         edges = {edge: getattr(box, edge) for edge in ("x0", "x1", "y0", "y1")}
         planes.append({"layer": layer, "detector": detector, "width": box.width, "height": box.height, **edges})

@@ -212,7 +212,8 @@ def _check(table: Table, before: Table) -> None:
         if wrong is not None:
             unit = "" if name.startswith("notch") else " log codes"
             raise WorkbenchError(f"{name} is {wrong:g}; it lies between 0 and {most:g}{unit}")
-    touched = table[(table != before).any(axis=1)]
+    placed = [*range(3), *_LOW]
+    touched = table[(table != before)[:, placed].any(axis=1)]
     if (touched[:, _LOW] >= touched[:, 1:3]).any():
         raise WorkbenchError(
             "the smallest particles (offset_small) lie under the beads: D1 and D2 of beads are greater"
