@@ -37,6 +37,13 @@ _READ = """() => {
   return out
 }"""
 
+#: What is looked at first is drawn first; the page is whole once no card is empty.
+_DRAWN = """() => {
+  const page = window.Bokeh?.documents[0]
+  const empty = (m) => m.css_classes?.includes("card") && m.children?.length === 0
+  return page?.is_idle && [...page.all_models].some((m) => m.type === "Figure") && ![...page.all_models].some(empty)
+}"""
+
 
 class Board:
     """One opened board.
@@ -50,9 +57,7 @@ class Board:
 
     def __init__(self, tab: Tab, pictures: int = 1, timeout: float = 90_000) -> None:
         self.tab, self.page = tab, tab.page
-        self.page.wait_for_function(
-            "() => window.Bokeh?.documents.length && Bokeh.documents[0].is_idle", timeout=timeout
-        )
+        self.page.wait_for_function(_DRAWN, timeout=timeout)
         for i in range(pictures):
             self.page.wait_for_selector(f".stage[data-state=shown] >> nth={i}", timeout=timeout)
         self.page.wait_for_timeout(500)

@@ -9,15 +9,18 @@ from types import SimpleNamespace
 import panel as pn
 import pytest
 from bokeh.document import Document
+from panel.io.state import set_curdoc, state
 
 from workbench.catalog.cruise import open_cruise
 from workbench.live.feeds import Feeds
 from workbench.live.session import Session
+from workbench.views.component import Words
 from workbench.views.cruise_map import CruiseMap
 from workbench.views.cytogram import Cytogram
 from workbench.views.page import page, views_of
 from workbench.views.series import Series
 from workbench.views.tiles import Tiles
+from workbench.views.time_control import Tab
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +81,44 @@ def test_views_show_a_cruise_in_a_notebook(simulated, kind) -> None:
 def test_what_cannot_be_shown_is_told(feeds: Feeds) -> None:
     with pytest.raises(TypeError, match="open_cruise"):
         CruiseMap("catalog.yaml")
+
+
+def test_what_is_looked_at_first_is_drawn_first(feeds: Feeds) -> None:
+    session = Session(feeds)
+    document = Document()
+    tab = SimpleNamespace(server_context=None, request=SimpleNamespace(arguments={}, headers={}, cookies={}), id="a tab")
+    document._session_context = lambda: tab
+    with set_curdoc(document):
+        made = page(session)
+        cards = [card for card in made.main[0].select(pn.Column) if "card" in card.css_classes]
+        filled = [card for card in cards if len(card)]
+        assert {kind for card in filled for kind in card.css_classes} >= {"map", "cytogram"}
+        assert 0 < len(cards) - len(filled) < len(cards)
+        session.time = "all"  # what is not there yet is not brought up to date
+        state._on_load(document)
+        for _ in cards:
+            for callback in document.session_callbacks:
+                callback.callback()
+    assert all(len(card) == 2 for card in cards if "timebar" not in card.css_classes)
+    session.close()
+
+
+def test_a_card_is_filled_once(feeds: Feeds) -> None:
+    session = Session(feeds)
+    view = Series(session, "sfl")
+    view.later = True
+    card = view.card()
+    assert len(card) == 0 and view.card() is card
+    view.fill()
+    body = card[1]
+    view.fill()
+    assert card[1] is body and len(card) == 2
+    session.close()
+
+
+def test_modules_are_known_by_their_text() -> None:
+    """So that the browser takes each once, as it is."""
+    document = Document()
+    keys = [Words("one")._get_properties(document)["bundle"], Words("two")._get_properties(document)["bundle"]]
+    assert keys[0] == keys[1] and keys[0] != Tab._module_key()
+    assert "interface " not in str(Words._esm) and ": string" not in str(Words._esm)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import param
-from panel.custom import JSComponent
 
-from workbench.views.component import script, style
+from workbench.views.component import Component, script, style
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Choice:
     several: bool = False
 
 
-class CardHead(JSComponent):
+class CardHead(Component):
     """Title and choices in one component; native selects, which are thumb-sized pickers on a phone."""
 
     title = param.String(default="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
@@ -29,7 +30,26 @@ def style(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
 
 
-class Words(JSComponent):
+class Component(JSComponent):
+    """A component whose module is plain JavaScript: the browser takes it as it is, once for all of its kind."""
+
+    __abstract = True
+
+    @classmethod
+    def _module_key(cls) -> str:
+        return _key(cls.__name__, str(cls._esm))
+
+    def _get_properties(self, doc: Any) -> dict[str, Any]:
+        # Without a key, Panel's side of the browser translates TypeScript, for each component again.
+        return {**super()._get_properties(doc), "bundle": self._module_key()}
+
+
+@lru_cache
+def _key(name: str, module: str) -> str:
+    return f"{name}-{hashlib.sha256(module.encode()).hexdigest()[:16]}"
+
+
+class Words(Component):
     """A piece of HTML made by Python, set again only when it changed; ages inside it tick in the browser.
 
     ``data-since="MS"`` marks an age (Unix milliseconds), ``data-clock`` the cruise's clock, ``data-watch`` the

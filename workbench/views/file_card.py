@@ -8,12 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 import panel as pn
 import param
-from panel.custom import JSComponent
 
 from workbench.live.feed import Feed
 from workbench.views import say
 from workbench.views.by_file import ByFile
-from workbench.views.component import script, style
+from workbench.views.component import Component, script, style
 from workbench.views.excluded import bring_back, excluded, plan_of, take_out
 from workbench.views.marked import OF_FILES, file_source, rows_of
 from workbench.views.view import View
@@ -36,7 +35,7 @@ def facts(files: ByFile, row: int) -> list[list[str]]:
     return told
 
 
-class FileBox(JSComponent):
+class FileBox(Component):
     """The card's inside. A person's wishes come as `asked`; whether they are heard is decided on the server."""
 
     told = param.Dict(default={}, doc="{name, time, facts, flag, out: {reason, who}} of the picked file.")

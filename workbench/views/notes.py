@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import param
-from panel.custom import JSComponent
 
 from workbench.core.errors import WorkbenchError
 from workbench.live.session import Session
 from workbench.record.state import State
 from workbench.views import say
-from workbench.views.component import script, style
+from workbench.views.component import Component, script, style
 from workbench.views.series import Mark
 
 #: Notes shown, newest first; marks drawn.
@@ -50,7 +49,7 @@ def stamp_of(path: Path) -> tuple[int, ...]:
     return tuple(stamp)
 
 
-class Notes(JSComponent):
+class Notes(Component):
     """A button that opens the last notes and a line to write one. Writing goes through ``api/v1/notes`` alone."""
 
     notes = param.List(default=[], doc="[time, text, who] of the last notes, newest first.")

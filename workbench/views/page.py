@@ -33,8 +33,9 @@ _OURS = Theme(
 )
 #: Options of views that a person may change on the page.
 _CHOSEN = {"cytogram": ("x", "y"), "file_cytogram": ("x", "y"), "cruise_map": ("colour",), "series": ("variables",)}
-#: Cards of the upper row; further cytograms stand below.
+#: Cards of the upper row; further cytograms stand below. They are drawn first.
 _UPPER = 3
+_FIRST = ("map", "cytogram", "file")
 _HEAD = {
     "& .MuiAppBar-root": {
         "backgroundColor": "#10293a !important",
@@ -92,6 +93,7 @@ def page(
     top = _Top(session, name, links)
     tab = Tab(session, health=health)
     notes = Notes(state, session, read_only=read_only)
+    _draw_later(session, views)
     board = lay_out(session, views, tab, notes, name, top) if name else _lay_out(session, views, tab, notes, top)
     made = pmui.Page(
         main=[board], header=[top.words], title="", meta_title=f"{cruise.id} · {PAGES.get(name, name).lower()}", theme_config=_THEME, sx=_HEAD,
@@ -129,6 +131,24 @@ def views_of(
         counts[kind] = counts.get(kind, 0) + 1
         views.append(view(session, item.source, **given))
     return views
+
+
+def _draw_later(session: Session, views: Sequence[View]) -> None:
+    """Have a browser show what is looked at first; it then gets the other cards, one by one."""
+    document = pn.state.curdoc
+    if document is None or document.session_context is None:
+        return
+    first = sorted((view for view in views if view.kind != "tiles"), key=lambda view: view.kind not in _FIRST)
+    waiting = first[_UPPER:]
+    for view in waiting:
+        view.later = True
+
+    def draw() -> None:
+        if waiting and not session.closed:
+            waiting.pop(0).fill()
+            document.add_next_tick_callback(draw)
+
+    pn.state.onload(draw)
 
 
 def _usual(feeds: Feeds) -> list[BoardItem]:

@@ -6,12 +6,12 @@ from typing import ClassVar
 
 import param
 from bokeh.models import Range1d
-from panel.custom import Child, Children, JSComponent
+from panel.custom import Child, Children
 
-from workbench.views.component import script, style
+from workbench.views.component import Component, script, style
 
 
-class Stage(JSComponent):
+class Stage(Component):
     """A figure on its card, repainted in the browser when the theme changes."""
 
     figure = Child(doc="The Bokeh figure.")
@@ -31,7 +31,7 @@ class MapStage(Stage):
     _esm: ClassVar[str] = script("stage.js", "map.js")
 
 
-class TimeStage(JSComponent):
+class TimeStage(Component):
     """Figures, one above the other, that share one time axis.
 
     A parameter that changes makes Panel walk through all models of the figures, so what changes with every tick is
@@ -58,7 +58,7 @@ class MarkedStage(TimeStage):
     _stylesheets: ClassVar[list[str]] = [style("stage.css"), style("marks.css")]
 
 
-class AgainstStage(JSComponent):
+class AgainstStage(Component):
     """Figures of one quantity against another, one above the other."""
 
     figures = Children(doc="Bokeh figures.")

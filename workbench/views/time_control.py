@@ -6,18 +6,17 @@ import time
 from typing import Any, ClassVar
 
 import param
-from panel.custom import JSComponent
 
 from workbench.live.session import Session
 from workbench.views import say
-from workbench.views.component import script, style
+from workbench.views.component import Component, script, style
 from workbench.views.view import told_clock
 
 #: Seconds after which the browser is told the cruise's time again.
 _AGAIN = 10.0
 
 
-class TimeControl(JSComponent):
+class TimeControl(Component):
     """Presets, any range, and follow now; the session leads."""
 
     time = param.String(default="")
@@ -55,7 +54,7 @@ class TimeControl(JSComponent):
         self._led()
 
 
-class Tab(JSComponent):
+class Tab(Component):
     """The tab's URL and theme: every choice stands in the URL, and a URL opened brings it back."""
 
     query = param.String(default="", doc="Query of the URL, without the question mark.")

@@ -8,13 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import param
-from panel.custom import JSComponent
 
 from workbench.core.errors import WindowError
 from workbench.core.window import moment
 from workbench.live.session import Session
 from workbench.views import say
-from workbench.views.component import script, style
+from workbench.views.component import Component, script, style
 from workbench.views.view import slowly, split
 
 Floats = npt.NDArray[np.float64]
@@ -96,7 +95,7 @@ def turn_of(session: Session, latitude: str) -> Turn:
     return found
 
 
-class TurnControl(JSComponent):
+class TurnControl(Component):
     """The turn-around: what is proposed, and a line to set another one."""
 
     turn = param.String(default="", doc="As set by a person; empty for the proposal.")

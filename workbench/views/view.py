@@ -37,14 +37,14 @@ _lock = Lock()
 
 def once(feed: Feed, key: Hashable, make: Callable[[], T]) -> T:
     """What `make` gives for this revision of the feed, made once for all tabs."""
-    return _held(feed, (feed.revision, feed.detail, key), make)
+    return _held(feed, (feed.seen, key), make)
 
 
 def slowly(feed: Feed, key: Hashable, make: Callable[[], T]) -> T:
     """The same for pictures of the whole cruise: made anew when it has grown by what a screen can show."""
     span = feed.span
     grown = None if span is None else (span.start, stepped(span))
-    return _held(feed, ("slowly", key, grown, feed.detail), make)
+    return _held(feed, ("slowly", key, grown, feed.seen[1]), make)
 
 
 def stepped(span: Window) -> np.datetime64:
@@ -117,6 +117,8 @@ class View(Viewer):
     kind: ClassVar[str] = ""
     #: What of the session is drawn.
     follows: ClassVar[tuple[str, ...]] = ("revision",)
+    #: True on a page where others are seen first: its card is empty until `fill`.
+    later: bool = False
     #: Height in a notebook, pixels; None: as high as it needs.
     tall: ClassVar[int | None] = 420
 
@@ -128,6 +130,7 @@ class View(Viewer):
         self.source = source or self._first()
         self.title = title or self.headline
         self._card: Viewable | None = None
+        self._frame: pn.Column | None = None
         self._head: CardHead | None = None
         self._watchers = [self.session.param.watch(self._on_change, list(self.follows))]
         self.param.watch(self._on_change, "source")
@@ -180,17 +183,24 @@ class View(Viewer):
 
     def card(self, *, alone: bool = False) -> Viewable:
         """The picture on its card, with its head line and choices; `alone` in a notebook, not on a page."""
-        if self._card is None:
-            css = [style("board.css")]
-            body = self._build()
-            body.css_classes = [*body.css_classes, "body"]
-            self._head = CardHead(self.title, self._choices())
+        if self._frame is None:
             size: dict[str, Any] = {"sizing_mode": "stretch_width"} if alone else {}
             if alone and self.tall:
                 size["height"] = self.tall
             kinds = ["card", self.kind, *(["alone"] if alone else [])]
-            self._card = pn.Column(self._head, body, css_classes=kinds, stylesheets=css, margin=0, **size)
-        return self._card
+            self._frame = pn.Column(css_classes=kinds, stylesheets=[style("board.css")], margin=0, **size)
+            if not self.later:
+                self.fill()
+        return self._frame
+
+    def fill(self) -> None:
+        """Draw what stands on the card, once."""
+        if self._card is None and self._frame is not None:
+            body = self._build()
+            body.css_classes = [*body.css_classes, "body"]
+            self._head = CardHead(self.title, self._choices())
+            self._frame[:] = [self._head, body]
+            self._card = self._frame
 
     def bare(self) -> Viewable:
         """The picture without a card around it."""
