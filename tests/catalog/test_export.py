@@ -265,11 +265,11 @@ def test_what_acdd_asks_for(simulated: Path, tmp_path: Path) -> None:
 
 
 def test_across_the_antimeridian_west_is_west() -> None:
-    from workbench.catalog.metadata import _sides
+    from workbench.catalog.extent import sides
 
-    assert _sides(np.array([179.0, 179.5, -179.5, 180.0])) == (179.0, -179.5)
-    assert _sides(np.array([-10.0, 20.0])) == (-10.0, 20.0)
-    assert _sides(np.array([5.0])) == (5.0, 5.0)
+    assert sides(np.array([179.0, 179.5, -179.5, 180.0])) == (179.0, -179.5)
+    assert sides(np.array([-10.0, 20.0])) == (-10.0, 20.0)
+    assert sides(np.array([5.0])) == (5.0, 5.0)
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@
     export(cruise, "sfl", "sfl.csv", "2014-07-04..2014-07-05")
     open_netcdf("sfl.nc")                                # equal to cruise["sfl"].open()
 
-Rows are read and written block by block, so that memory does not grow with the cruise. The file has its name only once
+Rows are read part by part and written block by block, so that memory does not grow with the cruise. The file has its name only once
 it is whole: until then it is written beside it, under a hidden name that an interruption takes away.
 """
 
@@ -23,6 +23,7 @@ import xarray as xr
 
 from workbench.catalog.export_csv import CsvFile
 from workbench.catalog.export_netcdf import NetcdfFile, open_netcdf
+from workbench.catalog.export_parts import Parts, blocks, row_dim
 from workbench.catalog.metadata import Told, tell
 from workbench.core.errors import WorkbenchError, suggest
 from workbench.core.window import ALWAYS, Window
@@ -30,14 +31,14 @@ from workbench.core.window import ALWAYS, Window
 if TYPE_CHECKING:
     from workbench.catalog.cruise import Cruise
 
-__all__ = ["FORMATS", "Exported", "export", "format_of", "open_netcdf"]
+__all__ = ["FORMATS", "Exported", "blocks", "export", "format_of", "open_netcdf", "row_dim"]
 
 #: Rows (or particles) in memory at once, unless a single file of the source holds more.
 BLOCK = 1 << 19
 
 
 class _File(Protocol):
-    def __init__(self, path: Path, ds: xr.Dataset, told: Told) -> None: ...
+    def __init__(self, path: Path, parts: Parts, told: Told) -> None: ...
     def write(self, block: xr.Dataset, start: int) -> None: ...
     def close(self) -> None: ...
 
@@ -121,42 +122,18 @@ def export(
         raise WorkbenchError(
             f"{target}: is a folder" if target.is_dir() else f"{target.parent}: there is no such folder"
         )
-    ds = cruise[source].open(window)
-    told = tell(cruise, source, ds, attributes or {})
-    dim = row_dim(ds)
-    total = ds.sizes.get(dim, 1)
+    parts = Parts(cruise[source], window, block)
+    told = tell(cruise, source, parts.ds, parts.extent, attributes or {})
     with _whole_or_nothing(target) as temp:
-        file = FORMATS[kind](temp, ds, told)
+        file = FORMATS[kind](temp, parts, told)
         try:
-            for start, stop in blocks(ds, dim, block):
-                file.write(ds.isel({dim: slice(start, stop)}) if dim else ds, start)
-                progress(stop, total)
+            for rows, start, stop in parts:
+                file.write(rows, start)
+                progress(stop, parts.rows)
         finally:
             file.close()
-    refused = tuple(line for line in str(ds.attrs.get("refused") or "").splitlines() if line)
-    return Exported(target, total, target.stat().st_size, refused)
-
-
-def row_dim(ds: xr.Dataset) -> str:
-    """The dimension that grows: particle, else time, else the longest one; empty for numbers alone."""
-    for name in ("particle", "time"):
-        if name in ds.dims:
-            return name
-    return str(max(ds.sizes, key=lambda name: ds.sizes[name], default=""))
-
-
-def blocks(ds: xr.Dataset, dim: str, size: int) -> Iterator[tuple[int, int]]:
-    """Ranges of rows along `dim`: whole chunks of the dataset, as many as come to about `size`; always at least one."""
-    total = ds.sizes.get(dim, 1)
-    chunks = ds.chunksizes.get(dim) or [size] * (total // size) + ([total % size] if total % size else [])
-    start = stop = 0
-    for chunk in chunks:
-        if stop > start and stop + chunk - start > size:
-            yield start, stop
-            start = stop
-        stop += chunk
-    if stop > start or total == 0:
-        yield start, stop
+    refused = tuple(line for line in str(parts.ds.attrs.get("refused") or "").splitlines() if line)
+    return Exported(target, parts.rows, target.stat().st_size, refused)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from workbench.catalog.csv_words import lines, words
+from workbench.catalog.export_parts import Parts
 from workbench.catalog.metadata import Told
 from workbench.core.errors import WorkbenchError
 
@@ -29,8 +30,8 @@ class CsvFile:
     Parameters
     ----------
     path : Path
-    ds : xarray.Dataset
-        All of what is going to be written, lazily.
+    parts : Parts
+        What is going to be written.
     told : Told
 
     Raises
@@ -39,7 +40,8 @@ class CsvFile:
         When the dataset is more than one table.
     """
 
-    def __init__(self, path: Path, ds: xr.Dataset, told: Told) -> None:
+    def __init__(self, path: Path, parts: Parts, told: Told) -> None:
+        ds = parts.ds
         self._particles = "particle" in ds.dims
         if self._particles:
             sizes = ds["row_size"].values.astype(np.int64) if "row_size" in ds.variables else np.empty(0, np.int64)

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from workbench.catalog.export_parts import Parts
+from workbench.catalog.extent import STEPS
 from workbench.catalog.metadata import Told
 
 #: Where times repeat or are missing, `time` cannot be CF's coordinate of its own dimension; rows are numbered instead.
 ROW = "row"
-#: Coarsest first: the steps in which a column of times may be counted, as long as nothing is lost.
-_STEPS = {"seconds": 1_000_000_000, "milliseconds": 1_000_000, "microseconds": 1000, "nanoseconds": 1}
 _SINCE = "since 1970-01-01T00:00:00Z"
 _NAT = np.iinfo(np.int64).min
 #: Units that people at sea write and UDUNITS does not know.
@@ -37,22 +37,26 @@ class NetcdfFile:
     Parameters
     ----------
     path : Path
-    ds : xarray.Dataset
-        All of what is going to be written, lazily.
+    parts : Parts
+        What is going to be written.
     told : Told
     """
 
-    def __init__(self, path: Path, ds: xr.Dataset, told: Told) -> None:
+    def __init__(self, path: Path, parts: Parts, told: Told) -> None:
         import netCDF4
 
+        ds, self._parts = parts.ds, parts
+
         self._dims = {str(name): str(name) for name in ds.dims}
-        if "time" in ds.dims and not _grows(ds):
+        if "time" in ds.dims and not parts.extent.grows:
             self._dims["time"] = ROW
-        self._steps = {str(name): _step(array) for name, array in ds.variables.items() if array.dtype.kind == "M"}
-        self._growing = "particle" if "particle" in ds.dims else "time"
+        self._growing = parts.dim
         self._nc = netCDF4.Dataset(path, "w", format="NETCDF4")
-        for name, size in ds.sizes.items():
-            self._nc.createDimension(self._dims[str(name)], size)
+        self._sizes = {str(name): size for name, size in ds.sizes.items()} | (
+            {parts.dim: parts.rows} if parts.dim else {}
+        )
+        for name, size in self._sizes.items():
+            self._nc.createDimension(self._dims[name], size)
         attributes = dict(told.attributes)
         beside = [str(name) for name in ds.coords if name not in (*ds.dims, "time")]
         if beside:
@@ -78,7 +82,7 @@ class NetcdfFile:
             else:
                 continue
             if array.size:
-                self._nc[str(name)][index] = _encoded(array, _STEPS[self._steps.get(str(name), "nanoseconds")])
+                self._nc[str(name)][index] = _encoded(array, STEPS[self._parts.extent.step(str(name))])
 
     def close(self) -> None:
         """End the file."""
@@ -87,11 +91,11 @@ class NetcdfFile:
     def _declare(self, name: str, array: xr.Variable, ds: xr.Dataset) -> None:
         dims = tuple(self._dims[str(dim)] for dim in array.dims)
         kind = _stored(array.dtype)
-        attrs = _attributes(name, array, ds, self._steps.get(name, ""))
+        attrs = _attributes(name, array, self._parts)
         options: dict[str, Any] = {}
         if kind is not str and dims:
             options = {"zlib": True, "complevel": 1, "shuffle": True}
-            sizes = [max(1, size) for size in array.shape]
+            sizes = [max(1, self._sizes[str(dim)]) for dim in array.dims]
             options["chunksizes"] = [min(sizes[0], _PIECE), *sizes[1:]]
             options["chunk_cache"] = 2 * int(np.prod(options["chunksizes"])) * kind.itemsize  # untold: 64 MB of each
         fill = attrs.pop("_FillValue", None)
@@ -122,14 +126,6 @@ def open_netcdf(path: str | os.PathLike[str]) -> xr.Dataset:
     return ds
 
 
-def _grows(ds: xr.Dataset) -> bool:
-    """Whether times are all there and strictly increasing, as CF wants it of a coordinate variable."""
-    if "time" not in ds.variables or ds["time"].dims != ("time",):
-        return True
-    time = ds["time"].values
-    return time.dtype.kind != "M" or not (np.isnat(time).any() or (time[1:] <= time[:-1]).any())
-
-
 def _is_trajectory(ds: xr.Dataset) -> bool:
     have = {"latitude", "longitude", "time"} <= set(map(str, ds.variables)) and set(ds.dims) == {"time"}
     return have and "trajectory" not in ds.variables
@@ -141,15 +137,6 @@ def _stored(dtype: np.dtype[Any]) -> Any:
     if dtype.kind == "b":
         return np.dtype("int8")
     return np.dtype("int64") if dtype.kind in "mM" else dtype
-
-
-def _step(array: xr.Variable) -> str:
-    """The coarsest step that tells these times exactly; nanoseconds where they are not in memory."""
-    if array.chunks is not None:
-        return "nanoseconds"
-    values = array.values.astype("datetime64[ns]")
-    whole = values[~np.isnat(values)].astype(np.int64)
-    return next(name for name, step in _STEPS.items() if step == 1 or not (whole % step).any())
 
 
 def _encoded(array: xr.Variable, step: int) -> npt.NDArray[Any]:
@@ -166,10 +153,10 @@ def _missing(value: object) -> bool:
     return value is None or value != value
 
 
-def _attributes(name: str, array: xr.Variable, ds: xr.Dataset, step: str) -> dict[str, Any]:
+def _attributes(name: str, array: xr.Variable, parts: Parts) -> dict[str, Any]:
     """Attributes as CF wants them: limits of the variable's own type, units that UDUNITS knows, coordinates named."""
     out = {str(key): _attribute(value) for key, value in array.attrs.items() if value is not None}
-    out |= _kind(name, array, ds, step)
+    out |= _kind(name, array, parts)
     out.setdefault("long_name", name.replace("_", " "))
     for key in ("valid_min", "valid_max", "flag_values"):
         if key in out and array.dtype.kind in "fiu":
@@ -185,17 +172,21 @@ def _attributes(name: str, array: xr.Variable, ds: xr.Dataset, step: str) -> dic
     if name in _AXES:
         out["axis"] = _AXES[name]
         out.setdefault("standard_name", name)
-    elif _is_trajectory(ds) and array.dims == ("time",):
+    elif _is_trajectory(parts.ds) and array.dims == ("time",):
         out["coordinates"] = "time latitude longitude"
     return out
 
 
-def _kind(name: str, array: xr.Variable, ds: xr.Dataset, step: str) -> dict[str, Any]:
+def _kind(name: str, array: xr.Variable, parts: Parts) -> dict[str, Any]:
     """What tells the type of a variable that NetCDF does not have, and what stands for missing."""
     missing: dict[str, Any] = {"_FillValue": np.int64(_NAT)}
     if array.dtype.kind == "M":
-        told = {"units": f"{step} {_SINCE}", "calendar": "standard", "units_metadata": "leap_seconds: none"}
-        return told if name == "time" and _grows(ds) else told | missing
+        told = {
+            "units": f"{parts.extent.step(name)} {_SINCE}",
+            "calendar": "standard",
+            "units_metadata": "leap_seconds: none",
+        }
+        return told if name == "time" and parts.extent.grows else told | missing
     if array.dtype.kind == "m":
         return missing | {"units": "nanoseconds", "dtype": "timedelta64[ns]"}
     if array.dtype.kind == "f" and array.dims != (name,):  # CF has no missing values in coordinate variables

@@ -8,6 +8,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
@@ -22,8 +23,11 @@ from workbench.catalog.tree import Tree, for_glob
 from workbench.core.errors import WorkbenchError
 from workbench.core.variables import VariableSpec
 from workbench.core.window import ALWAYS, Window
-from workbench.readers.paths import matcher
+from workbench.readers.paths import find, matcher
 from workbench.readers.reader import Reader
+
+#: All time, for files that have one.
+_DATED = Window(ALWAYS.start + np.timedelta64(1, "ns"), ALWAYS.stop)
 
 
 class Files:
@@ -62,13 +66,29 @@ class Files:
         if next(tree.paths(), None) is None:
             return blank(self._reader())
         named = [for_glob(place) for place in places]
+        return self._opened(named[0] if len(named) == 1 else named, window, max_points)
+
+    def open_these(self, paths: Sequence[str], window: Window) -> xr.Dataset:
+        """Rows of some of the files; broken ones are listed when there are two or more."""
+        return self._opened(list(paths), window, None)
+
+    def in_order(self) -> list[str]:
+        """All files, in an order that is that of time and of names; none where there is no such order, or where the
+        reader finds other ones, or a folder that it cannot list.
+        """
+        try:
+            found = find([for_glob(place) for place in self._look()[0]], matcher(self.kind.patterns))
+        except WorkbenchError:
+            return []
+        paths = [os.fspath(path) for path in self.files(ALWAYS)]
+        dated = [os.fspath(path) for path in self.files(_DATED)]
+        return paths if not found.refused and set(found.paths) == set(paths) and dated == sorted(dated) else []
+
+    def _opened(self, named: Any, window: Window, max_points: int | None) -> xr.Dataset:
         given = dict[str, Any](bounds(window))
         if max_points is not None and "max_points" in signature(self.kind.open_dataset).parameters:
             given["max_points"] = max_points
-        ds = xr.open_dataset(
-            named[0] if len(named) == 1 else named,  # type: ignore[arg-type]
-            engine=self.kind, chunks={}, **given, **self._expanded(),
-        )  # fmt: skip
+        ds = xr.open_dataset(named, engine=self.kind, chunks={}, **given, **self._expanded())
         return ds.assign({name: array.load() for name, array in ds.variables.items() if array.dims == ("file",)})
 
     def changed(self, cursor: Cursor | None) -> tuple[xr.Dataset, Cursor]:

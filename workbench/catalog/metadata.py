@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from workbench.catalog.extent import Extent
 from workbench.core import clock
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Told:
     platform: str
 
 
-def tell(cruise: Cruise, source: str, ds: xr.Dataset, given: Mapping[str, str]) -> Told:
+def tell(cruise: Cruise, source: str, ds: xr.Dataset, extent: Extent, given: Mapping[str, str]) -> Told:
     """The global attributes of an exported source: the dataset's own, what ACDD asks for and we know, what was given.
 
     Whoever made the data is not in the catalog; `given` says it.
@@ -63,10 +64,10 @@ def tell(cruise: Cruise, source: str, ds: xr.Dataset, given: Mapping[str, str]) 
         "project": cruise.id,
         "standard_name_vocabulary": VOCABULARY,
         "processing_level": "as recorded; units converted, quality flags added, no row removed",
-        "cdm_data_type": "Other" if "particle" in ds.dims or not _positions(ds) else "Trajectory",
+        "cdm_data_type": "Trajectory" if extent.placed and "particle" not in ds.dims else "Other",
         **({"platform": cruise.ship} if cruise.ship else {}),
-        **_coverage(ds),
-        **_place(ds),
+        **extent.coverage(),
+        **extent.place(),
         **given,
     }
     return Told(source, told, cruise.id)
@@ -75,54 +76,3 @@ def tell(cruise: Cruise, source: str, ds: xr.Dataset, given: Mapping[str, str]) 
 def _summary(cruise: Cruise, source: str, description: str) -> str:
     ship = f" aboard {cruise.ship}" if cruise.ship else ""
     return f"{description or source} Source {source} of cruise {cruise.id}{ship}.".strip()
-
-
-def _coverage(ds: xr.Dataset) -> dict[str, str]:
-    if "time" not in ds.variables or ds["time"].dtype.kind != "M":
-        return {}
-    times = ds["time"].values.ravel()
-    times = times[~np.isnat(times)]
-    if not times.size:
-        return {}
-    first, last = times.min(), times.max()
-    seconds = float((last - first) / np.timedelta64(1, "s"))
-    steps = np.diff(np.unique(times))
-    out = {
-        "time_coverage_start": f"{np.datetime_as_string(first, unit='ms')}Z",
-        "time_coverage_end": f"{np.datetime_as_string(last, unit='ms')}Z",
-        "time_coverage_duration": f"PT{seconds:.3f}S",
-    }
-    if steps.size:
-        out["time_coverage_resolution"] = f"PT{float(np.median(steps) / np.timedelta64(1, 's')):.3f}S"
-    return out
-
-
-def _positions(ds: xr.Dataset) -> bool:
-    return {"latitude", "longitude", "time"} <= set(map(str, ds.variables)) and ds["latitude"].dims == ("time",)
-
-
-def _place(ds: xr.Dataset) -> dict[str, Any]:
-    """The box around the positions; nothing where there are none."""
-    if not _positions(ds):
-        return {}
-    lat, lon = (np.asarray(ds[name].values, float) for name in ("latitude", "longitude"))
-    good = np.isfinite(lat) & np.isfinite(lon)
-    if not good.any():
-        return {}
-    south, north = float(lat[good].min()), float(lat[good].max())
-    west, east = _sides(lon[good])
-    corners = [(south, west), (south, east), (north, east), (north, west), (south, west)]
-    return {
-        "geospatial_lat_min": south, "geospatial_lat_max": north, "geospatial_lat_units": "degrees_north",
-        "geospatial_lon_min": west, "geospatial_lon_max": east, "geospatial_lon_units": "degrees_east",
-        "geospatial_bounds": f"POLYGON (({', '.join(f'{y:.6f} {x:.6f}' for y, x in corners)}))",
-        "geospatial_bounds_crs": "EPSG:4326",
-    }  # fmt: skip
-
-
-def _sides(longitude: Any) -> tuple[float, float]:
-    """West and east of the smallest arc around all longitudes; across the antimeridian west is the larger number."""
-    turned = np.unique((longitude + 180) % 360 - 180)
-    gaps = np.diff(np.concatenate([turned, turned[:1] + 360]))
-    widest = int(np.argmax(gaps))
-    return float(turned[(widest + 1) % turned.size]), float(turned[widest])

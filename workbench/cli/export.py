@@ -13,7 +13,7 @@ PARSED = 32 << 20
 
 
 def _export(args: argparse.Namespace) -> int:
-    from workbench.apps.memory import return_what_is_large
+    from workbench.apps.memory import return_what_is_free, return_what_is_large
     from workbench.catalog.cruise import open_cruise
     from workbench.catalog.export import export, format_of
     from workbench.readers.kept import hold_at_most
@@ -25,7 +25,14 @@ def _export(args: argparse.Namespace) -> int:
     kind = to or format_of(args.output)
     cruise = open_cruise(args.catalog, data=args.data, record=args.record)
     with _Bar() as bar:
-        done = export(cruise, args.source, args.output, window, to=kind, attributes=dict(args.attr), progress=bar.show)
+
+        def on_the_way(rows: int, total: int) -> None:
+            bar.show(rows, total)
+            return_what_is_free()
+
+        done = export(
+            cruise, args.source, args.output, window, to=kind, attributes=dict(args.attr), progress=on_the_way
+        )
     for line in done.refused:
         print(f"left out: {line}", file=sys.stderr)
     what = f"{done.rows} rows" if done.rows else "no rows (nothing was written in this time)"

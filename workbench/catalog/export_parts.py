@@ -1,0 +1,248 @@
+"""The rows of a Source, opened part by part: whoever goes through them holds one part at a time.
+
+Opening a Source has the time of every row in memory, and of lines of text more than that. Of many files, some at a time
+are opened; of what answers for itself (a server, the record), some time. Parts are gone through twice: once for their
+times and positions, once to be written. Where parts do not simply follow each other, the Source is opened as a whole.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from workbench.catalog.extent import Extent
+from workbench.catalog.files import Files
+from workbench.catalog.source import Source
+from workbench.catalog.stored import Stored
+from workbench.core import clock
+from workbench.core.errors import WorkbenchError
+from workbench.core.window import Window
+
+#: Bytes of the files of a part, and how many files there may be in it.
+BYTES, FILES = 32 << 20, 256
+#: Rows of a part of what answers for itself.
+ROWS = 1 << 19
+#: Attributes that count something in the files.
+_COUNTS = ("rows", "unchecked", "other", "files")
+_BAD = re.compile(r"(?P<why>[^:]+): (?P<count>\d+) \((?P<first>.*)\)\s*")
+
+Opener = Callable[[], xr.Dataset]
+
+
+class Parts:
+    """What is going to be written.
+
+    Parameters
+    ----------
+    source : Source
+    window : Window or str
+        As `Source.open` takes it.
+    block : int
+        Rows in memory at once, about.
+
+    Attributes
+    ----------
+    ds : xarray.Dataset
+        Says which variables there are, with the attributes of the whole; of several parts, it has the rows of one.
+    dim : str
+        The dimension that grows.
+    rows : int
+        How many rows there are along it, in all parts.
+    extent : Extent
+    """
+
+    def __init__(self, source: Any, window: Window | str, block: int) -> None:
+        self._block = block
+        self._whole: xr.Dataset | None = None
+        self._sizes: list[tuple[int, int]] = []
+        self._openers: list[Opener] = []
+        if isinstance(source, Source):
+            window = Window.parse(window, now=clock.as_of(source.end))
+            self._openers = openers(source, window)
+        if len(self._openers) < 2 or not self._follow():
+            self._whole = self.ds = source.open(window)
+            self.dim, self.extent = row_dim(self.ds), Extent(self.ds)
+            self.rows = self.ds.sizes.get(self.dim, 1)
+            _look(self.extent, self.ds, self.dim, block)
+
+    def __iter__(self) -> Iterator[tuple[xr.Dataset, int, int]]:
+        """Rows, and the numbers of the first of them and of the one after the last; at least once.
+
+        Raises
+        ------
+        WorkbenchError
+            When rows are not what they were when they were looked at.
+        """
+        if self._whole is not None:
+            for start, stop in blocks(self._whole, self.dim, self._block):
+                yield self._whole.isel({self.dim: slice(start, stop)}) if self.dim else self._whole, start, stop
+            return
+        at = 0
+        for opener, (rows, mark) in zip(self._openers, self._sizes, strict=True):
+            if not rows:
+                continue
+            ds = opener().isel(time=slice(rows))
+            if _mark(ds) != mark:
+                raise WorkbenchError(
+                    "its files changed while they were exported. Run it again, or give an end (--until)"
+                )
+            for start, stop in blocks(ds, "time", self._block):
+                yield ds.isel(time=slice(start, stop)), at + start, at + stop
+            at += rows
+            del ds
+
+    def _follow(self) -> bool:
+        """Look through all parts; False when they do not simply follow each other."""
+        first: xr.Dataset | None = None
+        told, latest = [], np.datetime64(np.iinfo(np.int64).min + 1, "ns")
+        for opener in self._openers:
+            ds = opener()
+            if row_dim(ds) != "time" or "time" not in ds.variables or ds["time"].dtype.kind != "M":
+                return False
+            told.append(ds.attrs)
+            self._sizes.append((ds.sizes["time"], _mark(ds)))
+            if not ds.sizes["time"]:
+                continue
+            times = ds["time"].values[~np.isnat(ds["time"].values)]
+            if first is None:
+                first, self.extent = ds, Extent(ds)
+            elif not _alike(first, ds) or (len(times) and times.min() <= latest):
+                return False
+            latest = times.max() if len(times) else latest
+            _look(self.extent, ds, "time", self._block)
+            del ds
+        attrs = together(told)
+        if first is None or attrs is None:
+            return False
+        self.ds, self.dim, self.rows = first.assign_attrs(attrs), "time", sum(rows for rows, _ in self._sizes)
+        return True
+
+
+def openers(source: Source, window: Window) -> list[Opener]:
+    """What opens the parts of a source; one or none when it is better opened as a whole."""
+    origin = source.origin
+    if type(origin) is Files and not origin.particles:
+        return [lambda paths=group: origin.open_these(paths, window) for group in _groups(origin)]  # type: ignore[misc]
+    if isinstance(origin, Stored) and (span := origin.span()) is not None:
+        asked, parts = window & span, -(-origin.count() // ROWS)
+        if not asked or parts < 2:
+            return []
+        first, last = (int(edge.astype(np.int64)) for edge in asked)
+        edges = np.linspace(0, last - first, parts + 1).astype(np.int64) + first
+        edges[-1] = last
+        spells = [Window(np.datetime64(int(a), "ns"), np.datetime64(int(b), "ns")) for a, b in pairwise(edges) if a < b]
+        return [lambda spell=spell: origin.open(spell) for spell in spells]  # type: ignore[misc]
+    return []
+
+
+def _groups(files: Files) -> list[list[str]]:
+    """The files in the order of time, some together; at least two, for one alone is opened by other rules."""
+    paths = files.in_order()
+    groups: list[list[str]] = [[]]
+    size = 0
+    for path in paths:
+        own = os.stat(path).st_size
+        if len(groups[-1]) >= 2 and (size + own > BYTES or len(groups[-1]) >= FILES):
+            groups.append([])
+            size = 0
+        groups[-1].append(path)
+        size += own
+    if len(groups) > 1 and len(groups[-1]) < 2:
+        last = groups.pop()
+        groups[-1] += last
+    return groups
+
+
+def together(told: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Attributes of parts as the whole has them: counts added up, what is listed put together; None when they differ."""
+    out: dict[str, Any] = {}
+    for name in dict.fromkeys(name for attrs in told for name in attrs):
+        values = [attrs.get(name) for attrs in told]
+        if name in _COUNTS and all(isinstance(value, int | np.integer) for value in values):
+            out[name] = sum(int(value) for value in values if value is not None)
+        elif name == "refused":
+            out[name] = "\n".join(dict.fromkeys(line for value in values for line in str(value or "").splitlines()))
+        elif name == "bad":
+            out[name] = _added_up([str(value or "") for value in values])
+        elif any(repr(value) != repr(values[0]) for value in values):
+            return None
+        else:
+            out[name] = values[0]
+    return out
+
+
+def _added_up(told: Sequence[str]) -> str:
+    """Lines ``reason: count (first ...)``, each reason once, where it stands in the parts; other lines as they are."""
+    order: list[str] = []
+    counts: dict[str, int] = {}
+    first: dict[str, str] = {}
+    for text in told:
+        place = 0
+        for line in filter(None, text.splitlines()):
+            match = _BAD.fullmatch(line)
+            why = match["why"] if match else line
+            if why not in counts:
+                order.insert(place, why)
+                first[why] = match["first"] if match else ""
+            counts[why] = counts.get(why, 0) + (int(match["count"]) if match else 0)
+            place = order.index(why) + 1
+    return "\n".join(f"{why}: {counts[why]} ({first[why]})" if counts[why] else why for why in order)
+
+
+def row_dim(ds: xr.Dataset) -> str:
+    """The dimension that grows: particle, else time, else the longest one; empty for numbers alone."""
+    for name in ("particle", "time"):
+        if name in ds.dims:
+            return name
+    return str(max(ds.sizes, key=lambda name: ds.sizes[name], default=""))
+
+
+def blocks(ds: xr.Dataset, dim: str, size: int) -> Iterator[tuple[int, int]]:
+    """Ranges of rows along `dim`: whole chunks of the dataset, as many as come to about `size`; always at least one."""
+    total = ds.sizes.get(dim, 1)
+    chunks = ds.chunksizes.get(dim) or [size] * (total // size) + ([total % size] if total % size else [])
+    start = stop = 0
+    for chunk in chunks:
+        if stop > start and stop + chunk - start > size:
+            yield start, stop
+            start = stop
+        stop += chunk
+    if stop > start or total == 0:
+        yield start, stop
+
+
+def _look(extent: Extent, ds: xr.Dataset, dim: str, block: int) -> None:
+    """Show all rows to `extent`."""
+    some = ds[extent.names]
+    if dim not in some.dims:
+        extent.add(some.load())
+        return
+    for start, stop in blocks(some, dim, block):
+        extent.add(some.isel({dim: slice(start, stop)}).load())
+
+
+def _mark(ds: xr.Dataset) -> int:
+    return zlib.crc32(ds["time"].values.tobytes())
+
+
+def _alike(one: xr.Dataset, other: xr.Dataset) -> bool:
+    """Whether rows of both can stand in one table: the same variables, kinds and units, the same along other dimensions."""
+    if one.variables.keys() != other.variables.keys() or set(one.coords) != set(other.coords):
+        return False
+    for name, a in one.variables.items():
+        b = other.variables[name]
+        text = a.dtype.kind in "OUST" and b.dtype.kind in "OUST"
+        if a.dims != b.dims or not (text or a.dtype == b.dtype) or a.attrs.get("units") != b.attrs.get("units"):
+            return False
+        if "time" not in a.dims and not a.equals(b):  # type: ignore[no-untyped-call]
+            return False
+        if any(one.sizes[dim] != other.sizes[dim] for dim in a.dims if dim != "time"):
+            return False
+    return True
