@@ -253,3 +253,24 @@ def test_who_never_listened_is_not_silent(tmp_path: Path) -> None:
     feeds.cruise.folder.mkdir(exist_ok=True)
     (feeds.cruise.folder / "engine.json").write_text("{}")
     assert feeds.stale("ship")
+
+
+def test_who_comes_within_a_moment_sees_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = RowSource("sfl", time=[at(0), at(1)], sst=1.0)
+    feeds = make(source)
+    feeds.poll()
+    clock = [100.0]
+    monkeypatch.setattr("workbench.live.feeds.time.monotonic", lambda: clock[0])
+    first = feeds.moment(3.0)
+    seen = feeds["sfl"].seen
+    source.add(at(2), sst=3.0)
+    feeds.poll()
+    clock[0] += 2.9
+    assert feeds.moment(3.0) is first
+    assert feeds["sfl"].seen == seen != (feeds["sfl"].revision, feeds["sfl"].detail)
+    clock[0] += 0.2
+    assert feeds["sfl"].seen == (feeds["sfl"].revision, feeds["sfl"].detail)
+    assert feeds.moment(0.0).revision > first.revision
+    source.add(at(3), sst=3.0)
+    feeds.poll()
+    assert feeds.moment(0.0).revision == feeds.revision  # who is alone waits for nobody

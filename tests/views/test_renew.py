@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from bokeh.document import Document
+from bokeh.document.events import ColumnDataChangedEvent, ColumnsPatchedEvent, ColumnsStreamedEvent
 from bokeh.models import ColumnDataSource
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,3 +75,48 @@ def test_shared_arrays_are_never_written() -> None:
     later["value"][19] = 3.0
     renew(source, later)
     assert all(np.array_equal(shared[k], kept[k], equal_nan=True) for k in kept)
+
+
+class Browser:
+    """The other end: a source that knows only what was sent."""
+
+    def __init__(self, first: dict[str, np.ndarray]) -> None:
+        self.here = ColumnDataSource(dict(first))
+        self.there = ColumnDataSource({k: v.copy() for k, v in first.items()})
+        document = Document()
+        document.add_root(self.here)
+        document.on_change(self._take)
+
+    def _take(self, event: object) -> None:
+        if isinstance(event, ColumnsPatchedEvent):
+            self.there.patch(event.patches)
+        elif isinstance(event, ColumnsStreamedEvent):
+            self.there.stream(dict(event.data), event.rollover)
+        elif isinstance(event, ColumnDataChangedEvent):
+            self.there.data = {k: np.array(v) for k, v in event.model.data.items()}
+
+
+@given(st.lists(st.tuples(growing, st.integers(0, 3)), min_size=2, max_size=5))
+def test_what_is_sent_makes_the_same_columns_of_any_tab(steps: list[tuple[list[int], int]]) -> None:
+    made = []
+    for times, corrected in steps:
+        made.append(columns(times, 0))
+        if corrected:
+            made[-1]["value"][-corrected:] = 9.0
+    tabs = [Browser(made[0]) for _ in range(2)]
+    for new in made[1:]:
+        for tab in tabs:
+            renew(tab.here, new)
+            assert equal(tab.here, new)
+            assert equal(tab.there, new)
+            assert all(tab.here.data[name] is new[name] for name in new)  # held once, however many tabs
+
+
+def test_who_changes_a_source_by_hand_is_brought_back() -> None:
+    tab, new = Browser(columns([1, 2, 3], 0)), columns([2, 3, 4], 0)
+    renew(tab.here, new)
+    tab.here.data = columns([50, 51], 0)
+    later = columns([2, 3, 4, 5], 0)
+    renew(tab.here, later)
+    assert equal(tab.here, later)
+    assert equal(tab.there, later)

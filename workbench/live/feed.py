@@ -14,6 +14,7 @@ again at every poll. Memory does not grow with the length of a cruise.
 from __future__ import annotations
 
 import logging
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from threading import RLock
@@ -82,11 +83,22 @@ class Feed(ABC):
         self.more = False  #: the source has more to give at once; poll again
         self.detail = 0  #: grows when something finer than before can be given without new rows
         self.told: Callable[[], object] | None = None  #: called when `detail` grows
+        self._held: tuple[float, tuple[int, int]] = (0.0, (0, 0))  # until when `seen` stands still, and where
         self._specs: dict[str, VariableSpec] | None = None  # asked of the source once, and again when new names come
         self._named: set[str] = set()  # variables seen in what came
         self._cursor: Any = None
         self._lock = RLock()  # held while what is kept changes or is read
         self._polling = RLock()  # held by the one who polls
+
+    @property
+    def seen(self) -> tuple[int, int]:
+        """Its state by which what is made of it is named: `revision` and `detail`, which stand still while held."""
+        until, state = self._held
+        return state if time.monotonic() < until else (self.revision, self.detail)
+
+    def hold(self, until: float) -> None:
+        """Have `seen` stand still until then (time.monotonic)."""
+        self._held = until, (self.revision, self.detail)
 
     # what subclasses know
 

@@ -15,6 +15,7 @@ import logging
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,15 @@ ENGINE = "engine.json"
 BEAT, REST = 0.2, 1.0
 
 
+@dataclass(frozen=True)
+class Moment:
+    """How things stood: the cruise's now, how far all feeds were, first to last time of what there was."""
+
+    now: np.datetime64
+    revision: int
+    span: Window | None
+
+
 class Feeds(Mapping[str, Feed]):
     """One Feed for every Source of a cruise that holds data (not for parameters).
 
@@ -62,6 +72,7 @@ class Feeds(Mapping[str, Feed]):
         self._changed, self._stopped = Event(), Event()
         self._threads: list[Thread] = []
         self._key = 0
+        self._moment: tuple[float, Moment] | None = None  # until when it is given, and what
         folder = getattr(cruise, "folder", None)
         for name, feed in self._feeds.items():
             feed.told = self._changed.set
@@ -102,6 +113,17 @@ class Feeds(Mapping[str, Feed]):
         spans = [feed.span for feed in self._feeds.values()]
         known = [span for span in spans if span is not None]
         return Window(min(s.start for s in known), max(s.stop for s in known)) if known else None
+
+    def moment(self, patience: float = 0.0) -> Moment:
+        """How things stand, the same for all who ask within `patience` seconds: what is made of it is made once."""
+        now, held = time.monotonic(), self._moment
+        if held is not None and now < held[0]:
+            return held[1]
+        for feed in self._feeds.values():
+            feed.hold(now + patience)
+        moment = Moment(self.now(), self.revision, self.span)
+        self._moment = now + patience, moment
+        return moment
 
     def now(self) -> np.datetime64:
         """The time that ages count from: now, or the end of a finished cruise."""

@@ -61,6 +61,11 @@ class Pace:
         with self._lock:
             return min(MOST, max(LEAST, len(self._tabs) * self.cost / SHARE))
 
+    @property
+    def patience(self) -> float:
+        """Seconds for which tabs see the same, so that it is made once for many: none while few look."""
+        return self.interval - LEAST
+
     def due(self, last: float) -> bool:
         """Whether a tab that was brought up to date at `last` should be again."""
         return time.monotonic() - last >= self.interval

@@ -175,8 +175,9 @@ class Session(param.Parameterized):
         """Bring `now`, `window` and `revision` up to date; called by itself about once a second."""
         if self._feeds is None:
             return
-        now, seen = self._feeds.now(), self._feeds.revision
-        window = timespan.resolve(self.time, now, self._feeds.span) if self.follow else self.window
+        moment = self._feeds.moment(0.0 if self._pace is None else self._pace.patience)
+        now, seen = moment.now, moment.revision
+        window = timespan.resolve(self.time, now, moment.span) if self.follow else self.window
         changed: dict[str, Any] = {"now": now} if now != self.now else {}
         if window != self.window:
             changed["window"] = window

@@ -199,7 +199,7 @@ class CruiseMap(View):
         if colour and track.sizes["time"]:
             track = once(
                 feed,
-                ("coloured", window, colour, self.feeds[split(colour)[0]].revision),
+                ("coloured", window, colour, self.feeds[split(colour)[0]].seen),
                 lambda: self._coloured(track, window, colour),
             )
         newest, time = once(feed, "newest", lambda: _newest(feed))

@@ -180,7 +180,7 @@ class Marked(View):
         """Another one whenever the charts would be: other rows, other files taken out, a window moved by a pixel or so."""
         window = self.session.window
         used = {self.source, self.log, split(self.night)[0], *self._used} & set(self.feeds)
-        read = tuple((name, self.feeds[name].revision, self.feeds[name].detail) for name in sorted(used))
+        read = tuple((name, self.feeds[name].seen) for name in sorted(used))
         wide = window.stop - window.start
         moved = int((window.start - _EPOCH) // max(wide // _PIXELS, _EPOCH_TICK))
         return read, id(self.out()), self.files().within(window), wide, moved

@@ -1,20 +1,45 @@
-"""Give a data source its new columns by sending only what changed: new rows at the end, a few corrected ones."""
+"""Give a data source its new columns by sending only what changed: new rows at the end, a few corrected ones.
+
+Columns that were made once for many tabs are compared once, too, and all tabs hold the very same arrays: nothing here
+writes into one. What is sent are a few rows, as text within the message and not as an array each.
+"""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
+from bokeh.document.events import ColumnsPatchedEvent, ColumnsStreamedEvent
 from bokeh.models import ColumnDataSource
 
 Columns = Mapping[str, npt.NDArray[np.generic]]
 
 #: Rows at the end of what is shown that may be corrected in place (the newest bins still fill).
 _TAIL = 8
+#: Comparisons kept, for the next tab that goes the same way.
+_KEPT = 96
 #: What each source was brought to last.
 _last: WeakKeyDictionary[ColumnDataSource, Columns] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class _Change:
+    """How to come from some columns to others."""
+
+    how: str  #: same, more or all
+    patches: dict[str, Any] | None = None
+    rows: dict[str, Any] | None = None
+    total: int = 0
+
+
+_changes: OrderedDict[tuple[int, int], tuple[Columns, Columns, _Change]] = OrderedDict()
+_lock = Lock()
 
 
 def _same(a: npt.NDArray[np.generic], b: npt.NDArray[np.generic]) -> npt.NDArray[np.bool_]:
@@ -52,34 +77,71 @@ def overlap(old: Columns, new: Columns, key: str = "time") -> tuple[int, int, in
 
 
 def renew(source: ColumnDataSource, new: Columns, key: str = "time") -> str:
-    """Bring `source` to the columns `new`.
+    """Bring `source` to the columns `new`, which nobody may write into from now on.
 
     Returns
     -------
     {"same", "more", "all"}
         Nothing was sent, only new or corrected rows, or everything.
     """
-    if _last.get(source) is new:
+    last = _last.get(source)
+    if last is new:
         return "same"  # made once for all tabs, and this one has it
+    if last is None or len(last) != len(source.data) or any(source.data.get(n) is not last[n] for n in last):
+        last = {name: np.asarray(source.data[name]) for name in source.data}
+        change = _compared(last, new, key)
+    else:
+        change = _change(last, new, key)
+    if change.how == "all":
+        source.data = dict(new)
+    else:
+        dict.update(source.data, new)  # without a message: the very arrays, whose values come with the events
+        _send(source, change)
     _last[source] = new
-    old = {name: np.asarray(source.data[name]) for name in new if name in source.data}
-    if len(old) == len(new) == len(source.data):
-        if all(len(old[n]) == len(new[n]) and bool(_same(old[n], np.asarray(new[n])).all()) for n in new):
-            return "same"
-        found = overlap(old, new, key)
-        if found is not None:
-            _append(source, new, *found)
-            return "more"
-    source.data = {name: np.array(column) for name, column in new.items()}  # copies: patches write in place
-    return "all"
+    return change.how
 
 
-def _append(source: ColumnDataSource, new: Columns, dropped: int, kept: int, stale: int) -> None:
+def _change(old: Columns, new: Columns, key: str) -> _Change:
+    """`_compared`, made once for all tabs that go from the one to the other."""
+    way = id(old), id(new)
+    with _lock:
+        if way in _changes:
+            _changes.move_to_end(way)
+            return _changes[way][2]
+    made = _compared(old, new, key)
+    with _lock:
+        _changes[way] = old, new, made  # held with it, so that no others have their ids
+        while len(_changes) > _KEPT:
+            _changes.popitem(last=False)
+    return made
+
+
+def _compared(old: Columns, new: Columns, key: str) -> _Change:
+    if old.keys() != new.keys():
+        return _Change("all")
+    if all(len(old[n]) == len(new[n]) and bool(_same(old[n], np.asarray(new[n])).all()) for n in new):
+        return _Change("same")
+    found = overlap(old, new, key)
+    if found is None:
+        return _Change("all")
+    dropped, kept, stale = found
+    total, patches, rows = len(new[key]), None, None
     if stale:
-        rows = slice(dropped + kept - stale, dropped + kept)
-        source.patch({name: [(rows, np.asarray(column[kept - stale : kept]))] for name, column in new.items()})
-    if len(new[next(iter(new))]) > kept:
-        total = len(new[next(iter(new))])
-        source.stream({name: np.asarray(column[kept:]) for name, column in new.items()}, rollover=total)
+        at = slice(dropped + kept - stale, dropped + kept)
+        patches = {name: [(at, column[kept - stale : kept].tolist())] for name, column in new.items()}
+    if total > kept:
+        rows = {name: column[kept:].tolist() for name, column in new.items()}
     elif dropped:
-        source.data = {name: np.array(column) for name, column in new.items()}
+        return _Change("all")
+    return _Change("more", patches, rows, total)
+
+
+def _send(source: ColumnDataSource, change: _Change) -> None:
+    """Tell the page what changed in the source."""
+    document: Any = source.document
+    if change.patches is not None:
+        patched = ColumnsPatchedEvent(document, source, "data", change.patches)  # type: ignore[arg-type]
+        source.trigger("data", source.data, source.data, hint=patched)
+    if change.rows is not None:
+        streamed = ColumnsStreamedEvent(document, source, "data", change.rows, change.total)
+        source.trigger("data", source.data, source.data, hint=streamed)

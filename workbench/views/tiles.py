@@ -195,6 +195,15 @@ class Tiles(View):
         """Every KPI as it stands in the session's window."""
         return [self._reading(self.feeds.cruise.kpis[name]) for name in self.kpis]
 
+    def _tiles(self) -> list[str]:
+        """Every tile as HTML, made once for all tabs that look at the same."""
+        return [self._tile(self.feeds.cruise.kpis[name]) for name in self.kpis]
+
+    def _tile(self, kpi: Kpi) -> str:
+        feed, session = self.feeds[kpi.source], self.session
+        key = "tile", kpi, session.window, session.follow, feed.fault, self.feeds.cruise.finished
+        return once(feed, key, lambda: self.draw([self._reading(kpi)])[0])
+
     def _reading(self, kpi: Kpi) -> Reading:
         feed, window, live = self.feeds[kpi.source], self.session.window, self.session.follow
         unit = self.unit_of(kpi.source, kpi.variable)
@@ -224,7 +233,7 @@ class Tiles(View):
     def _build(self) -> pn.viewable.Viewable:
         clock = told_clock(self.session)
         self.tiles = [
-            Words(html, clock=clock, css_classes=["cell"], margin=0) for html in self.draw(self.readings())
+            Words(html, clock=clock, css_classes=["cell"], margin=0) for html in self._tiles()
         ]  # fmt: skip
         css = [style("board.css")]
         return pn.Column(
@@ -236,5 +245,5 @@ class Tiles(View):
         )
 
     def _renew(self) -> None:
-        for tile, html in zip(self.tiles, self.draw(self.readings()), strict=True):
+        for tile, html in zip(self.tiles, self._tiles(), strict=True):
             tile.say(html)
