@@ -23,6 +23,7 @@ from workbench.apps.asking import asker_of
 from workbench.apps.desk import Desk
 from workbench.apps.indexing import building
 from workbench.apps.memory import leave_out_what_stays, return_now_and_then, return_what_is_large
+from workbench.apps.settled import SETTLED
 from workbench.catalog.cruise import Cruise, open_cruise
 from workbench.catalog.declared import PAGES
 from workbench.core.codes import SIZE
@@ -75,7 +76,7 @@ def serve(
     tokens : path-like, optional
         File of those who may write.
     ready : callable
-        Called, in a thread, with the address once the first page is made; prints it unless told.
+        Called, in a thread, with the address once pages can be made; prints it unless told.
 
     Returns
     -------
@@ -100,9 +101,7 @@ def serve(
         stack.callback(server.stop)
         _stop_on_signals(server)
         address = f"http://{_shown(host)}:{server.port}"
-        threading.Thread(
-            target=_warm_up, args=(desk, server, address, ready or announce), name="warm-up", daemon=True
-        ).start()
+        threading.Thread(target=_warm_up, args=(desk, address, ready or announce), name="warm-up", daemon=True).start()
         server.start()
         server.io_loop.start()
     return 0
@@ -199,7 +198,8 @@ def page_for(
     session = Session(desk.feeds, schedule=hop, query=_query(), rights=rights, board=items, pace=PACE)
     if "time" not in (pn.state.session_args or {}) and _short(desk.feeds.span):
         session.time = "all"
-    pn.state.on_session_destroyed(lambda _: session.close())
+    SETTLED.opened(document)
+    pn.state.on_session_destroyed(lambda _: (session.close(), SETTLED.closed()))
     around = pages.links(links if isinstance(links, str) else "") if links else ()
     return page(
         session, route=route, read_only=desk.access.read_only, health=health, name=name, items=items, links=around
@@ -240,31 +240,25 @@ def _stop_on_signals(server: Any) -> None:
 
 
 def await_rows(desk: Desk) -> None:
-    """Give every source a moment to be read for the first time; those that have nothing yet are not waited for."""
+    """Give what is read a moment to be read for the first time; what is made of it, or has nothing, is not waited for."""
     until, feeds = time.monotonic() + PATIENCE, list(desk.feeds.values())
+    read = [feed for feed in feeds if feed.source.product is None]
     while time.monotonic() < until:
-        looked = all(feed.polled or feed.revision or feed.fault for feed in feeds)
+        looked = all(feed.polled or feed.revision or feed.fault for feed in read)
         if looked and any(feed.revision or feed.fault for feed in feeds):
             return
         time.sleep(0.02)
 
 
-def _warm_up(desk: Desk, server: Any, address: str, ready: Callable[[str], None]) -> None:
-    """Compile the kernels and make one page before anybody waits for one, then say where the board is."""
-    import urllib.request
-
+def _warm_up(desk: Desk, address: str, ready: Callable[[str], None]) -> None:
+    """Load what a page needs and compile the kernels before anybody waits for them, then say where the board is."""
     try:
-        levels(count_codes(np.zeros(2, np.uint16), np.zeros(2, np.uint16), Viewport(0, SIZE, 0, SIZE, 16, 16)))
-        await_rows(desk)
         import workbench.views.page  # noqa: F401 - with all that a page needs
 
+        levels(count_codes(np.zeros(2, np.uint16), np.zeros(2, np.uint16), Viewport(0, SIZE, 0, SIZE, 16, 16)))
+        await_rows(desk)
         leave_out_what_stays()
         return_now_and_then()
-        local = (
-            f"http://127.0.0.1:{server.port}/" if desk.access.host in ("", "0.0.0.0", "127.0.0.1") else f"{address}/"
-        )
-        with urllib.request.urlopen(local, timeout=60) as answer:
-            answer.read()
     except Exception:
         log.exception("warming up")
     ready(address)
