@@ -10,7 +10,6 @@ on by its own periodic callback.
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -37,12 +36,13 @@ def board(catalog: str) -> None:
     """`workbench board`, with a thread that answers."""
     from workbench.apps import board as app
     from workbench.apps.desk import find
+    from workbench.apps.settled import SETTLED
     from workbench.core import clock
     from workbench.core.clock import Clock
 
     def state(said: dict[str, Any]) -> dict[str, Any]:
         if said.get("collect"):
-            gc.collect()
+            SETTLED.collect()  # pages that are open or were closed are set aside: look among them, too
         if "warp" in said:  # it stood still while pages were opened, however long that took
             clock.use(Clock(clock.now(), said["warp"], time.time()))
         desk = find()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import threading
 import time
 
@@ -58,7 +57,8 @@ def leave_out_what_stays() -> None:
     """Have modules and all else that is there now left out of garbage collection.
 
     Of a million objects that stay, Python looks for circles only when a quarter of a million came on top of them, and
-    until then circles hold their arrays.
+    until then circles hold their arrays. Pages that are drawn are set aside as well (`settled`).
     """
-    gc.collect()
-    gc.freeze()
+    from workbench.apps.settled import SETTLED
+
+    SETTLED.begin()
