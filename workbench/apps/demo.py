@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,8 @@ from workbench.core.errors import WorkbenchError
 
 #: Days that the demo's cruise lasts at least.
 LENGTH = 12.0
+#: Seconds that a board of a recorded cruise has the processor for itself, to draw its first page.
+ALONE = 6.0
 
 
 def run(
@@ -94,13 +97,15 @@ def run(
 
 
 def serve_board(catalog: Path, record: Path, host: str, port: int, then: Callable[[], None] | None = None) -> int:
-    """Serve the board of this catalog until it is stopped, and call `then` when it is there; the exit status."""
+    """Serve the board of this catalog until it is stopped, and call `then` a little after it is there; the exit status."""
     from workbench.apps.board import announce, serve
 
     def ready(address: str) -> None:
         announce(address)
         if then is not None:
-            then()
+            later = threading.Timer(ALONE, then)
+            later.daemon = True
+            later.start()
 
     return int(serve(str(catalog), record=str(record), host=host, port=port, ready=ready))
 
