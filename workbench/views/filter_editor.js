@@ -9,6 +9,7 @@ const FILTER = {save: "Save this filter", take: "Go on from this filter", compar
 
 export function render({model, view}) {
   const el = make("div", "editor filter"), stops = []
+  el.tabIndex = -1
   const mine = SEEN_MODE.get(view.model) ?? {mode: "both", n: 0}
   SEEN_MODE.set(view.model, mine)
   const deep = (v) => (v instanceof Map ? deep(Object.fromEntries(v)) : Array.isArray(v) ? v.map(deep) : v && typeof v === "object" && v.constructor === Object ? Object.fromEntries(Object.entries(v).map(([k, x]) => [k, deep(x)])) : v)

@@ -199,7 +199,7 @@ class FilterEditor(View):
         boxes = tuple((snap(*self._boxes[d], cells[0]), snap(*self._boxes[d], cells[1])) for d in DETECTORS)
         question = FilterQuestion(files, self.hand.base, self.hand.shown, self._quantile, boxes)
         if question == self._asked:
-            if self.stage.told:
+            if self._last is not None and self._last.question == question:
                 self.stage.told = {**self.stage.told, "n": self._n}
             return
         self._asked = question

@@ -97,6 +97,8 @@ def test_found_beads_give_the_filter_that_they_propose() -> None:
     beads = Beads(np.array([41e3, 42e3, 43e3]), np.array([3e4, 29e3, 28e3]), np.array([27e3, 26e3, 25e3]), 5e4, 99, 4.0)
     draft = FilterDraft(ODD)
     draft.set("width", 4500)
+    draft.through(beads, "751")
+    assert draft.parameters.table == beads.parameters("751", width=4500).table
     for name in ("offset_small_D1", "offset_small_D2"):
         draft.set(name, 120)
     draft.through(beads, "751")

@@ -129,8 +129,13 @@ class FilterDraft:
         return self._checked(self._moved(quantile, (fsc, d1, d2), together))
 
     def through(self, beads: Beads, instrument: str = "") -> None:
-        """Run the lines through beads that were found, with the slopes of the instrument where they are known."""
+        """Run the lines through beads that were found, with the slopes of the instrument where they are known.
+
+        Width and smallest particles stay; where the quantiles do not agree on the latter, they lie at 0.
+        """
         table = np.array(self._now.array)
+        low = table[:, _LOW]
+        table[:, _LOW] = low if (low == low[0]).all() and (low >= 0).all() else 0.0
         table[:, :3] = np.column_stack([beads.fsc, beads.d1, beads.d2])
         if instrument in SLOPES:
             table[:, _SLOPES] = SLOPES[instrument]
