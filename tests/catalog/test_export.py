@@ -56,6 +56,7 @@ def tables(draw: st.DrawFn) -> xr.Dataset:
         "count": ("time", column(st.integers(0, 65535), "uint16"), {"units": "1"}),
         "salinity_qc": ("time", column(st.sampled_from([1, 4, 9]), "int8"), {"flag_values": np.array([1, 4, 9], "i1")}),
         "file_id": ("time", column(text, object), {}),
+        "word": ("time", np.array(column(text, object), "U5"), {}),
         "time_instrument": ("time", told, {"long_name": "time by the instrument's clock (UTC)"}),
     }
     missing = draw(st.booleans()) and rows

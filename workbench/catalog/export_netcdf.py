@@ -27,6 +27,8 @@ _COORDINATES = "coordinate_variables"
 _OURS = ("units_metadata", "coverage_content_type", "positive", "axis", "coordinates")
 _AXES = {"latitude": "Y", "longitude": "X", "time": "T"}
 _UP = {"altitude": "up", "height": "up", "depth": "down"}
+#: Text of at most so many letters in each row is written as letters, which compress; a string takes 56 bytes of each row.
+_LETTERS = 16
 #: Rows in a compressed piece of a variable.
 _PIECE = 65_536
 
@@ -51,6 +53,9 @@ class NetcdfFile:
         if "time" in ds.dims and not parts.extent.grows:
             self._dims["time"] = ROW
         self._growing = parts.dim
+        self._widths = {
+            str(n): _bytes(n, parts) for n, a in ds.variables.items() if parts.dim in a.dims and n != parts.dim
+        }
         self._nc = netCDF4.Dataset(path, "w", format="NETCDF4")
         self._sizes = {str(name): size for name, size in ds.sizes.items()} | (
             {parts.dim: parts.rows} if parts.dim else {}
@@ -81,7 +86,9 @@ class NetcdfFile:
                 index = ...
             else:
                 continue
-            if array.size:
+            if array.size and self._widths.get(str(name)):
+                self._nc[str(name)][(*index, slice(None))] = _letters(array, self._widths[str(name)])
+            elif array.size:
                 self._nc[str(name)][index] = _encoded(array, STEPS[self._parts.extent.step(str(name))])
 
     def close(self) -> None:
@@ -90,18 +97,23 @@ class NetcdfFile:
 
     def _declare(self, name: str, array: xr.Variable, ds: xr.Dataset) -> None:
         dims = tuple(self._dims[str(dim)] for dim in array.dims)
+        sizes = [max(1, self._sizes[str(dim)]) for dim in array.dims]
         kind = _stored(array.dtype)
+        width = self._widths.get(name)
+        if width:
+            kind, sizes, dims = np.dtype("S1"), [*sizes, width], (*dims, f"{name}_letters")
+            self._nc.createDimension(dims[-1], width)
         attrs = _attributes(name, array, self._parts)
         options: dict[str, Any] = {}
         if kind is not str and dims:
             options = {"zlib": True, "complevel": 1, "shuffle": True}
-            sizes = [max(1, self._sizes[str(dim)]) for dim in array.dims]
             options["chunksizes"] = [min(sizes[0], _PIECE), *sizes[1:]]
             options["chunk_cache"] = 2 * int(np.prod(options["chunksizes"])) * kind.itemsize  # untold: 64 MB of each
         fill = attrs.pop("_FillValue", None)
         variable = self._nc.createVariable(name, kind, dims, fill_value=fill, **options)
         variable.set_auto_maskandscale(False)
-        variable.setncatts(attrs)
+        variable.set_auto_chartostring(False)
+        variable.setncatts(attrs | ({"_Encoding": "utf-8"} if width else {}))
 
 
 def open_netcdf(path: str | os.PathLike[str]) -> xr.Dataset:
@@ -147,6 +159,24 @@ def _encoded(array: xr.Variable, step: int) -> npt.NDArray[Any]:
         whole = values.astype(f"{values.dtype.kind}8[ns]").astype(np.int64)
         return np.where(whole == _NAT, _NAT, whole // step)
     return values.astype(np.int8) if values.dtype.kind == "b" else values
+
+
+def _bytes(name: object, parts: Parts) -> int:
+    """Bytes for the letters of a text that is short in every row; 0 of all else."""
+    letters = parts.ds.variables[name].dtype.itemsize // 4 if parts.ds.variables[name].dtype.kind == "U" else 0
+    letters = max(letters, parts.letters.get(str(name), 0)) if letters else 0
+    return 4 * letters if letters <= _LETTERS else 0
+
+
+def _letters(array: xr.Variable, width: int) -> npt.NDArray[Any]:
+    """Text as bytes, one in each place."""
+    values = np.ascontiguousarray(array.values.astype(array.dtype.newbyteorder("=")))
+    letters = values.view(np.uint32).reshape(*values.shape, values.dtype.itemsize // 4)
+    if letters.max(initial=0) < 128:
+        out = np.zeros((*values.shape, width), np.uint8)
+        out[..., : letters.shape[-1]] = letters
+        return out.view("S1")
+    return np.char.encode(values, "utf-8").astype(f"S{width}").view("S1").reshape(*values.shape, width)
 
 
 def _missing(value: object) -> bool:

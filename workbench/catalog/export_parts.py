@@ -56,12 +56,15 @@ class Parts:
     rows : int
         How many rows there are along it, in all parts.
     extent : Extent
+    letters : dict of int
+        Letters of the longest text of a variable, where text has a width.
     """
 
     def __init__(self, source: Any, window: Window | str, block: int) -> None:
         self._block = block
         self._whole: xr.Dataset | None = None
         self._sizes: list[tuple[int, int]] = []
+        self.letters: dict[str, int] = {}
         self._openers: list[Opener] = []
         if isinstance(source, Source):
             window = Window.parse(window, now=clock.as_of(source.end))
@@ -115,6 +118,9 @@ class Parts:
                 first, self.extent = ds, Extent(ds)
             elif not _alike(first, ds) or (len(times) and times.min() <= latest):
                 return False
+            for name, array in ds.variables.items():
+                if array.dtype.kind == "U":
+                    self.letters[str(name)] = max(self.letters.get(str(name), 0), array.dtype.itemsize // 4)
             latest = times.max() if len(times) else latest
             _look(self.extent, ds, "time", self._block)
             del ds

@@ -96,13 +96,14 @@ class Extent:
             self.grows = not (joined or missing.any() or (times[1:] <= times[:-1]).any())
         if len(times):
             self._before = times[-1]
-        times = np.unique(times[~missing])
+        times = times[~missing] if missing.any() else times
         if not len(times):
             return
+        times = times if self.grows and self._axis else np.sort(times)  # np.unique would hash them: ten times dearer
         gaps = np.diff(times) if self.last is None or times[0] <= self.last else np.diff(times, prepend=self.last)
         self.first = times[0] if self.first is None else min(self.first, times[0])
         self.last = times[-1] if self.last is None else max(self.last, times[-1])
-        self._count(gaps.astype(np.int64))
+        self._count(gaps.astype(np.int64)[gaps > np.timedelta64(0)])
 
     def _count(self, gaps: Array) -> None:
         """How often there was which gap, in ms."""
