@@ -30,7 +30,15 @@ from tests.benchmarks.rows import KEPT, MODE, SCALE, SMOKE, Row, keep, table
 
 HERE = Path(__file__).parent
 #: Modules of other things than pictures, and what takes long: left out of ``make bench``.
-HOUR = {"test_engine.py", "test_export.py", "test_hdf5.py", "test_influx.py", "test_record.py", "test_seaflow.py", "test_viewers_soak.py"}
+HOUR = {
+    "test_engine.py",
+    "test_export.py",
+    "test_hdf5.py",
+    "test_influx.py",
+    "test_record.py",
+    "test_seaflow.py",
+    "test_viewers_soak.py",
+}
 _RESULTS: list[dict[str, object]] = []
 _ROWS: list[Row] = []
 _BEGUN = time.monotonic()
