@@ -62,11 +62,12 @@ def test_marks_stand_on_every_chart(real) -> None:
     populations = cruise["populations"].open().load()
     flagged = populations["time"].values[populations["file_flag"].values != 0]
     assert len(flagged)
+    broken = [np.datetime64(f"2014-07-04T{t}:02", "ns") for t in ("00:06", "00:09", "00:12", "01:21", "01:27")]
     for name, chart in shown.items():
         sources = chart["sources"]
         assert sources["faults"]["time"] == faults, name
         assert [sources["spans"]["left"], sources["spans"]["right"]] == [[pause[0]], [pause[1]]], name
-        assert sources["files"]["time"] == [say.milliseconds(t) for t in flagged], name
+        assert sources["files"]["time"] == [say.milliseconds(t) for t in sorted([*flagged, *broken])], name
     counted = shown["chart:event_rate"]["sources"]["line:counted"]
     rate = populations["all_count"].values / populations["file_duration"].values
     drawn = [v for v in counted["mean"] if v is not None]
@@ -75,6 +76,7 @@ def test_marks_stand_on_every_chart(real) -> None:
     labels = page.page.locator(".marks .mark").all_inner_texts()
     assert [" ".join(text.split()) for text in labels] == [
         "Inlet fault 1", "Pump fault 1", "Syringe pump fault 1", "Not writing files 1", f"File with a flag {len(flagged)}",
+        "File that cannot be read 5",
     ]  # fmt: skip
     page.tab.shot("instrument")
 

@@ -7,7 +7,7 @@ import xarray as xr
 
 from workbench.core.window import Window
 from workbench.views.by_file import ByFile
-from workbench.views.happened import KINDS, Happened, columns, inside, legend, of_files, of_log, of_notes
+from workbench.views.happened import KINDS, Happened, columns, inside, legend, of_files, of_log, of_notes, of_refused
 from workbench.views.series import Mark
 
 T0 = np.datetime64("2024-05-01T00:00:00", "ns")
@@ -79,3 +79,18 @@ def test_notes_are_marks() -> None:
     assert [one.text for one in of_notes([Mark(at(1), "all well", "Ginger"), Mark(NAT, "lost")])] == [
         "all well (Ginger)"
     ]
+
+
+def test_a_broken_file_is_marked_where_its_name_says_and_tells_why() -> None:
+    found = of_refused(
+        [
+            "/data/2024_122/2024-05-01T00-06-00+00-00.gz: ends early at byte 7: expected 8",
+            "/data/2024_122/2024-05-01T01-00-00+01-00: no room for a header",
+            "/data/notes.txt: no particles",
+            "/data/vct/2024-05-01T00-00-00+00-00.1H.vct.parquet: cut",
+            "",
+        ]
+    )
+    assert [(one.kind, one.start, one.stop) for one in found] == [("refused", at(0), at(0)), ("refused", at(6), at(6))]
+    assert found[1].text == "2024_122/2024-05-01T00-06-00+00-00 cannot be read: ends early at byte 7: expected 8"
+    assert KINDS["refused"].group == "files"

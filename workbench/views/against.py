@@ -13,11 +13,9 @@ from bokeh.core.properties import value
 from bokeh.models import (
     BoxZoomTool,
     ColumnDataSource,
-    CustomJSTickFormatter,
     HoverTool,
     Legend,
     LegendItem,
-    LogTicker,
     PanTool,
     Range1d,
     WheelZoomTool,
@@ -112,12 +110,11 @@ def draw(clouds: Sequence[Cloud], about: Axes, *, x_range: Any = None, theme: Th
     plot.toolbar.active_scroll = wheel
     dress(plot, theme)
     plot.xaxis[0].axis_label, plot.yaxis[0].axis_label = about.x, about.y
-    axes.plain(plot.xaxis[0])
+    axes.few(plot.xaxis[0], plot, wide=True)
     if about.log:
-        plot.yaxis[0].ticker = LogTicker(desired_num_ticks=4, num_minor_ticks=0)
-        plot.yaxis[0].formatter = CustomJSTickFormatter(code=axes.NUMBER)
+        axes.logs(plot.yaxis[0], plot)
     else:
-        axes.plain(plot.yaxis[0])
+        axes.few(plot.yaxis[0], plot)
     if about.latitudes:
         axes.latitudes(plot.xaxis[0])
     if about.isopycnals:

@@ -7,7 +7,6 @@ from bokeh.models import (
     BasicTicker,
     CustomJSTicker,
     CustomJSTickFormatter,
-    LogTicker,
     PanTool,
     Range1d,
     WheelZoomTool,
@@ -74,22 +73,61 @@ return (whole.replace(/\B(?=(\d{3})+(?!\d))/g, "\u2009") + (part ? "." + part : 
 """
 
 
+#: Pixels that one label needs, along the height and the width of a chart.
+_ROOM = {"inner_height": (30, 7), "inner_width": (76, 0)}
 _FEW = """
 const lo = Math.min(cb_data.range.start, cb_data.range.end), hi = Math.max(cb_data.range.start, cb_data.range.end)
 let high = 40
-try { high = plot.inner_height } catch { /* not laid out yet */ }
-const most = Math.max(2.2, Math.min(6, high / 30)), raw = (hi - lo) / most, p = 10 ** Math.floor(Math.log10(raw)), m = raw / p
-const step = (m <= 1 ? 1 : m <= 2 ? 2 : m <= 2.5 ? 2.5 : m <= 5 ? 5 : 10) * p, edge = Math.min(0.1, 7 / high) * (hi - lo)
+try { high = plot.%s } catch { /* not laid out yet */ }
+const most = Math.max(2.2, Math.min(6, high / %d)), raw = (hi - lo) / most, p = 10 ** Math.floor(Math.log10(raw)), m = raw / p
+const step = (m <= 1 ? 1 : m <= 2 ? 2 : m <= 2.5 ? 2.5 : m <= 5 ? 5 : 10) * p, edge = Math.min(0.1, %d / high) * (hi - lo)
 const out = []
 for (let k = Math.ceil((lo + edge) / step); k * step <= hi - edge && out.length < 8; k++) out.push(k * step)
 if (!out.length) out.push(Math.round((lo + hi) / 2 / step * 10) * step / 10)
 return out
 """
+# Ticks up a logarithmic axis: powers of ten, as many as there is room for; in fewer decades 1-2-5 steps or finer ones; in a
+# small part of one evenly spaced numbers. The most that stand apart.
+_LOGS = """
+const lo = Math.log10(Math.min(cb_data.range.start, cb_data.range.end)), hi = Math.log10(Math.max(cb_data.range.start, cb_data.range.end))
+let high = 40
+try { high = plot.inner_height } catch { /* not laid out yet */ }
+if (!(hi > lo)) return []
+const edge = Math.min(0.1, 6 / high) * (hi - lo), apart = 22 * (hi - lo) / high
+const inside = (exponents) => exponents.filter((e) => e >= lo + edge - 1e-9 && e <= hi - edge + 1e-9)
+const by = (mantissas, every) => {
+  const out = []
+  for (let k = Math.floor(lo / every) * every; k <= hi; k += every) for (const m of mantissas) out.push(k + Math.log10(m))
+  return inside(out)
+}
+const even = (n) => {
+  const raw = (10 ** hi - 10 ** lo) / n, p = 10 ** Math.floor(Math.log10(raw)), m = raw / p
+  const step = (m <= 1 ? 1 : m <= 2 ? 2 : m <= 2.5 ? 2.5 : m <= 5 ? 5 : 10) * p, out = []
+  for (let k = Math.ceil(10 ** lo / step); k * step <= 10 ** hi; k++) if (k > 0) out.push(Math.log10(k * step))
+  return inside(out)
+}
+const clear = (ticks) => ticks.length < 7 && ticks.every((t, i) => !i || t - ticks[i - 1] >= apart)
+const many = Math.ceil((hi - lo) / 5)
+const sets = [...Array.from({length: 12}, (_, i) => by([1], many + i)), by([1, 3], 1), by([1, 2, 5], 1), by([1, 2, 3, 5], 1), even(2), even(3), even(4)]
+const best = sets.filter(clear).reduce((a, b) => (b.length > a.length ? b : a), [])
+if (best.length) return best.map((e) => Number((10 ** e).toPrecision(12)))
+for (let digits = 1; ; digits++) {
+  const t = Number((10 ** ((lo + hi) / 2)).toPrecision(digits))
+  if (digits > 15 || (t >= 10 ** lo && t <= 10 ** hi)) return [t]
+}
+"""
 
 
-def few(axis: Axis, plot: figure) -> None:
-    """As many round numbers as the height of `plot` has room for; two in a panel as low as a thumb."""
-    axis.ticker = CustomJSTicker(args={"plot": plot}, major_code=_FEW, minor_code="return []")
+def few(axis: Axis, plot: figure, *, wide: bool = False) -> None:
+    """As many round numbers as the height of `plot` (`wide`: its width) has room for; two in a panel as low as a thumb."""
+    size = "inner_width" if wide else "inner_height"
+    axis.ticker = CustomJSTicker(args={"plot": plot}, major_code=_FEW % (size, *_ROOM[size]), minor_code="return []")
+    axis.formatter = CustomJSTickFormatter(code=NUMBER)
+
+
+def logs(axis: Axis, plot: figure) -> None:
+    """Tick a logarithmic axis up the side of `plot` with round numbers, as many as stand apart."""
+    axis.ticker = CustomJSTicker(args={"plot": plot}, major_code=_LOGS, minor_code="return []")
     axis.formatter = CustomJSTickFormatter(code=NUMBER)
 
 
@@ -162,7 +200,7 @@ return `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}` + (tick % 60000 ? `:$
 """
 
 
-def timed(name: str, x_range: Range1d, *, log: bool, ticks: int, last: bool, theme: Theme) -> figure:
+def timed(name: str, x_range: Range1d, *, log: bool, last: bool, theme: Theme) -> figure:
     """One of several empty charts by time, one below the other: panned and zoomed along time, its times shown in the last.
 
     Parameters
@@ -171,8 +209,6 @@ def timed(name: str, x_range: Range1d, *, log: bool, ticks: int, last: bool, the
     x_range : bokeh.models.Range1d
         Shared by all of them.
     log : bool
-    ticks : int
-        Of a logarithmic axis, about.
     last : bool
     theme : {"light", "dark"}
 
@@ -192,8 +228,7 @@ def timed(name: str, x_range: Range1d, *, log: bool, ticks: int, last: bool, the
     plot.xaxis[0].visible = last
     plot.min_border_left, plot.min_border_right = 56, 8
     if log:
-        plot.yaxis[0].ticker = LogTicker(desired_num_ticks=ticks, num_minor_ticks=0)
-        plot.yaxis[0].formatter = CustomJSTickFormatter(code=NUMBER)
+        logs(plot.yaxis[0], plot)
     else:
         few(plot.yaxis[0], plot)
     return plot

@@ -140,7 +140,7 @@ def draw(
         ``<group>:signs`` of each group of marks.
     """
     shared = shared or Shared(window)
-    plot = axes.timed(f"chart:{chart.key}", shared.range, log=chart.log, ticks=3, last=last, theme=theme)
+    plot = axes.timed(f"chart:{chart.key}", shared.range, log=chart.log, last=last, theme=theme)
     _behind(plot, shared, theme)
     seen = [_curve(plot, chart, name, i, theme) for i, name in enumerate(chart.curves)]
     seen += [_limit(plot, limit, window, theme) for limit in chart.limits]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from bokeh.models import BoxAnnotation, ColumnDataSource, CustomJSTickFormatter, LogTicker, PanTool, WheelZoomTool
+from bokeh.models import BoxAnnotation, ColumnDataSource, PanTool, WheelZoomTool
 from bokeh.plotting import figure
 
 from workbench.core.window import Window
@@ -49,8 +49,7 @@ def series(populations: Sequence[str], window: Window, *, unit: str, theme: Them
     dress(plot, theme)
     axes.utc(plot.xaxis[0], plot)
     plot.min_border_left, plot.min_border_right = 56, 8
-    plot.yaxis[0].ticker = LogTicker(desired_num_ticks=5, num_minor_ticks=0)
-    plot.yaxis[0].formatter = CustomJSTickFormatter(code=axes.NUMBER)
+    axes.logs(plot.yaxis[0], plot)
     plot.yaxis[0].axis_label = unit
     view = BoxAnnotation(left=0, right=0, fill_alpha=0.12, line_color=None, name="view")
     paint(view, theme, fill_color="accent")

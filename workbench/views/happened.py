@@ -1,4 +1,4 @@
-"""What happened to an instrument, as marks on its charts: faults, pauses, files with a flag or taken out, notes."""
+"""What happened to an instrument, as marks on its charts: faults, pauses, files with a flag, broken or taken out, notes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from workbench.core.window import Window
+from workbench.readers.seaflow_files import parse
 from workbench.views import say
 from workbench.views.by_file import MOST, ByFile
 from workbench.views.series import Columns, Mark
@@ -45,6 +46,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "syringe_pump_fault": Kind("Syringe pump fault", "square", "faults"),
         "write_off": Kind("Not writing files", "", "spans"),
         "flagged": Kind("File with a flag", "inverted_triangle", "files"),
+        "refused": Kind("File that cannot be read", "cross", "files"),
         "excluded": Kind("File taken out", "x", "files"),
         "note": Kind("Note", "", "notes"),
     }
@@ -124,6 +126,23 @@ def of_files(files: ByFile, excluded: Mapping[str, str]) -> list[Happened]:
     return sorted(found, key=lambda one: one.start)
 
 
+def of_refused(lines: Iterable[str]) -> list[Happened]:
+    """Raw files that could not be read, by the time in their names.
+
+    Parameters
+    ----------
+    lines : iterable of str
+        ``path: reason``, as a reader tells them; of files whose name tells no time there is no mark.
+    """
+    found = []
+    for line in lines:
+        path, _, why = line.partition(": ")
+        name = parse(path)
+        if name is not None and not np.isnat(time := name.time64):
+            found.append(Happened("refused", time, time, f"{name.file_id} cannot be read: {why}"))
+    return sorted(found, key=lambda one: one.start)
+
+
 def of_notes(marks: Sequence[Mark]) -> list[Happened]:
     """Notes that people wrote."""
     return [
@@ -153,7 +172,7 @@ def columns(found: Sequence[Happened], window: Window, end: np.datetime64) -> di
     shown = inside(found, window)
     out: dict[str, Columns] = {}
     for group in GROUPS:
-        mine = [one for one in shown if KINDS[one.kind].group == group][-MOST:]
+        mine = sorted((one for one in shown if KINDS[one.kind].group == group), key=lambda one: one.start)[-MOST:]
         out[group] = {
             "time": np.array([say.milliseconds(one.start) for one in mine], float),
             "y": np.full(len(mine), 0.5),

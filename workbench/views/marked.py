@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 
 from workbench.live.feed import Feed
+from workbench.live.particle_feed import ParticleFeed
 from workbench.live.row_feed import RowFeed
 from workbench.products.night import by_sun
 from workbench.views import happened as marks_of
@@ -130,7 +132,15 @@ class Marked(View):
         if self.log:
             log = self.feeds[self.log]
             found += once(log, "happened", lambda: marks_of.of_log(log.snapshot.dataset))
+        for feed in self.feeds.values():
+            if lines := self._refused(feed):
+                found += once(feed, ("refused", lines), partial(marks_of.of_refused, lines))
         return found + marks_of.of_notes(self._notes() if self._notes else ())
+
+    @staticmethod
+    def _refused(feed: Feed) -> tuple[str, ...]:
+        """What the reader said of broken files, where these are files of particles."""
+        return feed.refused if isinstance(feed, ParticleFeed) else ()
 
     def _nights(self) -> Columns:
         if self.night not in self.feeds.names():
@@ -205,7 +215,8 @@ class Marked(View):
 
     def _mark(self) -> None:
         notes = self._notes() if self._notes else ()
-        state = self._state(), id(notes), self.session.file
+        refused = tuple(self._refused(feed) for feed in self.feeds.values())
+        state = self._state(), id(notes), self.session.file, refused
         if state == self._marked and not self._going_on:
             return
         self._marked = state

@@ -2,7 +2,7 @@
 const SIGNS = {
   triangle: '<path class="a f" d="M6 1.500 11 10.500H1z"/>', diamond: '<path class="a f" d="M6 .8 11 6 6 11.200 1 6z"/>',
   square: '<path class="a f" d="M2 2h8v8H2z"/>', inverted_triangle: '<path class="m f" d="M1 1.500h10L6 10.500z"/>',
-  x: '<path class="m" d="M2 2l8 8M10 2l-8 8"/>', notes: '<path class="a d" d="M6 0v12"/>',
+  x: '<path class="m" d="M2 2l8 8M10 2l-8 8"/>', cross: '<path class="m" d="M6 .5v11M.5 6h11"/>', notes: '<path class="a d" d="M6 0v12"/>',
   spans: '<path class="s" d="M0 0h12v12H0z"/><path class="m t" d="M-1 5 5-1M-1 13 13-1M7 13l6-6"/>',
   night: '<path class="n" d="M0 0h12v12H0z"/>', hollow: '<circle class="i" cx="6" cy="6" r="4.2"/>',
 }

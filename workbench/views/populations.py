@@ -74,7 +74,7 @@ def draw(
     """
     log = quantity in LOGARITHMIC
     x_range = x_range or time_range(window)
-    plot = axes.timed(f"populations:{quantity}", x_range, log=log, ticks=4, last=last, theme=theme)
+    plot = axes.timed(f"populations:{quantity}", x_range, log=log, last=last, theme=theme)
     bands = plot.vstrip(x0="left", x1="right", source=ColumnDataSource(night or night_columns(xr.Dataset(), "")),
                         line_color=None, fill_alpha=0.5, level="underlay", name="night")  # fmt: skip
     paint(bands.glyph, theme, fill_color="grid")
