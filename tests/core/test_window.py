@@ -110,3 +110,9 @@ def test_what_is_no_duration_is_said(text):
 
 def test_half_units():
     assert duration("1.5h") == duration("90 minutes")
+
+
+@pytest.mark.parametrize("wrong", [3, 2.5, b"all", ["all"]])
+def test_what_is_no_text_is_refused_like_text(wrong: object) -> None:
+    with pytest.raises(WindowError, match="not a time range"):
+        Window.parse(wrong)  # type: ignore[arg-type]

@@ -96,3 +96,11 @@ def test_errors_show_the_cure(cruise: Cruise, call: Any, words: tuple[str, ...])
 def test_an_unknown_view(cruise: Cruise) -> None:
     with pytest.raises(PluginError, match="Did you mean 'cytogram'"):
         cruise["sfl"].open().cruise.draw("cytogramm")
+
+
+def test_options_that_there_are_not_are_told() -> None:
+    ds = xr.Dataset({"latitude": ("time", [1.0]), "longitude": ("time", [2.0])})
+    with pytest.raises(WorkbenchError, match=r"no option 'colours'\. Did you mean 'colour'"):
+        ds.cruise.map(colours="speed")
+    with pytest.raises(WorkbenchError, match=r"no option 'cellz'\. Did you mean 'cells'\? Known: cells, x, y"):
+        ds.cruise.cytogram(cellz=3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from workbench.cli.options import Command, add_catalog
 
@@ -24,6 +25,8 @@ def _report(args: argparse.Namespace) -> int:
 
     if args.window and (args.since or args.until):
         raise WorkbenchError("give --window, or --from and --to, not both")
+    if args.pdf and not Path(args.pdf).absolute().parent.is_dir():
+        raise WorkbenchError(f"{Path(args.pdf).parent}: there is no such folder")
     text = args.window or (f"{args.since or ''}..{args.until or ''}" if args.since or args.until else "all")
     cruise = open_cruise(args.catalog, data=args.data, record=args.record)
     with _Bar() as bar:

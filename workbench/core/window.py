@@ -87,8 +87,8 @@ class Window:
             return text
         if isinstance(text, slice):
             return cls(MIN if text.start is None else text.start, MAX if text.stop is None else text.stop)
-        plain = text.strip()
-        if plain in ("all", ""):
+        plain = text.strip() if isinstance(text, str) else ""
+        if plain in ("all", "") and isinstance(text, str):
             return ALWAYS
         if plain.startswith("last "):
             end = clock.now() if now is None else now

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import wraps
+from inspect import signature
 from typing import Any
 
 import holoviews as hv
@@ -43,6 +45,21 @@ def ready() -> None:
         hv.Store.set_current_backend("bokeh")
 
 
+def _options_told(draw: Callable[..., Any]) -> Callable[..., Any]:
+    """`draw`, which names its options to who misspells one."""
+    known = [name for name in signature(draw).parameters if name != "ds"]
+
+    @wraps(draw)
+    def drawn(ds: xr.Dataset, **options: Any) -> Any:
+        for name in options:
+            if name not in known:
+                raise WorkbenchError(f"there is no option '{name}'. {suggest(name, known)}")
+        return draw(ds, **options)
+
+    return drawn
+
+
+@_options_told
 def track(ds: xr.Dataset, *, colour: str | None = None, points: int = POINTS) -> hv.Overlay:
     """The way of the ship on its coast.
 
@@ -86,6 +103,7 @@ def track(ds: xr.Dataset, *, colour: str | None = None, points: int = POINTS) ->
     return hv.Overlay(parts).opts(backend="bokeh", hooks=[_degrees], show_legend=False, **_SIZE)
 
 
+@_options_told
 def cytogram(ds: xr.Dataset, *, x: str = "fsc_small", y: str = "pe", cells: int = 512) -> hv.Image:
     """How many rows lie in each cell of the plane of two variables; none is left out.
 
@@ -122,6 +140,7 @@ def cytogram(ds: xr.Dataset, *, x: str = "fsc_small", y: str = "pe", cells: int 
                        colorbar=True, **ticks)  # fmt: skip
 
 
+@_options_told
 def series(ds: xr.Dataset, *, variables: Sequence[str] = (), points: int = POINTS) -> hv.Layout:
     """Variables against time, one panel each, gaps left open.
 
