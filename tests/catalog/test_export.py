@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.catalog.cruise import open_cruise
-from workbench.catalog.export import blocks, export, format_of, open_netcdf, row_dim
+from workbench.catalog.export import FORMATS, blocks, export, format_of, open_netcdf, row_dim
 from workbench.core.errors import WorkbenchError
 
 CHECKER = "compliance-checker==6.1.0"
@@ -234,6 +234,50 @@ def test_what_was_there_stays_when_it_fails(tmp_path: Path, ending: str, error: 
         export(One(_failing(xr.Dataset(), fail)), "rows", path, block=4)
     assert path.read_text() == "of yesterday"
     assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("kind", ["netcdf", "csv"])
+def test_a_full_disk_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    def full(*_: object) -> None:
+        raise RuntimeError("NetCDF: HDF error") if kind == "netcdf" else OSError(28, "No space left on device")
+
+    monkeypatch.setattr(FORMATS[kind], "write", full)
+    with pytest.raises(
+        WorkbenchError, match=r"x: cannot be written \((NetCDF: HDF error|No space left on device)\); \d+ MB"
+    ):
+        export(One(xr.Dataset({"a": ("time", [1.0])})), "rows", tmp_path / "x", to=kind)
+    assert not os.listdir(tmp_path)
+
+
+def test_what_comes_out_is_told_on_the_way(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    ds = xr.Dataset({"a": ("time", np.zeros(10))}, {"time": np.arange(10).astype("M8[s]").astype("M8[ns]")})
+    export(One(ds), "rows", tmp_path / "x.nc", block=4, progress=lambda done, total: told.append((done, total)))
+    assert told == [(4, 10), (8, 10), (10, 10)]
+
+
+def test_rows_along_other_dimensions_are_written_block_by_block_too(tmp_path: Path) -> None:
+    ds = xr.Dataset({"a": ("x", np.arange(10.0)), "b": ((), 2.0), "c": ("x", np.array([f"w{i}" for i in range(10)]))})
+    export(One(ds), "rows", tmp_path / "x.nc", block=3)
+    xr.testing.assert_equal(open_netcdf(tmp_path / "x.nc").load(), ds)
+    export(One(ds[["a", "c"]]), "rows", tmp_path / "x.csv", block=3)
+    assert pd.read_csv(tmp_path / "x.csv")["a"].tolist() == list(range(10))
+
+
+@pytest.mark.parametrize("text", ['a,"b"', "two\nlines", "cr\rhere", "", " space ", "0"])
+def test_text_that_csv_must_quote(tmp_path: Path, text: str) -> None:
+    ds = xr.Dataset({"a": ("time", np.array([text, "x"], object)), "b": ("time", [True, False])})
+    export(One(ds), "rows", tmp_path / "x.csv")
+    found = pd.read_csv(
+        tmp_path / "x.csv", keep_default_na=False, dtype={"a": str}, lineterminator="\n" if "\r" in text else None
+    )
+    assert found["a"].tolist() == [text, "x"] and found["b"].tolist() == [True, False]
+
+
+def test_one_column_keeps_rows_that_miss(tmp_path: Path) -> None:
+    export(One(xr.Dataset({"a": ("time", [np.nan, 1.0, np.inf, -0.0, 1e16])})), "rows", tmp_path / "x.csv")
+    assert pd.read_csv(tmp_path / "x.csv")["a"].tolist()[1:] == [1.0, np.inf, 0.0, 1e16]
+    assert len(pd.read_csv(tmp_path / "x.csv")) == 5
 
 
 def test_two_tables_are_no_csv(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ it is whole: until then it is written beside it, under a hidden name that an int
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -99,7 +100,7 @@ def export(
     attributes : dict of str, optional
         Global attributes of a NetCDF file that only people know (``creator_name``, ``license``, ...).
     progress : callable of int, int
-        Told rows done and rows in all after each block.
+        Told rows done and rows in all after each block; before that, 0 and the rows found so far.
     block : int
         Rows in memory at once, about.
 
@@ -110,7 +111,8 @@ def export(
     Raises
     ------
     WorkbenchError
-        When there is no such source or format, the source holds more than one table (CSV), or the folder is missing.
+        When there is no such source or format, the source holds more than one table (CSV), the folder is missing, or
+        the file cannot be written.
     """
     target = Path(path)
     kind = to or format_of(target)
@@ -122,18 +124,33 @@ def export(
         raise WorkbenchError(
             f"{target}: is a folder" if target.is_dir() else f"{target.parent}: there is no such folder"
         )
-    parts = Parts(cruise[source], window, block)
+    parts = Parts(cruise[source], window, block, looked=lambda rows: progress(0, rows))
     told = tell(cruise, source, parts.ds, parts.extent, attributes or {})
     with _whole_or_nothing(target) as temp:
-        file = FORMATS[kind](temp, parts, told)
+        with _faults_told(target):
+            file = FORMATS[kind](temp, parts, told)
         try:
             for rows, start, stop in parts:
-                file.write(rows, start)
+                rows.load()
+                with _faults_told(target):
+                    file.write(rows, start)
                 progress(stop, parts.rows)
         finally:
-            file.close()
+            with _faults_told(target):
+                file.close()
     refused = tuple(line for line in str(parts.ds.attrs.get("refused") or "").splitlines() if line)
     return Exported(target, parts.rows, target.stat().st_size, refused)
+
+
+@contextmanager
+def _faults_told(target: Path) -> Iterator[None]:
+    """What keeps a file from being written, in words: of a full disk NetCDF says ``HDF error``."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or error
+        free = shutil.disk_usage(target.absolute().parent).free / 1e6
+        raise WorkbenchError(f"{target}: cannot be written ({why}); {free:.0f} MB are free there") from error
 
 
 @contextmanager

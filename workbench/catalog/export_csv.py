@@ -70,9 +70,8 @@ class CsvFile:
         self._file = path.open("ab")
 
     def write(self, block: xr.Dataset, start: int) -> None:
-        """Rows from number `start` on."""
-        loaded = block.load()
-        columns = self._ragged(loaded) if self._particles else self._rectangular(loaded)
+        """Rows from number `start` on, in memory."""
+        columns = self._ragged(block) if self._particles else self._rectangular(block)
         rows = max((len(column) for column in columns.values()), default=0)
         for at in range(0, rows, SLICE):
             told = {name: words(column[at : at + SLICE]) for name, column in columns.items()}

@@ -76,10 +76,9 @@ class NetcdfFile:
             self._declare(str(name), array, ds)
 
     def write(self, block: xr.Dataset, start: int) -> None:
-        """Rows from number `start` on; variables that do not grow are written with the first of them."""
+        """Rows in memory, from number `start` on; variables that do not grow are written with the first of them."""
         stop = start + block.sizes.get(self._growing, 0)
-        loaded = block.load()
-        for name, array in loaded.variables.items():
+        for name, array in block.variables.items():
             if self._growing in array.dims:
                 index: Any = tuple(slice(start, stop) if dim == self._growing else slice(None) for dim in array.dims)
             elif start == 0:

@@ -46,6 +46,8 @@ class Parts:
         As `Source.open` takes it.
     block : int
         Rows in memory at once, about.
+    looked : callable of int
+        Told after each of several parts how many rows were found so far.
 
     Attributes
     ----------
@@ -60,8 +62,10 @@ class Parts:
         Letters of the longest text of a variable, where text has a width.
     """
 
-    def __init__(self, source: Any, window: Window | str, block: int) -> None:
-        self._block = block
+    def __init__(
+        self, source: Any, window: Window | str, block: int, looked: Callable[[int], object] = lambda rows: None
+    ) -> None:
+        self._block, self._looked = block, looked
         self._whole: xr.Dataset | None = None
         self._sizes: list[tuple[int, int]] = []
         self.letters: dict[str, int] = {}
@@ -123,6 +127,7 @@ class Parts:
                     self.letters[str(name)] = max(self.letters.get(str(name), 0), array.dtype.itemsize // 4)
             latest = times.max() if len(times) else latest
             _look(self.extent, ds, "time", self._block)
+            self._looked(sum(rows for rows, _ in self._sizes))
             del ds
         attrs = together(told)
         if first is None or attrs is None:

@@ -73,7 +73,7 @@ class _Bar:
         self._bar.close()
 
     def show(self, done: int, total: int) -> None:
-        """So many of so many rows."""
+        """So many of so many rows; the bar has no end while rows are still being found."""
         self._bar.total = total
         self._bar.update(done - self._bar.n)
 
