@@ -217,3 +217,44 @@ def test_a_gate_is_redrawn_in_a_notebook(lab: Lab, home: Path, open_tab: Callabl
     found = int((label == new.value.populations.index("synecho") + 1).sum())
     assert found == int(row.inner_text().replace("\u2009", ""))
     assert new.value.gates != old.value.gates
+
+
+def test_the_filter_is_moved_in_a_notebook(lab: Lab, home: Path, open_tab: Callable[..., Tab], tmp_path: Path) -> None:
+    record = tmp_path / "record"
+    code = (
+        f"import workbench\ncruise = workbench.open_cruise('catalogs/ours.yaml', record={str(record)!r})\n"
+        "editor = cruise.filters.at('2025-01-14T21:00').edit()\neditor"
+    )
+    cell = {"cell_type": "code", "execution_count": None, "id": "a", "metadata": {}, "outputs": [], "source": code}
+    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    book = {"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+    (home / "filter.ipynb").write_text(json.dumps(book))
+    tab = open_tab(lab.url("lab/workspaces/filter/tree/filter.ipynb"), width=1500, height=1500, forgive=LOOKED_FOR)
+    opened = Notebook(tab)
+    opened.run()
+    assert not opened.errors(), opened.errors()
+    page = tab.page
+    page.wait_for_selector(".editor.filter[data-state=shown][data-frame]", timeout=60_000)
+    handle = page.locator(".plane[data-kind=evt][data-detector=D1] .handle[data-quantile='50']")
+    handle.scroll_into_view_if_needed()
+    box = handle.locator(".dot").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(1, 11):
+        page.mouse.move(x, y - 3 * step)
+        page.wait_for_timeout(40)
+    page.mouse.up()
+    page.wait_for_selector(".outcome tr[data-quantile='50'] td.was:not(:empty)")
+    tab.shot("lab-filter")
+    page.locator(".saving input[aria-label=Author]").fill("Ann")
+    page.get_by_role("button", name="Save from there on").click()
+    page.wait_for_selector(".says[data-kind=good]")
+    cruise = open_cruise(home / "catalogs" / "ours.yaml", record=record)
+    new = next(entry for entry in cruise.filters.history() if not entry.from_file)
+    assert new.who == "Ann"
+    cruise.filters.withdraw(new.id, who="Ann")
+    old = cruise.filters.at(new.start).entry
+    assert cruise.filters.diff(old, new).changed.keys() >= {"beads_D1", "notch_small_D1", "offset_large_D1"}
+    assert np.array_equal(new.value.array[:, 2], old.value.array[:, 2])  # D2 did not move
