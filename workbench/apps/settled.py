@@ -20,8 +20,8 @@ import weakref
 from contextlib import suppress
 from typing import Any
 
-#: Seconds after which a page has been drawn.
-DRAWN = 8.0
+#: Seconds in which no model is added to a page that has been drawn.
+DRAWN = 4.0
 #: Seconds between two looks for closed pages, at least, and as many times as long as one took; part of all pages that
 #: must be closed for one, and seconds after which it may be fewer.
 LEAST, TIMES, PART, WHILE = 10.0, 50.0, 0.1, 600.0
@@ -45,7 +45,7 @@ class Settled:
     def opened(self, document: Any) -> None:
         """Set this page aside once it has been drawn."""
         self._open += 1
-        self._later(DRAWN, weakref.ref(document))
+        self._later(weakref.ref(document), -1)
 
     def closed(self) -> None:
         """Look for its circles, by and by."""
@@ -80,13 +80,17 @@ class Settled:
         with suppress(RuntimeError):
             self._timer = asyncio.get_running_loop().call_later(max(0.0, self._wait()), self._look)
 
-    def _later(self, seconds: float, document: weakref.ref[Any]) -> None:
+    def _later(self, document: weakref.ref[Any], models: int) -> None:
         if self.on:
             with suppress(RuntimeError):
-                asyncio.get_running_loop().call_later(seconds, self._settle, document)
+                asyncio.get_running_loop().call_later(DRAWN, self._settle, document, models)
 
-    def _settle(self, document: weakref.ref[Any]) -> None:
+    def _settle(self, document: weakref.ref[Any], models: int) -> None:
+        """Unless it has grown from `models`: then its cards are still being drawn."""
         found = document()
+        if found is not None and len(found.models) != models:
+            self._later(document, len(found.models))
+            return
         if found is not None:
             lighten(found)
         gc.collect(1)
