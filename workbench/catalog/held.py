@@ -44,6 +44,11 @@ class GatingAt:
     gates: Gates = field(repr=False, compare=False)
 
     @property
+    def room(self) -> Gates:
+        """Where it came from, as `FilterAt.room`."""
+        return self.gates
+
+    @property
     def gating(self) -> Gating:
         """The gating."""
         return self.entry.value
@@ -114,6 +119,11 @@ class FilterAt:
     entry: Entry[FilterParameters]
     revision: int
     filters: Filters = field(repr=False, compare=False)
+
+    @property
+    def room(self) -> Filters:
+        """Where it came from, as `GatingAt.room`."""
+        return self.filters
 
     @property
     def parameters(self) -> FilterParameters:

@@ -15,7 +15,6 @@ from bokeh.plotting import figure
 
 from workbench.catalog.decided import Filters
 from workbench.catalog.filter_difference import FILES
-from workbench.catalog.held import FilterAt
 from workbench.core.errors import WorkbenchError
 from workbench.core.filters import QUANTILES
 from workbench.live.feed import Feed
@@ -28,65 +27,38 @@ from workbench.views.filter_hand import Filtering
 from workbench.views.filter_stage import FilterStage, charts, pictures
 from workbench.views.filter_state import told_filter, told_numbers
 from workbench.views.gate_answers import COARSE, FEW, FINE, WHOLE, Box, box_of
-from workbench.views.gate_look import SCOPES, Look, Scope, columns_of, look
-from workbench.views.gate_presence import Presence
+from workbench.views.gate_look import columns_of
 from workbench.views.paint import Theme
-from workbench.views.view import View
+from workbench.views.plan_editor import Asked, PlanEditor
 
 _NEEDS = {"D1", "D2", "fsc_small", "pe"}
 
 
-class FilterEditor(View):
+class FilterEditor(PlanEditor):
     """The filter of a plan, drawn on raw events."""
 
     options: ClassVar[Mapping[str, str]] = {"plan": "source of the filters", "title": "head line of the card"}
     headline = "Filter"
-    kind = "gates"
-    follows = ("revision", "now", "may_write", "who", "reason")
     tall = 960
+    room, takes, shows = Filters, Filtering, "table"
 
     def __init__(
         self, data: Any, source: str | None = None, *, plan: str | None = None, title: str | None = None,
         at: np.datetime64 | None = None,
     ) -> None:  # fmt: skip
         """As for `View`; `plan` as in `options`, `at` the time to look at (the newest unless told)."""
-        super().__init__(data, source, title=title)
-        cruise, filters, self.fault, self._unread = self.feeds.cruise, None, "", ""
-        try:
-            filters = Filters(cruise, plan)
-        except WorkbenchError as error:
-            self.fault = str(error)
-        self.hand = Filtering(filters)
-        plan_name = "" if filters is None else filters.source
-        self.presence = Presence(cruise.folder, f"{plan_name}: filter", self._others)
-        self._scope: Scope = "hour" if at is None else "file"
-        self._time, self._quantile = at, 1
+        super().__init__(data, source, plan=plan, title=title, at=at)
+        self._quantile = 1
         self._boxes: dict[str, Box] = dict.fromkeys(DETECTORS, WHOLE)
-        self._n = self._frames = self._spread = self._many = 0
+        self._frames = self._spread = self._many = 0
         self._asked: Any = None
-        self._pictured: Any = None
         self._last: FilterAnswer | None = None
         self._answers: FilterAnswers | None = None
         self._answered: Feed | None = None
-        self._look = self._looked()
-        self.hand.begin(self._look.time)
-
-    @classmethod
-    def edit(cls, plan: FilterAt) -> FilterEditor:
-        """The editor of what holds at a time: ``cruise.filters.at(time).edit()`` in a notebook."""
-        if not getattr(pn.extension, "_loaded", False):
-            pn.extension()
-        start = plan.entry.start
-        return cls(plan.filters.cruise, plan=plan.filters.source, at=None if np.isnat(start) else start)
 
     def draw(self, *, theme: Theme = "light") -> list[figure]:
         """The empty charts that a filter is drawn on. Pure."""
         return charts(theme=theme)
-
-    @property
-    def draft(self) -> Any:
-        """The `products.seaflow.filter_draft.FilterDraft` on the screen; change it by hand, then `redraw`."""
-        return self.hand.draft
 
     # what is looked at
 
@@ -97,13 +69,8 @@ class FilterEditor(View):
         return next(iter([*self.sources(), *self.feeds]), "")
 
     @property
-    def _has_events(self) -> bool:
+    def _has_particles(self) -> bool:
         return self.source in self.feeds and self._fits(self.feed)
-
-    def _looked(self) -> Look:
-        feed: Any = self.feed if self._has_events else None
-        window = self.session.window
-        return look(feed.table, self._scope, self._time, window) if feed else Look(window, (), "", window.start)
 
     def _files(self) -> tuple[tuple[str, int], ...]:
         """The files whose events are drawn: all with events, of many some that are spread evenly."""
@@ -152,7 +119,7 @@ class FilterEditor(View):
 
     def _renew(self) -> None:
         """Follow the session: events that came, the range, who looks."""
-        if not self._has_events:
+        if not self._has_particles:
             self.fault = self.fault or "There are no raw events to draw on: the catalog names no source of them"
             self._tell()
             return
@@ -166,7 +133,7 @@ class FilterEditor(View):
         """Show the draft as it is now."""
         self._show()
         self._count()
-        self.presence.say((self.session.who or "somebody") if self.hand.changed else None)
+        self._present()
         self._tell()
 
     def _tell(self) -> None:
@@ -180,14 +147,11 @@ class FilterEditor(View):
         if state != self.stage.state:
             self.stage.state = state
 
-    def _others(self) -> None:
-        self.session.soon(self._tell)
-
     # answers
 
     def _count(self) -> None:
         """Ask what the filter on the screen gives, if that was not asked yet."""
-        if not self._has_events or not hasattr(self, "stage"):
+        if not self._has_particles or not hasattr(self, "stage"):
             return
         feed: Any = self.feed
         if self._answers is None or self._answered is not feed:
@@ -224,13 +188,6 @@ class FilterEditor(View):
 
     # what a person does
 
-    def _may(self) -> bool:
-        if self.session.may_write and self.hand.plan is not None:
-            return True
-        self.hand.said = self.session.reason or self.fault or "This board is read-only", "wrong"
-        self._tell()
-        return False
-
     def _on_drawn(self, drawn: Mapping[str, Any]) -> None:
         """Beads while they are dragged, or the end of it."""
         self._n = max(self._n, int(drawn.get("n") or 0))
@@ -248,41 +205,14 @@ class FilterEditor(View):
         else:
             self._count()
 
-    def _on_asked(self, asked: dict[str, Any]) -> None:
-        self._n = max(self._n, int(asked.get("n") or 0))
-        looking: dict[str, Callable[[dict[str, Any]], None]] = {
-            "scope": self._to_scope, "step": self._to_step, "now": self._to_now, "zoom": self._zoom, "sign": self._sign,
-            "forget": self._forget, "compare": self._compare, "quantile": self._to_quantile, "hello": self._hello,
-        }  # fmt: skip
-        what = str(asked.get("do"))
-        if what not in looking and not self._may():
-            return
-        if what not in ("zoom", "hello"):
-            self.hand.said = "", ""
-        try:
-            if what in looking:
-                looking[what](asked)
-            else:
-                self._do(what, asked)
-        except (WorkbenchError, ValueError, TypeError, LookupError) as error:
-            self._wrong(error)
+    def _looking(self) -> Mapping[str, Callable[[Asked], None]]:
+        return {"zoom": self._zoom, "compare": self._compare, "quantile": self._to_quantile, "hello": self._hello}
 
-    def _do(self, what: str, asked: dict[str, Any]) -> None:
-        """What changes the draft or the plan."""
-        if what == "snap":
-            held = self.hand.holding(self._look.time)
-            what, asked = "take", {"id": "" if held is None else held.id}
-        if what in ("save", "withdraw") and (self.session.by_token or not asked.get("who")):
-            asked["who"] = self.session.who  # in nobody else's name
+    def _deed(self, what: str, asked: Asked) -> None:
         if what == "propose":
             self._propose()
         else:
-            self.hand.do(what, asked)
-        if what == "withdraw":
-            self.hand.follow(self._look.time)
-        self.redraw()
-        if what in ("save", "withdraw"):
-            self.presence.changed()
+            super()._deed(what, asked)
 
     def _propose(self) -> None:
         last = self._last
@@ -290,54 +220,25 @@ class FilterEditor(View):
             raise WorkbenchError(last.no_beads if last else "the beads are still looked for; try again in a moment")
         self.hand.propose(last.beads)
 
-    def _wrong(self, error: Exception) -> None:
-        self.hand.said = str(error)[:1].upper() + str(error)[1:], "wrong"
-        self.stage.param.trigger("table")  # what is shown is the draft, whatever the hand did
-        self._tell()
-
-    def _hello(self, _: dict[str, Any]) -> None:
+    def _hello(self, _: Asked) -> None:
         """A notebook missed what was told while its cell was being shown: tell it again."""
         if self._last is not None:
             self._take(self._last, self._n)
 
-    def _to_scope(self, asked: dict[str, Any]) -> None:
-        if asked.get("scope") in SCOPES:
-            self._scope = asked["scope"]
-            self._renew()
-
-    def _to_step(self, asked: dict[str, Any]) -> None:
-        to = self._look.earlier if asked.get("by") == -1 else self._look.later
-        if to is not None:
-            self._time = to
-            self._renew()
-
-    def _to_now(self, _: dict[str, Any]) -> None:
-        self._time = None
-        self._renew()
-
-    def _to_quantile(self, asked: dict[str, Any]) -> None:
+    def _to_quantile(self, asked: Asked) -> None:
         if asked.get("quantile") in range(len(QUANTILES)):
             self._quantile = int(asked["quantile"])
             self._count()
             self._tell()
 
-    def _zoom(self, asked: dict[str, Any]) -> None:
+    def _zoom(self, asked: Asked) -> None:
         for detector in DETECTORS:
             box = box_of(asked[detector])
             if box is not None:
                 self._boxes[detector] = box
         self._count()
 
-    def _sign(self, asked: dict[str, Any]) -> None:
-        well = self.session.sign_in(str(asked.get("token") or ""))
-        self.hand.said = (f"Signed in as {self.session.who}", "good") if well else (self.session.reason, "wrong")
-        self._tell()
-
-    def _forget(self, _: dict[str, Any]) -> None:
-        self.hand.replaces = None
-        self._tell()
-
-    def _compare(self, asked: dict[str, Any]) -> None:
+    def _compare(self, asked: Asked) -> None:
         self.hand.compare(str(asked.get("id")))
         self.redraw()
 
@@ -347,4 +248,3 @@ class FilterEditor(View):
         if self._answers is not None:
             self._answers.close()
             self._answers = None
-        self.presence.leave()

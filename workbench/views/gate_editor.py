@@ -14,7 +14,6 @@ import panel as pn
 from bokeh.plotting import figure
 
 from workbench.catalog.decided import Gates
-from workbench.catalog.held import GatingAt
 from workbench.core.errors import WorkbenchError
 from workbench.core.gates import Gating
 from workbench.live.feed import Feed
@@ -23,17 +22,16 @@ from workbench.live.preview import Estimate
 from workbench.views.choose import Choice
 from workbench.views.gate_answers import WHOLE, Answers, Box, box_of
 from workbench.views.gate_drawing import Drawing
-from workbench.views.gate_look import SCOPES, Look, Scope, columns_of, look
-from workbench.views.gate_presence import Presence
+from workbench.views.gate_look import columns_of
 from workbench.views.gate_stage import GateStage, pictures, plane, planes_of, told_gates
 from workbench.views.gate_state import told_counts, told_state
 from workbench.views.gate_through import Through
 from workbench.views.gate_water import Water, populations_of
 from workbench.views.paint import Theme
-from workbench.views.view import View
+from workbench.views.plan_editor import Asked, PlanEditor
 
 
-class GateEditor(View):
+class GateEditor(PlanEditor):
     """Gates of a plan, drawn on particles."""
 
     options: ClassVar[Mapping[str, str]] = {
@@ -41,53 +39,29 @@ class GateEditor(View):
         "title": "head line of the card",
     }  # fmt: skip
     headline = "Gates"
-    kind = "gates"
-    follows = ("revision", "now", "may_write", "who", "reason")
     tall = 900
+    room, takes, shows = Gates, Drawing, "gates"
 
     def __init__(
         self, data: Any, source: str | None = None, *, plan: str | None = None, populations: str | None = None,
         title: str | None = None, at: np.datetime64 | None = None,
     ) -> None:  # fmt: skip
         """As for `View`; `plan` and `populations` as in `options`, `at` the time to look at (the newest unless told)."""
-        super().__init__(data, source, title=title)
-        cruise, gates, self.fault, self._unread = self.feeds.cruise, None, "", ""
-        try:
-            gates = Gates(cruise, plan)
-        except WorkbenchError as error:
-            self.fault = str(error)
-        self.drawing = Drawing(gates)
-        self.plan = "" if gates is None else gates.source
-        self.presence = Presence(cruise.folder, self.plan, self._others)
+        super().__init__(data, source, plan=plan, title=title, at=at)
+        self.drawing: Drawing = self.hand
         self._through = Through(Water(self.feeds, populations or populations_of(self.feeds, self.plan)))
-        self._scope: Scope = "hour" if at is None else "file"
-        self._time, self._among = at, self._focus()
-        self._n, self._last_n, self._frames, self._again = 0, 0, 0, 0
+        self._among = self._focus()
+        self._last_n, self._frames, self._again = 0, 0, 0
         self._asked: Any = None
         self._last: Estimate | None = None
         self._answers: Answers | None = None
         self._counted: ParticleFeed | None = None
         self._planes: list[tuple[str, str]] = []
         self._zooms: dict[tuple[str, str], Box] = {}
-        self._look = self._looked()
-        self.drawing.begin(self._look.time)
-
-    @classmethod
-    def edit(cls, plan: GatingAt) -> GateEditor:
-        """The editor of what holds at a time: ``cruise.gates.at(time).edit()`` in a notebook."""
-        if not getattr(pn.extension, "_loaded", False):
-            pn.extension()
-        start = plan.entry.start
-        return cls(plan.gates.cruise, plan=plan.gates.source, at=None if np.isnat(start) else start)
 
     def draw(self, gating: Gating | None = None, *, theme: Theme = "light") -> list[figure]:
         """The empty cytograms that a gating is drawn on. Pure."""
         return [plane(x, y, theme=theme) for x, y in planes_of(gating)]
-
-    @property
-    def draft(self) -> Any:
-        """The `core.draft.Draft` on the screen; change it by hand, then `redraw`."""
-        return self.drawing.draft
 
     # what is looked at
 
@@ -101,15 +75,6 @@ class GateEditor(View):
 
     def _focus(self) -> str:
         return next(iter(columns_of(self.feed)), "") if self._has_particles else ""
-
-    @property
-    def _has_particles(self) -> bool:
-        return self.source in self.feeds and isinstance(self.feed, ParticleFeed)
-
-    def _looked(self) -> Look:
-        feed: Any = self.feed if self._has_particles else None
-        window = self.session.window
-        return look(feed.table, self._scope, self._time, window) if feed else Look(window, (), "", window.start)
 
     def _choices(self) -> list[Choice]:
         def source(value: list[str]) -> None:
@@ -179,7 +144,7 @@ class GateEditor(View):
         beneath = Gating("", tuple(g for g in drawing.base.gates if mine.get(g.population) != g))
         self.stage.param.update(gates=told_gates(drawing.shown), base=told_gates(beneath))
         self._count()
-        self.presence.say((self.session.who or "somebody") if drawing.changed else None)
+        self._present()
         self._tell()
 
     def _tell(self) -> None:
@@ -192,9 +157,6 @@ class GateEditor(View):
         )  # fmt: skip
         if state != self.stage.state:
             self.stage.state = state
-
-    def _others(self) -> None:
-        self.session.soon(self._tell)
 
     # answers
 
@@ -269,13 +231,6 @@ class GateEditor(View):
 
     # what a person does
 
-    def _may(self) -> bool:
-        if self.session.may_write and self.drawing.gates is not None:
-            return True
-        self.drawing.said = self.session.reason or self.fault or "This board is read-only", "wrong"
-        self._tell()
-        return False
-
     def _on_drawn(self, drawn: Mapping[str, Any]) -> None:
         """A polygon while it is dragged, or its end."""
         self._n = max(self._n, int(drawn.get("n") or 0))
@@ -293,70 +248,23 @@ class GateEditor(View):
         else:
             self._count()
 
-    def _on_asked(self, asked: dict[str, Any]) -> None:
-        self._n = max(self._n, int(asked.get("n") or 0))
-        looking: dict[str, Callable[[dict[str, Any]], None]] = {
-            "scope": self._to_scope, "step": self._to_step, "now": self._to_now, "time": self._to_time,
-            "zoom": self._zoom, "sign": self._sign, "forget": self._forget, "compare": self._compare,
+    def _looking(self) -> Mapping[str, Callable[[Asked], None]]:
+        return {
+            "time": self._to_time, "zoom": self._zoom, "compare": self._compare, "hello": self._hello,
         }  # fmt: skip
-        what = str(asked.get("do"))
-        if what == "hello":
-            self._hello()
-            return
-        if what not in looking and not self._may():
-            return
-        if what != "zoom":
-            self.drawing.said = "", ""
-        try:
-            if what in looking:
-                looking[what](asked)
-            else:
-                self._do(what, asked)
-        except (WorkbenchError, ValueError, TypeError, LookupError) as error:
-            self._wrong(error)
 
-    def _hello(self) -> None:
+    def _do(self, what: str, asked: Asked) -> None:
+        super()._do(what, asked)
+        if what in ("save", "withdraw"):
+            self._told_before()
+
+    def _hello(self, _: Asked) -> None:
         """A notebook missed what was told while its cell was being shown: tell it again."""
         self._again += 1
         if self._last is not None:
             self._take(self._last, self._last_n)
 
-    def _do(self, what: str, asked: dict[str, Any]) -> None:
-        """What changes the draft or the plan."""
-        if what == "snap":
-            held = self.drawing.holding(self._look.time)
-            what, asked = "take", {"id": "" if held is None else held.id}
-        if what in ("save", "withdraw") and (self.session.by_token or not asked.get("who")):
-            asked["who"] = self.session.who  # in nobody else's name
-        self.drawing.do(what, asked)
-        if what == "withdraw":
-            self.drawing.follow(self._look.time)
-        self.redraw()
-        if what in ("save", "withdraw"):
-            self.presence.changed()
-            self._told_before()
-
-    def _wrong(self, error: Exception) -> None:
-        self.drawing.said = str(error)[:1].upper() + str(error)[1:], "wrong"
-        self.stage.param.trigger("gates")  # what is shown is the draft, whatever the hand did
-        self._tell()
-
-    def _to_scope(self, asked: dict[str, Any]) -> None:
-        if asked.get("scope") in SCOPES:
-            self._scope = asked["scope"]
-            self._renew()
-
-    def _to_step(self, asked: dict[str, Any]) -> None:
-        to = self._look.earlier if asked.get("by") == -1 else self._look.later
-        if to is not None:
-            self._time = to
-            self._renew()
-
-    def _to_now(self, _: dict[str, Any]) -> None:
-        self._time = None
-        self._renew()
-
-    def _to_time(self, asked: dict[str, Any]) -> None:
+    def _to_time(self, asked: Asked) -> None:
         feed: Any = self.feed
         times = feed.table.times
         if len(times):
@@ -365,22 +273,13 @@ class GateEditor(View):
             self._scope = "file" if self._scope == "range" else self._scope
             self._renew()
 
-    def _zoom(self, asked: dict[str, Any]) -> None:
+    def _zoom(self, asked: Asked) -> None:
         box = box_of(asked["range"])
         if box is not None:
             self._zooms[self._planes[int(asked["plane"])]] = box
             self._count()
 
-    def _sign(self, asked: dict[str, Any]) -> None:
-        well = self.session.sign_in(str(asked.get("token") or ""))
-        self.drawing.said = (f"Signed in as {self.session.who}", "good") if well else (self.session.reason, "wrong")
-        self._tell()
-
-    def _forget(self, _: dict[str, Any]) -> None:
-        self.drawing.replaces = None
-        self._tell()
-
-    def _compare(self, asked: dict[str, Any]) -> None:
+    def _compare(self, asked: Asked) -> None:
         self.drawing.compare(str(asked.get("id")))
         self._draw("before", None)
         self.redraw()
@@ -394,4 +293,3 @@ class GateEditor(View):
         if self._answers is not None:
             self._answers.close()
             self._answers = None
-        self.presence.leave()
