@@ -99,15 +99,16 @@ def test_nothing_is_written_beside_the_picture() -> None:
 
 
 def test_two_threads_add_one_after_the_other(monkeypatch) -> None:
-    def slowly(flat, stride, out) -> None:
+    def slowly(flat, stride, notes, out) -> None:
         sum_so_far = out.copy()
         time.sleep(0.05)
-        drain(flat, stride, sum_so_far)
+        drain(flat, stride, notes, sum_so_far)
         out[:] = sum_so_far
 
     x = np.zeros(1000, np.uint16)
     monkeypatch.setattr(accumulate, "THREADED", 10)
     monkeypatch.setattr(accumulate, "cores", lambda: 2)
+    monkeypatch.setattr(accumulate, "PIECE", 300)
     monkeypatch.setattr(accumulate, "drain", slowly)
     assert count_codes(x, x, WHOLE)[0, 0] == 1000
 
@@ -117,8 +118,32 @@ def test_two_threads_count_the_same(monkeypatch) -> None:
     want = count_codes(x, y, WHOLE)
     monkeypatch.setattr(accumulate, "THREADED", 10)
     monkeypatch.setattr(accumulate, "cores", lambda: 2)
+    monkeypatch.setattr(accumulate, "PIECE", 10_000)
     for _ in range(20):
         np.testing.assert_array_equal(count_codes(x, y, WHOLE), want)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("share", [0.0, 0.03, 0.5, 1.0])
+def test_counters_come_round_without_loss(share, threads, monkeypatch) -> None:
+    """More points in a cell than 16 bits hold: busiest or not, outside or not, in pieces or not."""
+    monkeypatch.setattr(accumulate, "THREADED", 10 if threads == 2 else 10**12)
+    monkeypatch.setattr(accumulate, "cores", lambda: 2)
+    monkeypatch.setattr(accumulate, "PIECE", 50_000)
+    rng, n = np.random.default_rng(5), 3_000_000
+    x, y = (rng.integers(0, 20, n, np.uint16) << np.uint16(7) for _ in range(2))
+    x[rng.random(n) < share] = 0
+    y[x == 0] = 0
+    x[n // 2 : n // 2 + 200_000] = 5 << 7  # another one is the busiest for a while
+    y[n // 2 : n // 2 + 200_000] = 6 << 7
+    for v in (WHOLE, Viewport(128, 2176, 0, 2048, 16, 16)):
+        cells = (x.astype(np.int64) - int(v.x0)) >> 7, (y.astype(np.int64) - int(v.y0)) >> 7
+        good = (cells[0] >= 0) & (cells[0] < v.width) & (cells[1] < v.height)
+        want = np.bincount((cells[1] * v.width + cells[0])[good], minlength=v.width * v.height)
+        np.testing.assert_array_equal(count_codes(x, y, v).ravel(), want)
+        got = count_by(x, y, (x >> 7).astype(np.uint8), v, 2)
+        np.testing.assert_array_equal(got[1], count_codes(x[x >> 7 == 1], y[x >> 7 == 1], v))
+        np.testing.assert_array_equal(got[0], count_codes(x[x >> 7 == 0], y[x >> 7 == 0], v))
 
 
 @given(U16, U16, hnp.arrays(np.uint8, st.shared(st.integers(0, 3000), key="n")), viewports(), st.integers(1, 7))

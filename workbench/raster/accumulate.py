@@ -14,38 +14,51 @@ import numpy.typing as npt
 from workbench.raster.scatter import EXTRA, drain
 
 Counts = npt.NDArray[np.uint32]
+Scratch = npt.NDArray[np.uint16]
 
 #: Two threads lose below this many points (measured: starting one costs more than it saves).
 THREADED = 5_000_000
-_KEPT = 1 << 21  # cells of a scratch picture that are kept between calls
+#: Points that a thread takes at a time.
+PIECE = 1 << 21
+_KEPT = 1 << 22  # cells of a scratch picture that are kept between calls
 
 _mine = local()
 
 
-def accumulate(scatter: Callable[[slice, Counts], None], rows: int, stride: int, out: Counts) -> None:
-    """Run `scatter` over all rows, on two threads with a picture each where that pays, and add to `out`."""
-    lock = Lock()
+def accumulate(scatter: Callable[[slice, Scratch], Counts], rows: int, stride: int, out: Counts) -> None:
+    """Run `scatter` over all rows, on two threads with a picture each where that pays, and add to `out`.
 
-    def part(some: slice) -> None:
+    The threads take pieces in turn: neither waits for one that the machine keeps from running.
+    """
+    lock = Lock()
+    pieces = iter(range(0, rows, PIECE))
+
+    def part() -> None:
         with _scratch(out.shape[0] * stride + EXTRA) as flat:
-            scatter(some, flat)
+            notes = [np.empty(0, np.uint32)]
+            while True:
+                with lock:
+                    start = next(pieces, None)
+                if start is None:
+                    break
+                notes.append(scatter(slice(start, min(rows, start + PIECE)), flat))
             with lock:
-                drain(flat, stride, out)
+                drain(flat, stride, np.concatenate(notes), out)
 
     if rows < THREADED or cores() < 2:
-        part(slice(0, rows))
+        part()
         return
     with ThreadPoolExecutor(1) as other:
-        first = other.submit(part, slice(0, rows // 2))
-        part(slice(rows // 2, rows))
+        first = other.submit(part)
+        part()
         first.result()
 
 
 @contextmanager
-def _scratch(cells: int) -> Iterator[Counts]:
+def _scratch(cells: int) -> Iterator[Scratch]:
     """A zeroed picture of this thread, kept between calls: fresh pages would cost more than the counting."""
-    kept: Counts | None = getattr(_mine, "flat", None)
-    flat = kept if kept is not None and kept.size >= cells else np.zeros(cells, np.uint32)
+    kept: Scratch | None = getattr(_mine, "flat", None)
+    flat = kept if kept is not None and kept.size >= cells else np.zeros(cells, np.uint16)
     _mine.flat = None  # an interrupted call leaves counts behind: nobody gets that picture again
     yield flat
     _mine.flat = flat if flat.size <= _KEPT else None

@@ -15,7 +15,7 @@ import xarray as xr
 
 from workbench.core.errors import suggest
 from workbench.core.viewport import Viewport
-from workbench.raster.accumulate import Counts, accumulate
+from workbench.raster.accumulate import Counts, Scratch, accumulate
 from workbench.raster.scatter import scatter_codes, scatter_labelled, scatter_values, stride_of
 
 Codes = npt.NDArray[np.uint16]
@@ -54,8 +54,11 @@ def count_codes(x: Codes, y: Codes, viewport: Viewport, out: Counts | None = Non
     out = _output(out, (v.height, v.width))
     stride = stride_of(v.width)
 
-    def scatter(rows: slice, flat: Counts) -> None:
-        scatter_codes(x[rows], y[rows], int(v.x0), sx, v.width, int(v.y0), sy, v.height, stride, flat)
+    def scatter(rows: slice, flat: Scratch) -> Counts:
+        notes: Counts = scatter_codes(
+            x[rows], y[rows], int(v.x0), sx, v.width, int(v.y0), sy, v.height, stride, flat, x.size
+        )
+        return notes
 
     accumulate(scatter, x.size, stride, out)
     return out
@@ -92,10 +95,11 @@ def count_by(
     out = _output(out, (n, v.height, v.width))
     stride = stride_of(v.width)
 
-    def scatter(rows: slice, flat: Counts) -> None:
-        scatter_labelled(
-            x[rows], y[rows], label[rows], int(v.x0), sx, v.width, int(v.y0), sy, v.height, stride, n, flat
+    def scatter(rows: slice, flat: Scratch) -> Counts:
+        notes: Counts = scatter_labelled(
+            x[rows], y[rows], label[rows], int(v.x0), sx, v.width, int(v.y0), sy, v.height, stride, n, flat, x.size
         )
+        return notes
 
     accumulate(scatter, x.size, stride, out.reshape(n * v.height, v.width))
     return out
@@ -162,10 +166,21 @@ def _count_block(x: npt.NDArray[Any], y: npt.NDArray[Any], viewport: Viewport, o
         return
     stride = stride_of(v.width)
 
-    def scatter(rows: slice, flat: Counts) -> None:
-        scatter_values(
-            x[rows], y[rows], float(v.x0), float(v.x1), v.width, float(v.y0), float(v.y1), v.height, stride, flat
+    def scatter(rows: slice, flat: Scratch) -> Counts:
+        notes: Counts = scatter_values(
+            x[rows],
+            y[rows],
+            float(v.x0),
+            float(v.x1),
+            v.width,
+            float(v.y0),
+            float(v.y1),
+            v.height,
+            stride,
+            flat,
+            x.size,
         )
+        return notes
 
     accumulate(scatter, x.size, stride, out)
 

@@ -1,17 +1,19 @@
 """The loops that put points into cells (numba, no GIL held).
 
-Each loop has two stages: the cells of 2,048 points at a time are computed into a buffer that stays in the first-level
-cache (the compiler vectorises that), then a scalar loop counts. Three things keep real particles as fast as simulated
+Each loop has two stages: the cells of 4,096 points at a time are computed into a buffer that stays in the first-level
+cache (the compiler vectorises that), then a scalar loop counts. Four things keep real particles as fast as simulated
 ones:
 
 - Rows are padded to an odd number of cache lines. With rows of a power of two, the crowded columns of real particles
   fall into a few cache sets and cost ten times more.
+- Counters are uint16, so that a picture of 512 x 512 stays in the second-level cache. One that comes round to 0 is noted:
+  each note is worth 65,536 (`drain` adds them).
 - What lies outside goes to one of 16 spare cells in turn, instead of a branch.
-- So do the points of the busiest cell of the first block (noise at code 0, saturated particles), where it holds more
-  than a twentieth: adding to one cell again and again makes each addition wait for the one before. They are put back
-  at the end.
+- So do the points of a cell that holds a third of a block or more (noise at code 0, saturated particles): adding to one
+  cell again and again makes each addition wait for the one before. Its points are put back when another cell is as
+  busy, or at the end.
 
-Pictures here are flat: ``height * stride + EXTRA`` cells of uint32; padding and spare cells are zero between calls.
+Pictures here are flat: ``height * stride + EXTRA`` cells of uint16; padding and spare cells are zero between calls.
 """
 
 from __future__ import annotations
@@ -21,9 +23,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-BLOCK = 2048
+BLOCK = 4096
 EXTRA = 32  # 16 spare cells for what lies outside, 16 for the busiest cell
-_LINE = 16  # uint32 cells in a cache line
+_LINE = 32  # uint16 cells in a cache line
 _NONE = np.uint32(0xFFFFFFFF)
 
 
@@ -42,33 +44,67 @@ def _in_turn(first: int) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _tally(buffer: Any, size: int, flat: Any) -> None:
-    for i in range(size):
-        flat[buffer[i]] += np.uint32(1)
+def _notes(points: int) -> Any:
+    """Room for every counter that can come round when so many points are counted, and for the busiest cell's."""
+    return np.empty((points >> 16) + EXTRA, np.uint32)
 
 
 @njit(cache=True, nogil=True)
-def _busiest(buffer: Any, size: int, spare: int, flat: Any) -> Any:
-    """The cell of this block that holds the most, if that is more than a twentieth of it."""
-    most, cell = np.uint32(size // 20), _NONE
+def _tally(buffer: Any, size: int, flat: Any, notes: Any, noted: int) -> int:
+    """Count a block; how many notes there are then."""
     for i in range(size):
-        if buffer[i] < spare and flat[buffer[i]] > most:
-            most, cell = flat[buffer[i]], buffer[i]
-    return cell
+        cell = buffer[i]
+        now = np.uint16(flat[cell] + np.uint16(1))
+        flat[cell] = now
+        if now == 0:
+            notes[noted] = cell
+            noted += 1
+    return noted
 
 
 @njit(cache=True, nogil=True)
-def _finish(flat: Any, spare: int, busy: Any) -> None:
+def _busiest(buffer: Any, size: int, spare: int, busy: Any) -> Any:
+    """The cell that holds a third of this block, by 16 of its points; without one, that of before."""
+    step = size // 16
+    for i in range(3 if step else 0):
+        cell, same = buffer[i * step], 0
+        for j in range(16):
+            same += buffer[j * step] == cell
+        if same >= 6 and cell < spare:
+            return cell
+    return busy
+
+
+@njit(cache=True, nogil=True)
+def _settle(flat: Any, spare: int, busy: Any, notes: Any, noted: int) -> int:
+    """Put the busiest cell's points back, forget what lies outside; how many notes there are then."""
+    kept = 0
+    for i in range(noted):
+        cell = notes[i]
+        if cell < spare or cell >= spare + 16:
+            notes[kept] = cell if cell < spare else busy
+            kept += 1
     if busy != _NONE:
-        flat[busy] += flat[spare + 16 : spare + 32].sum()
+        held = np.uint32(flat[busy])
+        for i in range(spare + 16, spare + 32):
+            held += np.uint32(flat[i])
+        flat[busy] = np.uint16(held & np.uint32(0xFFFF))
+        for _ in range(held >> np.uint32(16)):
+            notes[kept] = busy
+            kept += 1
     flat[spare : spare + EXTRA] = 0
+    return kept
 
 
 @njit(cache=True, nogil=True)
 def scatter_codes(
-    x: Any, y: Any, x0: int, shift_x: int, width: int, y0: int, shift_y: int, height: int, stride: int, flat: Any
-) -> None:
-    """Count uint16 codes; a cell is ``1 << shift`` codes wide, the first one starts at `x0`, `y0`."""
+    x: Any, y: Any, x0: int, shift_x: int, width: int, y0: int, shift_y: int, height: int, stride: int, flat: Any,
+    points: int,
+) -> Any:  # fmt: skip
+    """Count uint16 codes; a cell is ``1 << shift`` codes wide, the first one starts at `x0`, `y0`.
+
+    Gives its notes. `points` are as many as `flat` gets, in all calls, until it is drained.
+    """
     buffer = np.empty(BLOCK, np.uint32)
     left, low = np.uint32(np.int32(x0)), np.uint32(np.int32(y0))
     sx, sy, row = np.uint32(shift_x & 31), np.uint32(shift_y & 31), np.uint32(stride)
@@ -76,6 +112,7 @@ def scatter_codes(
     whole = x0 == 0 and y0 == 0 and span_x >= 65536 and span_y >= 65536
     spare, busy = height * stride, _NONE
     outside, again = _in_turn(spare), _in_turn(spare + 16)
+    notes, noted = _notes(points), 0
     for start in range(0, x.size, BLOCK):
         size = min(BLOCK, x.size - start)
         xs, ys = x[start : start + size], y[start : start + size]
@@ -89,17 +126,18 @@ def scatter_codes(
                 cell = np.uint32(np.uint32(v >> sy) * row + np.uint32(u >> sx))
                 cell = cell if cell != busy else again[i]
                 buffer[i] = cell if (u < span_x) & (v < span_y) else outside[i]
-        _tally(buffer, size, flat)
-        if start == 0:
-            busy = _busiest(buffer, size, spare, flat)
-    _finish(flat, spare, busy)
+        noted = _tally(buffer, size, flat, notes, noted)
+        found = _busiest(buffer, size, spare, busy)
+        if found != busy:
+            noted, busy = _settle(flat, spare, busy, notes, noted), found
+    return notes[: _settle(flat, spare, busy, notes, noted)]
 
 
 @njit(cache=True, nogil=True)
 def scatter_labelled(
     x: Any, y: Any, label: Any, x0: int, shift_x: int, width: int, y0: int, shift_y: int, height: int, stride: int,
-    planes: int, flat: Any,
-) -> None:  # fmt: skip
+    planes: int, flat: Any, points: int,
+) -> Any:  # fmt: skip
     """As `scatter_codes`, into one of `planes` pictures of `height` rows each, by a small unsigned label."""
     buffer = np.empty(BLOCK, np.uint32)
     left, low = np.uint32(np.int32(x0)), np.uint32(np.int32(y0))
@@ -109,6 +147,7 @@ def scatter_labelled(
     plane, count = np.uint32(height * stride), np.uint32(planes)
     spare, busy = planes * height * stride, _NONE
     outside, again = _in_turn(spare), _in_turn(spare + 16)
+    notes, noted = _notes(points), 0
     for start in range(0, x.size, BLOCK):
         size = min(BLOCK, x.size - start)
         xs, ys, names = x[start : start + size], y[start : start + size], label[start : start + size]
@@ -126,22 +165,25 @@ def scatter_labelled(
                 cell = np.uint32(np.uint32(which * plane) + np.uint32(np.uint32(v >> sy) * row) + np.uint32(u >> sx))
                 cell = cell if cell != busy else again[i]
                 buffer[i] = cell if (u < span_x) & (v < span_y) & (which < count) else outside[i]
-        _tally(buffer, size, flat)
-        if start == 0:
-            busy = _busiest(buffer, size, spare, flat)
-    _finish(flat, spare, busy)
+        noted = _tally(buffer, size, flat, notes, noted)
+        found = _busiest(buffer, size, spare, busy)
+        if found != busy:
+            noted, busy = _settle(flat, spare, busy, notes, noted), found
+    return notes[: _settle(flat, spare, busy, notes, noted)]
 
 
 @njit(cache=True, nogil=True)
 def scatter_values(
-    x: Any, y: Any, x0: float, x1: float, width: int, y0: float, y1: float, height: int, stride: int, flat: Any
-) -> None:
+    x: Any, y: Any, x0: float, x1: float, width: int, y0: float, y1: float, height: int, stride: int, flat: Any,
+    points: int,
+) -> Any:  # fmt: skip
     """Count numbers of any kind; NaN and what lies outside ``x0 <= x < x1``, ``y0 <= y < y1`` is left out."""
     buffer = np.empty(BLOCK, np.uint32)
     per_x, per_y = width / (x1 - x0), height / (y1 - y0)
     last_x, last_y, row = np.int32(width - 1), np.int32(height - 1), np.int32(stride)
     spare, busy = height * stride, _NONE
     outside, again = _in_turn(spare), _in_turn(spare + 16)
+    notes, noted = _notes(points), 0
     for start in range(0, x.size, BLOCK):
         size = min(BLOCK, x.size - start)
         xs, ys = x[start : start + size], y[start : start + size]
@@ -153,19 +195,22 @@ def scatter_values(
             cell = np.uint32(np.int32(v * row) + u)
             cell = cell if cell != busy else again[i]
             buffer[i] = cell if inside else outside[i]
-        _tally(buffer, size, flat)
-        if start == 0:
-            busy = _busiest(buffer, size, spare, flat)
-    _finish(flat, spare, busy)
+        noted = _tally(buffer, size, flat, notes, noted)
+        found = _busiest(buffer, size, spare, busy)
+        if found != busy:
+            noted, busy = _settle(flat, spare, busy, notes, noted), found
+    return notes[: _settle(flat, spare, busy, notes, noted)]
 
 
 @njit(cache=True, nogil=True)
-def drain(flat: Any, stride: int, out: Any) -> None:
-    """Add the padded counts to `out` (height, width) and leave `flat` zero."""
+def drain(flat: Any, stride: int, notes: Any, out: Any) -> None:
+    """Add the padded counts and the notes to `out` (height, width) and leave `flat` zero."""
     height, width = out.shape
     for r in range(height):
         row = flat[r * stride : r * stride + width]
         target = out[r]
         for c in range(width):
-            target[c] += row[c]
+            target[c] += np.uint32(row[c])
             row[c] = 0
+    for i in range(notes.size):
+        out[notes[i] // stride, notes[i] % stride] += np.uint32(65536)
