@@ -66,3 +66,23 @@ def _counted(feeds: Feeds) -> list[str]:
 
         plain.series = series
     return asked
+
+
+def test_what_is_kept_is_of_the_newest_moment() -> None:
+    from workbench.views.view import _AT_ONCE, _KEPT, _made, once
+
+    feed: Any = Feeds(StandInCruise(RowSource("sfl", time=[at(0)], par=1.0)))["sfl"]
+    made: list[int] = []
+
+    def ask(n: int) -> None:
+        for k in range(n):
+            once(feed, k, lambda k=k: made.append(k))
+
+    for _ in range(3):
+        ask(_AT_ONCE - 10)
+    assert len(made) == _AT_ONCE - 10, "tabs that look at several ranges in turn take nothing from one another"
+    ask(3 * _AT_ONCE)
+    assert len(_made[feed]) <= _AT_ONCE
+    feed.revision += 1
+    ask(10)
+    assert len(_made[feed]) <= _KEPT, "of a moment that has passed little is kept"

@@ -25,11 +25,12 @@ from workbench.views.component import style
 
 T = TypeVar("T")
 
-#: Results kept for each feed, for the next tab that asks the same.
-_KEPT = 64
+#: Results kept for each feed, for the next tab that asks the same; and of one moment, in which tabs may look at several
+#: time ranges in turn.
+_KEPT, _AT_ONCE = 64, 160
 #: Parts of the whole cruise that a screen tells apart.
 _STEPS = 500
-_made: weakref.WeakKeyDictionary[Feed, OrderedDict[Hashable, Any]] = weakref.WeakKeyDictionary()
+_made: weakref.WeakKeyDictionary[Feed, OrderedDict[tuple[Hashable, ...], Any]] = weakref.WeakKeyDictionary()
 #: Names of all curves, and their labels, by the first one of the feeds.
 _labels: weakref.WeakKeyDictionary[Feed, tuple[tuple[str, ...], dict[str, str]]] = weakref.WeakKeyDictionary()
 _lock = Lock()
@@ -54,7 +55,7 @@ def stepped(span: Window) -> np.datetime64:
     return np.datetime64(-(-stop // step) * step, "ns")
 
 
-def _held(feed: Feed, key: Hashable, make: Callable[[], T]) -> T:
+def _held(feed: Feed, key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
     with _lock:
         held = _made.setdefault(feed, OrderedDict())
         if key in held:
@@ -63,7 +64,7 @@ def _held(feed: Feed, key: Hashable, make: Callable[[], T]) -> T:
     value = make()
     with _lock:
         held[key] = value
-        while len(held) > _KEPT:
+        while len(held) > _KEPT and (len(held) > _AT_ONCE or next(iter(held))[0] != key[0]):
             held.popitem(last=False)
     return value
 
