@@ -64,8 +64,14 @@ class Editor:
         """The beads of a quantile on the chart of all events."""
         return self.page.locator(f".plane[data-kind=evt][data-detector={detector}] .handle[data-quantile='{quantile}']")
 
-    def drag(self, handle: Any, dx: float, dy: float) -> None:
-        """Move beads by mouse."""
+    def lines(self) -> list[str]:
+        """The lines on the charts of all events, as they are drawn."""
+        return self.page.locator(".plane[data-kind=evt] .gate .line").evaluate_all(
+            "all => all.map((e) => e.getAttribute('d'))"
+        )  # type: ignore[no-any-return]
+
+    def drag(self, handle: Any, dx: float, dy: float) -> list[str]:
+        """Move beads by mouse; the lines just before it is let go."""
         box = handle.locator(".dot").bounding_box()
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         self.page.mouse.move(x, y)
@@ -73,7 +79,9 @@ class Editor:
         for step in range(1, 9):
             self.page.mouse.move(x + dx * step / 8, y + dy * step / 8)
             self.page.wait_for_timeout(30)
+        drawn = self.lines()
         self.page.mouse.up()
+        return drawn
 
     def press(self, name: str) -> None:
         """Press a button."""
@@ -119,14 +127,16 @@ def test_the_filter_is_moved_counted_saved_reloaded_compared_and_withdrawn(real:
     begin = editor.read()
     assert begin["table"] == [list(row) for row in cruise.filters.at(LAST).parameters.table]
     assert begin["told"]["opp"] == counted(cruise, begin["table"])
-    editor.drag(editor.handle(), 14, -18)
+    drawn = editor.drag(editor.handle(), 14, -18)
     told = editor.until(lambda now: now["told"]["opp"] != begin["told"]["opp"] and now["state"]["undo"])
     table = told["table"]
     moved = np.array(table) - np.array(begin["table"])
     assert (moved[:, :2] > 100).all()  # the three together, along fsc_small and D1
     assert not moved[:, FIELDS.index("beads_D2")].any()
     fsc, d1, d2 = (np.array(table)[:, i] for i in range(3))
-    assert [list(row) for row in derive(fsc, d1, d2, "740").table] == table  # what the browser drew is what was derived
+    assert [list(row) for row in derive(fsc, d1, d2, "740").table] == table  # as the product derives it
+    assert drawn == editor.lines()  # and the browser while the hand moved
+    assert len(set(drawn)) == 6
     assert told["told"]["opp"] == counted(cruise, table) != begin["told"]["opp"]
     assert told["told"]["was"] == begin["told"]["opp"]
     cell = editor.page.locator(".outcome tr[data-quantile='50'] .opp")
