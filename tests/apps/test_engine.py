@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -232,3 +234,30 @@ def test_an_address_that_is_taken_is_tried_again(catalog: Path, monkeypatch: pyt
                 await engine.stop()
 
         asyncio.run(live())
+
+
+def test_an_engine_starts_light(tmp_path: Path) -> None:
+    """What takes long to import, and is not needed to listen, comes later or in the process that makes populations."""
+    (tmp_path / "c.yaml").write_text(
+        CATALOG
+        + """  evt: {driver: workbench, args: {reader: seaflow_evt, listen: "folder:{{ CATALOG_DIR }}/evt"}}
+  plan: {driver: workbench, args: {reader: seaflow_plan, url: "{{ CATALOG_DIR }}/plan"}}
+  populations: {driver: workbench, args: {product: seaflow, inputs: {evt: evt, plan: plan}}}
+"""
+    )
+    (tmp_path / "plan").mkdir()
+    heavy = ("numba", "scipy", "datashader", "dask.array", "distributed", "h5py", "panel", "bokeh", "holoviews",
+             "workbench.raster", "workbench.live.feeds")  # fmt: skip
+    code = (
+        "import sys\n"
+        "from workbench.apps.engine import Engine, Online, open_cruise, Journal, Record\n"
+        f"cruise = open_cruise({str(tmp_path / 'c.yaml')!r})\n"
+        "record = Record(cruise.folder)\n"
+        "record.runs.sweep()\n"
+        "with Journal(cruise.folder / 'raw') as journal:\n"
+        "    assert len(Engine(cruise, journal, record).listeners) == 5\n"
+        "    assert len(Online(cruise, journal, record).jobs) == 1\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

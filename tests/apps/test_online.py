@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import sqlite3
+import threading
+import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from workbench.apps import online
 from workbench.apps.engine import EngineLock
 from workbench.apps.online import Online, job_of
 from workbench.catalog.cruise import open_cruise
@@ -145,3 +150,74 @@ def test_a_product_without_a_folder_is_no_job(catalog: Path) -> None:
     assert job_of("evt", cruise["evt"], cruise) is None
     job = job_of("populations", cruise["populations"], cruise)
     assert job is not None and job.heard == ("evt",) and job.out == cruise.folder / "particles"
+
+
+class Late(threading.Semaphore):
+    """Counts an idle process a moment after its result was there, as on a machine that is busy."""
+
+    def release(self, n: int = 1) -> None:
+        time.sleep(0.3)
+        super().release(n)
+
+
+def test_works_go_on_when_a_new_process_takes_the_place_of_the_old(
+    catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the pool believes about who is idle: work given soon after work is done, for ever."""
+    monkeypatch.setattr(online, "TASKS", 3)
+
+    async def live() -> list[int]:
+        cruise = open_cruise(catalog)
+        with Journal(cruise.folder / "raw") as journal:
+            worker, pids = Online(cruise, journal, Record(cruise.folder)), []
+            async with asyncio.timeout(60):
+                for _ in range(8):
+                    pool = worker._process()
+                    if not isinstance(pool._idle_worker_semaphore, Late):
+                        pool._idle_worker_semaphore = Late(0)
+                    pids.append(await worker._in_process(os.getpid))
+            await worker.stop()
+            return pids
+
+    pids = asyncio.run(live())
+    assert len(set(pids)) == 3 and os.getpid() not in pids
+
+
+def test_a_run_whose_end_cannot_be_written_is_ended_later(
+    catalog: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk, say: populations go on when it has room again, and nothing stays ``running``."""
+    monkeypatch.setattr(online, "AGAIN", 0.3)
+    cruise = open_cruise(catalog)
+    name = "2014-07-04T00-00-02+00-00"
+    (catalog.parent / "evt" / "2014_185").mkdir()
+    shutil.copyfile(
+        data / "seaflow" / "testcruise" / "evt_v2" / "2014_185" / name, catalog.parent / "evt" / "2014_185" / name
+    )
+
+    async def live() -> None:
+        with EngineLock(cruise.folder), Journal(cruise.folder / "raw") as journal:
+            record = Record(cruise.folder)
+            worker = Online(cruise, journal, record)
+            engine = Engine(cruise, journal, record, arrived=worker.arrived)
+            end, failed = record.runs.end, []
+
+            def full(*given: Any, **more: Any) -> Any:
+                if len(failed) < 2:
+                    failed.append(1)
+                    raise OSError(28, "No space left on device")
+                return end(*given, **more)
+
+            monkeypatch.setattr(record.runs, "end", full)
+            await engine.start()
+            worker.start()
+            async with asyncio.timeout(60):
+                while not record.runs.counts()["ok"]:
+                    await asyncio.sleep(0.1)
+            assert len(failed) == 2 and not record.runs.counts()["running"]
+            await worker.stop()
+            await engine.stop()
+            record.close()
+
+    asyncio.run(live())
+    assert counted(cruise.folder)

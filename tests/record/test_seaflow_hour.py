@@ -14,7 +14,8 @@ import numpy as np
 from workbench.core.filters import FilterParameters
 from workbench.core.gates import Gate, Gating
 from workbench.core.sizes import COLUMNS, SizeTable
-from workbench.products.seaflow.filter import Flag, Focused
+from workbench.products.seaflow.filter import Focused
+from workbench.products.seaflow.limits import Flag
 from workbench.products.seaflow.process import CHANNELS, FileResult
 from workbench.record import seaflow_hour
 from workbench.record.seaflow_work import Task

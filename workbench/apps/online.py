@@ -13,7 +13,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -21,7 +21,6 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
-from workbench.apps.indexing import follow
 from workbench.catalog import location
 from workbench.catalog.cruise import Cruise
 from workbench.catalog.source import Source
@@ -32,7 +31,7 @@ from workbench.record.budget import Budget
 from workbench.record.cursors import Cursors
 from workbench.record.decisions import Decisions
 from workbench.record.record import Record
-from workbench.record.runs import Beats, Runs
+from workbench.record.runs import Beats, Run, Runs
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +105,8 @@ class Online:
         self._tasks: list[asyncio.Task[None]] = []
         self._decided: dict[str, int] = {}
         self._pool: ProcessPoolExecutor | None = None
+        self._given = 0  # works given to the pool that stands
+        self._begun: dict[str, list[Run]] = {}
 
     def arrived(self, name: str) -> None:
         """A file of a Source was taken."""
@@ -115,6 +116,7 @@ class Online:
         """Begin, with what was left the last time."""
         self._due.set()
         if self.jobs or any(source.is_particles for source in self.cruise.values()):
+            self._process()  # it is ready when the first file comes
             self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._follow())]
 
     async def stop(self) -> None:
@@ -132,17 +134,22 @@ class Online:
             await self._due.wait()
             self._due.clear()
             for job in self.jobs:
-                await asyncio.to_thread(self._queue, job)
-                if not await self._run(job):
+                try:
+                    await asyncio.to_thread(self._queue, job)
+                    well = await self._run(job)
+                except Exception as wrong:  # a full disk, say: what is begun is ended another time
+                    log.warning("%s: %s: %s", job.name, type(wrong).__name__, wrong)
+                    well = False
+                if not well:
                     asyncio.get_running_loop().call_later(AGAIN, self._due.set)
             await self._index()
+            self._process()
 
     async def _index(self) -> None:
         """Index the particles that came, a few seconds at a time: populations go first."""
         try:
             await asyncio.to_thread(self.budget.require, "particles")
-            more = await asyncio.get_running_loop().run_in_executor(self._process(), follow, self.cruise, AT_A_TIME)
-            if more:
+            if await self._in_process(index, self.cruise):
                 self._due.set()
         except asyncio.CancelledError:
             raise
@@ -185,7 +192,7 @@ class Online:
 
     async def _run(self, job: Job) -> bool:
         """Work off what is queued; False when it must be tried again."""
-        runs = []
+        runs = self._begun.setdefault(job.name, [])  # with those whose end could not be written down
         while (run := await asyncio.to_thread(self.record.runs.start, job.name)) is not None:
             runs.append(run)
         if not runs:
@@ -193,9 +200,7 @@ class Online:
         rows, error = 0, ""
         try:
             await asyncio.to_thread(self.budget.require, "particles")
-            loop = asyncio.get_running_loop()
-            ids = [run.id for run in runs]
-            rows = await loop.run_in_executor(self._process(), work, job, self.scheduler, ids)
+            rows = await self._in_process(work, job, self.scheduler, [run.id for run in runs])
         except asyncio.CancelledError:
             raise
         except BrokenProcessPool as broken:
@@ -205,20 +210,35 @@ class Online:
         except Exception as wrong:
             log.exception("%s", job.name)
             error = f"{type(wrong).__name__}: {wrong}"
-        for run in runs:
-            await asyncio.to_thread(self.record.runs.end, run, rows=rows if run is runs[-1] else 0, error=error)
+        while runs:
+            last = len(runs) == 1
+            await asyncio.to_thread(self.record.runs.end, runs[0], rows=rows if last else 0, error=error)
+            del runs[0]
         if error:
             log.warning("%s: %s", job.name, error)
             await asyncio.to_thread(self.record.runs.again, job.name)
         return not error
 
     def _process(self) -> ProcessPoolExecutor:
+        """Where to work next.
+
+        After some works a new process takes the place of the old one. The pool's own ``max_tasks_per_child`` is not
+        for us: by its count of idle processes, which runs ahead of them where a work is given soon after another, it
+        may wait for ever for a process that it never starts.
+        """
+        if self._pool is not None and self._given >= TASKS:
+            self._pool.shutdown(wait=False)
+            self._pool = None
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                1, mp_context=get_context("spawn"), initializer=_gently,
-                max_tasks_per_child=TASKS,
-            )  # fmt: skip
+            self._pool, self._given = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_gently), 0
+            self._pool.submit(warm)
         return self._pool
+
+    async def _in_process(self, call: Callable[..., Any], *given: Any) -> Any:
+        """What `call` gives, done there."""
+        pool = self._process()
+        self._given += 1
+        return await asyncio.get_running_loop().run_in_executor(pool, call, *given)
 
 
 def _gently() -> None:
@@ -264,6 +284,25 @@ def _place(source: Source) -> Path:
     if len(places) != 1:
         raise WorkbenchError(f"source {source.name}: only one place can be worked on as files come, not {len(places)}")
     return Path(places[0])
+
+
+def warm() -> None:
+    """Load what work needs, compiled code too, before a file asks for it."""
+    import numpy as np
+
+    from workbench.apps import indexing, seaflow  # noqa: F401
+    from workbench.core.filters import FilterParameters
+    from workbench.products.seaflow.process import CHANNELS, process
+
+    row = (40_000.0, 40_000.0, 40_000.0, 5000.0, *[1.0] * 4, *[0.0] * 4)
+    process([{name: np.full(64, 20_000, np.uint16) for name in CHANNELS}], FilterParameters("warm", (row, row, row)))
+
+
+def index(cruise: Cruise) -> bool:
+    """Index particles for a while; True when there is more. Runs in a process of its own."""
+    from workbench.apps.indexing import follow  # with numba: not for the engine's own process
+
+    return bool(follow(cruise, AT_A_TIME))
 
 
 def work(job: Job, scheduler: str | None = None, runs: Sequence[int] = ()) -> int:

@@ -53,7 +53,7 @@ def proposed(filters: Filters, window: Any, files: int, options: dict[str, float
     """See `Filters.propose`."""
     from workbench.products.seaflow.beads import bright, find_beads
     from workbench.products.seaflow.cruise import loaded
-    from workbench.products.seaflow.filter import MAX_EVENTS
+    from workbench.products.seaflow.limits import MAX_EVENTS
 
     source = filters.made()
     ds = filters.cruise[source.inputs["evt"]].open(window)
@@ -79,7 +79,8 @@ def filter_difference(filters: Filters, a: Any, b: Any, ds: xr.Dataset | None) -
 def _focused(a: FilterParameters, b: FilterParameters, ds: xr.Dataset) -> xr.Dataset:
     """Particles in focus by both, file by file; a file with too many events is missing."""
     from workbench.products.seaflow.cruise import loaded
-    from workbench.products.seaflow.filter import MAX_EVENTS, focus
+    from workbench.products.seaflow.filter import focus
+    from workbench.products.seaflow.limits import MAX_EVENTS
 
     many = ds.sizes["file"]
     counts = np.full((2, many, len(QUANTILES)), np.nan)

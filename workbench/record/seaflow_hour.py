@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from workbench.core.filters import QUANTILES
 from workbench.core.sizes import COLUMNS, SizeTable
-from workbench.products.seaflow.filter import Flag, Focused
+from workbench.products.seaflow.filter import Focused
+from workbench.products.seaflow.limits import Flag
 from workbench.products.seaflow.process import CHANNELS, FileResult
 from workbench.products.seaflow.summary import STATISTICS
 from workbench.readers import seaflow_hourly

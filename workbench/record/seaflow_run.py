@@ -24,7 +24,7 @@ import numpy as np
 from workbench.core.errors import ReaderError, WorkbenchError
 from workbench.core.parameters import Parameters
 from workbench.core.sizes import SizeTable
-from workbench.products.seaflow.filter import Flag
+from workbench.products.seaflow.limits import Flag
 from workbench.products.seaflow.process import CHANNELS, FileResult, process, too_many
 from workbench.readers import popcycle, seaflow_hourly, seaflow_layout, seaflow_pieces
 from workbench.record import seaflow_cruise, seaflow_hour, seaflow_next

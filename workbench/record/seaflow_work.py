@@ -16,7 +16,7 @@ from workbench.core.filters import FilterParameters
 from workbench.core.gates import Gating
 from workbench.core.parameters import Parameters
 from workbench.core.sizes import SizeTable
-from workbench.products.seaflow.filter import MAX_EVENTS, MAX_OPP
+from workbench.products.seaflow.limits import MAX_EVENTS, MAX_OPP
 from workbench.readers import seaflow_files as names
 from workbench.readers.seaflow_evt import SeaflowEvt
 

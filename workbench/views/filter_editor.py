@@ -19,7 +19,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.core.filters import QUANTILES
 from workbench.live.feed import Feed
 from workbench.live.particle_feed import ParticleFeed
-from workbench.products.seaflow.filter import MAX_EVENTS
+from workbench.products.seaflow.limits import MAX_EVENTS
 from workbench.raster.plane import snap
 from workbench.views.choose import Choice
 from workbench.views.filter_answers import DETECTORS, FilterAnswer, FilterAnswers, FilterQuestion

@@ -122,7 +122,7 @@ def test_the_columns_handed_on_are_those_of_the_sfl(evt, plans, sfl):
 
 def test_what_is_kept_changes_nothing(evt, plans, sfl, monkeypatch):
     """Files that were worked on are not worked on again; what comes out is the same."""
-    from workbench.products.seaflow import cruise as home
+    from workbench.products.seaflow import process as home
 
     wanted, kept, worked = seaflow(evt, plans["plan"], sfl), {}, []
     process = home.process

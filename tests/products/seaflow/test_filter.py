@@ -10,7 +10,8 @@ from hypothesis.extra.numpy import arrays
 
 from workbench.core.errors import WorkbenchError
 from workbench.core.filters import FIELDS, FilterParameters
-from workbench.products.seaflow.filter import Flag, Focusing, focus
+from workbench.products.seaflow.filter import Focusing, focus
+from workbench.products.seaflow.limits import Flag
 
 ROW = (33759.0, 19543.0, 19440.0, 2500.0, 0.656, 0.683, 1.635, 1.632, 0.0, 0.0, -33050.0, -32038.0)
 ONE = FilterParameters("one", ((*ROW[:8], 1418.0, 1080.0, *ROW[10:]), ROW, (*ROW[:8], -1418.0, -1047.0, *ROW[10:])))

@@ -13,7 +13,8 @@ from workbench.core.filters import QUANTILES, FilterParameters
 from workbench.core.gates import Gate, Gating
 from workbench.core.sizes import COLUMNS
 from workbench.products.seaflow.classify import classify
-from workbench.products.seaflow.filter import Flag, focus
+from workbench.products.seaflow.filter import focus
+from workbench.products.seaflow.limits import Flag
 from workbench.products.seaflow.size import size
 from workbench.readers.seaflow_evt import SeaflowEvt
 from workbench.readers.size_table import read_size_table

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.core.filters import QUANTILES
-from workbench.products.seaflow.filter import Flag
+from workbench.products.seaflow.limits import Flag
 from workbench.products.seaflow.process import FileResult, too_many
 from workbench.products.seaflow.summary import STATISTICS
 from workbench.products.seaflow.worked import STEP, Worked, key_of

@@ -14,7 +14,7 @@ from workbench.core.filters import QUANTILES, FilterParameters
 from workbench.core.gates import Gating, Plan
 from workbench.products.seaflow.classify import classify
 from workbench.products.seaflow.cruise import loaded
-from workbench.products.seaflow.filter import MAX_EVENTS
+from workbench.products.seaflow.limits import MAX_EVENTS
 from workbench.products.seaflow.process import process
 
 #: Particles that are looked at together.

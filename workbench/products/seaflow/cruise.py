@@ -20,9 +20,8 @@ from workbench.core.sizes import INDICES, SizeTable
 from workbench.core.variables import VARIABLES, VariableSpec
 from workbench.products.contract import CRUISE, product
 from workbench.products.seaflow.abundance import BY_FILE, abundance, virtual_core
-from workbench.products.seaflow.filter import MAX_EVENTS, MAX_OPP, Flag
 from workbench.products.seaflow.flow import flow_rate, volume
-from workbench.products.seaflow.process import CHANNELS, process, too_many
+from workbench.products.seaflow.limits import MAX_EVENTS, MAX_OPP, Flag
 from workbench.products.seaflow.worked import Worked, key_of
 
 Float = npt.NDArray[np.float64]
@@ -183,6 +182,8 @@ def _work(
     max_opp: int, worked: Worked,
 ) -> tuple[_Files, list[tuple[str, str]]]:  # fmt: skip
     """Work on the files that have a time and parameters, and say why others do not."""
+    from workbench.products.seaflow.process import process, too_many  # with numba: not to open a catalog
+
     ids = [str(name) for name in evt["file_id"].to_numpy()]
     rows: dict[str, int] = {}
     if sfl is None:
@@ -235,6 +236,8 @@ def _identity(part: Any) -> str:
 
 def loaded(evt: xr.Dataset, chosen: list[int], most: int) -> Iterator[tuple[int, dict[str, npt.NDArray[Any]] | None]]:
     """Channels of file after file; None for a file of more than `most` events, which is not loaded."""
+    from workbench.products.seaflow.process import CHANNELS
+
     sizes = evt["row_size"].to_numpy()
     ends = np.cumsum(sizes)
     starts = ends - sizes

@@ -7,7 +7,6 @@ made on log values, in float64.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -15,20 +14,9 @@ import numpy.typing as npt
 from numba import njit
 
 from workbench.core.filters import FilterParameters
+from workbench.products.seaflow.limits import MAX_EVENTS, MAX_OPP, Flag
 
-MAX_EVENTS = 50_000 * 180
-MAX_OPP = 20_000
 _BLOCK = 2048
-
-
-class Flag(IntEnum):
-    """Why a file has no OPP."""
-
-    OK = 0
-    UNREADABLE = 1
-    TOO_MANY_EVENTS = 2
-    TOO_MANY_OPP = 3
-    EMPTY_QUANTILE = 4
 
 
 @dataclass(frozen=True)

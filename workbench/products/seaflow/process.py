@@ -14,7 +14,8 @@ from workbench.core.filters import QUANTILES, FilterParameters
 from workbench.core.gates import Gating
 from workbench.core.sizes import SizeTable
 from workbench.products.seaflow.classify import classify
-from workbench.products.seaflow.filter import MAX_EVENTS, MAX_OPP, Flag, Focused, Focusing
+from workbench.products.seaflow.filter import Focused, Focusing
+from workbench.products.seaflow.limits import MAX_EVENTS, MAX_OPP, Flag
 from workbench.products.seaflow.size import rows
 from workbench.products.seaflow.summary import by_group
 

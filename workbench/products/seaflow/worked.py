@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from workbench.core.filters import QUANTILES
-from workbench.products.seaflow.filter import Flag
-from workbench.products.seaflow.process import FileResult
-from workbench.products.seaflow.summary import STATISTICS
+from workbench.products.seaflow.limits import Flag
+
+if TYPE_CHECKING:
+    from workbench.products.seaflow.process import FileResult
 
 #: Rows by which the array grows: half a kilobyte each, written over at once, so that memory grows in few steps.
 STEP = 4096
@@ -28,6 +29,8 @@ class Worked:
     """
 
     def __init__(self, index: Mapping[str, str]) -> None:
+        from workbench.products.seaflow.summary import STATISTICS  # with numba: not to open a catalog
+
         self.index = dict(index)
         self._place = {name: at for at, name in enumerate(index)}
         self._wanted = {name: [STATISTICS.index(f"diam_{of}_med"), STATISTICS.index(f"Qc_{of}_mean")]
