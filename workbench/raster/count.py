@@ -16,7 +16,7 @@ import xarray as xr
 from workbench.core.errors import suggest
 from workbench.core.viewport import Viewport
 from workbench.raster.accumulate import Counts, Scratch, accumulate
-from workbench.raster.scatter import scatter_codes, scatter_labelled, scatter_values, stride_of
+from workbench.raster.scatter import EXTRA, scatter_codes, scatter_few, scatter_labelled, scatter_values, stride_of
 
 Codes = npt.NDArray[np.uint16]
 
@@ -103,6 +103,26 @@ def count_by(
 
     accumulate(scatter, x.size, stride, out.reshape(n * v.height, v.width))
     return out
+
+
+def room_by(n: int, viewport: Viewport) -> Counts:
+    """No counts yet of `n` populations, (n, height, width), with the room behind them that `add_by` needs."""
+    cells = n * viewport.height * viewport.width
+    return np.zeros(cells + EXTRA, np.uint32)[:cells].reshape(n, viewport.height, viewport.width)
+
+
+def add_by(x: Codes, y: Codes, label: npt.NDArray[np.uint8], viewport: Viewport, sign: int, out: Counts) -> None:
+    """Add (`sign` 1) or take off (-1) particles by population, right in `out`, which `room_by` made.
+
+    The same as `count_by` for fewer particles than `out` has cells, in less time.
+    """
+    _check_codes(x, y)
+    v, flat = viewport, out.base
+    if flat is None or flat.shape != (out.size + EXTRA,) or out.shape[1:] != (v.height, v.width):
+        raise ValueError("out must be what room_by gives for this viewport")
+    sx, sy = _shift(v.x0, v.x1, v.width, "x"), _shift(v.y0, v.y1, v.height, "y")
+    one = np.uint32(sign & 0xFFFFFFFF)
+    scatter_few(x, y, label, int(v.x0), sx, v.width, int(v.y0), sy, v.height, len(out), one, flat)
 
 
 def count(ds: xr.Dataset, x: Hashable, y: Hashable, viewport: Viewport) -> xr.DataArray:

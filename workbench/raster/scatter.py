@@ -203,6 +203,33 @@ def scatter_values(
 
 
 @njit(cache=True, nogil=True)
+def scatter_few(
+    x: Any, y: Any, label: Any, x0: int, shift_x: int, width: int, y0: int, shift_y: int, height: int, planes: int,
+    sign: Any, out: Any,
+) -> None:  # fmt: skip
+    """Add (`sign` 1) or take off (2**32 - 1) labelled codes right in ``planes * height * width + EXTRA`` counts.
+
+    For fewer points than cells: a picture between would take longer to empty than the points to count.
+    """
+    buffer = np.empty(BLOCK, np.uint32)
+    left, low = np.uint32(np.int32(x0)), np.uint32(np.int32(y0))
+    sx, sy, row, plane = np.uint32(shift_x & 31), np.uint32(shift_y & 31), np.uint32(width), np.uint32(width * height)
+    span_x, span_y, count = np.uint32(width << shift_x), np.uint32(height << shift_y), np.uint32(planes)
+    outside = _in_turn(planes * width * height)
+    for start in range(0, x.size, BLOCK):
+        size = min(BLOCK, x.size - start)
+        xs, ys, names = x[start : start + size], y[start : start + size], label[start : start + size]
+        for i in range(size):
+            u, v = np.uint32(np.uint32(xs[i]) - left), np.uint32(np.uint32(ys[i]) - low)
+            which = np.uint32(names[i])
+            cell = np.uint32(np.uint32(which * plane) + np.uint32(np.uint32(v >> sy) * row) + np.uint32(u >> sx))
+            buffer[i] = cell if (u < span_x) & (v < span_y) & (which < count) else outside[i]
+        for i in range(size):
+            out[buffer[i]] += sign
+    out[planes * width * height :] = 0
+
+
+@njit(cache=True, nogil=True)
 def drain(flat: Any, stride: int, notes: Any, out: Any) -> None:
     """Add the padded counts and the notes to `out` (height, width) and leave `flat` zero."""
     height, width = out.shape

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.core.viewport import Viewport
-from workbench.raster.count import Codes, count_by, count_codes
+from workbench.raster.count import Codes, add_by, count_by, count_codes, room_by
 from workbench.raster.memory_store import Store
 from workbench.raster.tiles import Counts, Layer, add_tile, unpack_tile
 
@@ -136,7 +136,7 @@ def count_files(
         What counting the particles themselves gives.
     """
     c, v = contents, viewport
-    out = np.zeros((len(c.names), v.height, v.width) if by else (v.height, v.width), np.uint32)
+    out = room_by(len(c.names), v) if by else np.zeros((v.height, v.width), np.uint32)
     layer = c.layer_for(x, y, by, v)
     total = int(c.before[last] - c.before[first])
     if layer is None or total <= FEW:
@@ -148,18 +148,23 @@ def count_files(
         count_raw(c, store, x, y, by, v, first, last, out)
         return out
     whole = layer.across == 1 and v == layer.whole
-    off = start.files < first or stop.files > last or (whole and start.planes > 0)
+    off = (not by and (start.files < first or stop.files > last)) or (whole and start.planes > 0)
     less = np.zeros_like(out) if off else out
     if whole:
         _all_of(store, layer, stop, out)
         _all_of(store, layer, start, less)
     else:
         add_between(store, layer, start, stop, v, out)
-    for files, into in (
-        ((first, start.files), out), ((start.files, first), less), ((stop.files, last), out), ((last, stop.files), less),
+    for files, sign in (
+        ((first, start.files), 1), ((start.files, first), -1), ((stop.files, last), 1), ((last, stop.files), -1),
     ):  # fmt: skip
-        if files[0] < files[1]:
-            count_raw(c, store, x, y, by, v, *files, into)
+        if files[0] >= files[1]:
+            continue
+        if not by:
+            count_raw(c, store, x, y, by, v, *files, out if sign > 0 else less)
+        elif len(out):
+            for codes in particles(c, store, x, y, by, *files):
+                add_by(*codes, v, sign, out)
     if less is not out:
         out -= less
     return out
@@ -211,7 +216,7 @@ def add_between(
     top, left = int(v.y0) // cell, int(v.x0) // cell
     rows = range(top // side, -(-int(v.y1) // cell // side))
     columns = range(left // side, -(-int(v.x1) // cell // side))
-    tile = np.empty((side, side), np.uint32)
+    tile, before = np.empty((2, side, side), np.uint32)
     for plane in range(len(plus)):
         for r in rows:
             for s in columns:
@@ -219,10 +224,11 @@ def add_between(
                 old = minus[plane, r, s] if plane < len(minus) else (0, 0)
                 if new[0] == old[0] and new[1] == old[1]:
                     continue  # nobody came here in between
-                for (offset, length), sign in ((new, 1), (old, -1)):
-                    if length:
-                        unpack_tile(store.tile(int(offset), int(length)), tile)
-                        add_tile(tile, r * side - top, s * side - left, sign, shift_y, shift_x, planes[plane])
+                unpack_tile(store.tile(int(new[0]), int(new[1])), tile)
+                if old[1]:
+                    unpack_tile(store.tile(int(old[0]), int(old[1])), before)
+                    np.subtract(tile, before, out=tile)
+                add_tile(tile, r * side - top, s * side - left, 1, shift_y, shift_x, planes[plane])
 
 
 def tiles_of(store: Store, layer: Layer, point: Checkpoint) -> Longs:
