@@ -6,7 +6,8 @@ import hashlib
 import json
 import time
 import zlib
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,15 @@ from workbench.views.filter_answers import DETECTORS, FilterQuestion, _codes
 from workbench.views.filter_editor import FilterEditor
 from workbench.views.filter_stage import CHARTS, charts, pictures
 
+#: What came from other threads, for the page: a page does one thing after the other.
+WAITING: deque[Callable[[], object]] = deque()
+
+
+def turn() -> None:
+    """The page does what waits."""
+    while WAITING:
+        WAITING.popleft()()
+
 
 @pytest.fixture(scope="module")
 def feeds(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Feeds:
@@ -42,7 +52,7 @@ def edit(feeds: Feeds) -> Iterator[Any]:
     made: list[FilterEditor] = []
 
     def start(**session: Any) -> FilterEditor:
-        editor = FilterEditor(Session(feeds, **session), "seaflow", plan="plan")
+        editor = FilterEditor(Session(feeds, schedule=WAITING.append, **session), "seaflow", plan="plan")
         editor.card()
         made.append(editor)
         answered(editor)
@@ -51,11 +61,13 @@ def edit(feeds: Feeds) -> Iterator[Any]:
     yield start
     for editor in made:
         editor.session.close()
+    turn()
 
 
 def answered(editor: FilterEditor) -> dict[str, Any]:
     """What is told once everything that was asked is answered."""
-    for _ in range(1500):
+    for _ in range(3000):
+        turn()
         told, last = editor.stage.told, editor._last
         if last is not None and last.question == editor._asked and told.get("n") == editor._n:
             return told
@@ -67,11 +79,13 @@ def drawn(editor: FilterEditor, n: int, *, quantile: float = 50.0, by: float = 5
     """A hand has moved the beads of a quantile along D1."""
     d1 = float(editor.draft.beads[QUANTILES.index(quantile), 1]) + by
     editor.stage.drawn = {"quantile": quantile, "d1": d1, "together": False, "final": final, "n": n}
+    turn()
     return d1
 
 
 def ask(editor: FilterEditor, what: str, **more: Any) -> None:
     editor.stage.asked = {"do": what, "n": editor._n + 1, **more}
+    turn()
 
 
 def shown(editor: FilterEditor) -> FilterParameters:

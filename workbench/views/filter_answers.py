@@ -5,6 +5,7 @@ Every event of the files looked at is tested, as the product does it, so counts 
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +22,11 @@ from workbench.core.viewport import Viewport
 from workbench.live.particle_feed import ParticleFeed
 from workbench.live.session import Schedule
 from workbench.products.seaflow.beads import CHANNELS, Beads, bright, find_beads
-from workbench.products.seaflow.filter import Flag, Focused, focus
+from workbench.products.seaflow.filter import Focused, focus
+from workbench.products.seaflow.limits import Flag
 from workbench.raster.count import count_codes
+
+log = logging.getLogger(__name__)
 
 Codes = npt.NDArray[Any]
 Pictures = Mapping[tuple[str, str], tuple[Viewport, npt.NDArray[np.uint32]]]
@@ -154,9 +158,12 @@ class FilterAnswers:
     def _work(self, question: FilterQuestion, n: int, turn: int) -> None:
         if turn != self._turn:
             return
-        answer = self.answer(question)
-        if turn == self._turn:
-            self._soon(lambda: self._take(answer, n) if turn == self._turn else None)
+        try:
+            answer = self.answer(question)
+            if turn == self._turn:
+                self._soon(lambda: self._take(answer, n) if turn == self._turn else None)
+        except Exception:
+            log.exception("what a filter gives could not be worked out")
 
     def _of(self, files: tuple[tuple[str, int], ...]) -> _Held:
         if self._held.files != files:

@@ -174,6 +174,7 @@ class FilterEditor(PlanEditor):
         if self.session.closed or self._answers is None:
             return
         self._last = answer
+        n = self._n if answer.question == self._asked else n  # asked again meanwhile, it was the same
         self._frames += 1
         told = told_numbers(answer, self._look.text, spread=self._spread)
         self.stage.frame = pictures(answer.pictures, self._frames)
