@@ -149,6 +149,25 @@ def test_fifty_who_ask_the_same_cost_one_count_and_one_encode(monkeypatch: pytes
     run(act)
 
 
+def test_who_asks_first_is_answered_first() -> None:
+    async def act(room: Room) -> None:
+        question, order = room.question(), list[int]()
+        first = await room.gallery.ask(question)
+
+        async def ask(k: int) -> None:
+            await room.gallery.ask(question, first.revision)
+            order.append(k)
+
+        waiting = [asyncio.ensure_future(ask(k)) for k in range(40)]
+        await asyncio.sleep(0.05)
+        room.source.random("new", at(3000))
+        room.feeds.poll()
+        await asyncio.gather(*waiting)
+        assert order == list(range(40))
+
+    run(act)
+
+
 def test_a_moving_window_lets_old_files_go_without_new_data(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gallery_module, "REST", 0.02)
 
