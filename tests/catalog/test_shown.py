@@ -141,3 +141,11 @@ def test_the_folder_need_not_exist(tmp_path: Path, simulated: Path) -> None:
     cruise = open_cruise(tmp_path / "c.yaml")
     html = shown.page("x", cruise, shown.glimpses(cruise, 60))
     assert "none" in html and "color:#c62828" in html
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(40000.0, "40\u202f000"), (0.5, "0.5"), (12.3456, "12.35"), (-1234.6, "-1\u202f235"), (1e15, "1e+15")],
+)
+def test_numbers_beside_a_curve_are_read_at_a_glance(number: float, text: str) -> None:
+    assert shown._short(number) == text

@@ -220,7 +220,7 @@ def _told(source: Source, seen: Glimpse | None) -> tuple[str, str, str, str, str
     if seen.span is None:
         said = "without times" if seen.rows else "no data yet"
         return f"<span style='{_SOFT}'>{said}</span>", str(seen.rows or 0), "", _units(seen), ""
-    rows = "many" if seen.rows is None else f"{seen.rows:,}".replace(",", "\u202f")
+    rows = "many" if seen.rows is None else _grouped(seen.rows)
     kind = f"<br><span style='{_SOFT}'>particles</span>" if seen.particles else ""
     newest = "" if seen.age is None else f"<span style='white-space:nowrap'>{ago(seen.age)} ago</span>"
     return _period(seen.span), rows + kind, newest, _units(seen), _spark(seen)
@@ -251,6 +251,14 @@ def ago(span: np.timedelta64) -> str:
     return f"{seconds} s"
 
 
+def _grouped(number: float) -> str:
+    return f"{number:,.0f}".replace(",", "\u202f")
+
+
+def _short(number: float) -> str:
+    return _grouped(number) if 1000 <= abs(number) < 1e12 else f"{number:.4g}"
+
+
 def _spark(seen: Glimpse) -> str:
     values = seen.values
     good = np.isfinite(values)
@@ -265,7 +273,7 @@ def _spark(seen: Glimpse) -> str:
             path.append(f"{'L' if pen else 'M'}{px:.1f} {py:.1f}")
         pen = ok
     unit = seen.variables.get(seen.curve, "")
-    ends = f"{low:.4g} to {high:.4g}{f' {unit}' if unit not in ('', '1') else ''}"
+    ends = f"{_short(low)} to {_short(high)}{f' {unit}' if unit not in ('', '1') else ''}"
     label = html.escape(f"{seen.curve}, {ends}")
     return (
         f"<svg width='120' height='30' viewBox='0 0 120 30' role='img' aria-label='{label}'><title>{label}</title>"
