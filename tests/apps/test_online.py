@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 
-from workbench.apps import online
+from workbench.apps import gates, online
 from workbench.apps.engine import EngineLock
 from workbench.apps.online import Online, job_of
 from workbench.catalog.cruise import open_cruise
 from workbench.live.engine import Engine
 from workbench.live.journal import Journal
 from workbench.record.record import Record
+from workbench.record.seaflow_work import Limits
 
 CATALOG = """\
 metadata: {cruise: {id: O1}}
@@ -150,6 +151,15 @@ def test_a_product_without_a_folder_is_no_job(catalog: Path) -> None:
     assert job_of("evt", cruise["evt"], cruise) is None
     job = job_of("populations", cruise["populations"], cruise)
     assert job is not None and job.heard == ("evt",) and job.out == cruise.folder / "particles"
+    assert min(job.limits.events, job.limits.opp) > 2_000_000, "a large file is worked on"
+
+
+def test_limits_of_the_catalog_are_kept_as_by_the_other_commands(catalog: Path) -> None:
+    """The engine and `workbench gates` work with the same limits: neither does again what the other did."""
+    catalog.write_text(CATALOG.replace("plan: plan}}}", "plan: plan}, max_opp: 300, max_particles: 5000}}"))
+    cruise = open_cruise(catalog)
+    job = job_of("populations", cruise["populations"], cruise)
+    assert job is not None and job.limits == Limits(5000, 300) == gates._limits(cruise)
 
 
 class Late(threading.Semaphore):

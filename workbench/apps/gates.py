@@ -120,9 +120,7 @@ def given(cruise: Cruise) -> Given:
 
 
 def _limits(cruise: Cruise) -> Limits:
-    options = cruise.gates.made().options
-    default = Limits()
-    return Limits(int(options.get("max_particles", default.events)), int(options.get("max_opp", default.opp)))
+    return Limits.of(cruise.gates.made().options)
 
 
 def write(cruise: Cruise, to: str, *, who: str = "workbench") -> list[Path]:

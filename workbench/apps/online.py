@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from workbench.record.cursors import Cursors
 from workbench.record.decisions import Decisions
 from workbench.record.record import Record
 from workbench.record.runs import Beats, Run, Runs
+from workbench.record.seaflow_work import Limits
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,8 @@ class Job:
         The cruise folder: gates, filters and exclusions that people accepted count.
     plan : str
         The Source that they are about.
+    limits : Limits
+        Files with more are left out: the options of the product in the catalog.
     """
 
     name: str
@@ -78,6 +81,7 @@ class Job:
     instrument: str | None
     record: Path | None = None
     plan: str = "plan"
+    limits: Limits = field(default_factory=Limits)
 
 
 class Online:
@@ -274,7 +278,7 @@ def job_of(name: str, source: Source, cruise: Cruise) -> Job | None:
     return Job(
         name, heard, _place(inputs["evt"]), _place(plan), cruise.folder / "particles", None if sfl is None else _place(sfl),
         None if table is None else Path(location.expand(str(table))), None if instrument is None else str(instrument),
-        cruise.folder, source.inputs["plan"],
+        cruise.folder, source.inputs["plan"], Limits.of(source.options),
     )  # fmt: skip
 
 
@@ -311,4 +315,4 @@ def work(job: Job, scheduler: str | None = None, runs: Sequence[int] = ()) -> in
 
     inputs = Inputs(job.evt, job.params, job.out, job.sfl, job.size_table, job.instrument, job.record, job.plan)
     beats = Beats(Runs(job.record), runs) if job.record is not None else lambda files, of: None
-    return bring_up_to_date(inputs, scheduler=scheduler, done=beats).processed
+    return bring_up_to_date(inputs, limits=job.limits, scheduler=scheduler, done=beats).processed

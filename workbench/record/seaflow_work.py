@@ -33,6 +33,11 @@ class Limits:
     events: int = MAX_EVENTS
     opp: int = MAX_OPP
 
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Limits:
+        """As the options ``max_particles`` and ``max_opp`` of a product in the catalog say."""
+        return cls(int(options.get("max_particles", MAX_EVENTS)), int(options.get("max_opp", MAX_OPP)))
+
 
 @dataclass(frozen=True, eq=False)
 class Task:

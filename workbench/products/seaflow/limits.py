@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-#: Files with more events, or with more OPP in a quantile, are left out, unless other limits are given (seaflowpy's).
+#: Files with more events, or with more OPP in a quantile, are left out, unless other limits are given. The command
+#: `workbench seaflow` leaves out what seaflowpy does (20,000 OPP); a cruise that is watched shows what there is.
 MAX_EVENTS = 50_000 * 180
-MAX_OPP = 20_000
+MAX_OPP = MAX_EVENTS
 
 
 class Flag(IntEnum):
