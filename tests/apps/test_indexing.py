@@ -49,6 +49,20 @@ def test_a_whole_cruise_once(cruise: Cruise) -> None:
     assert anew.files == 119 and anew.indexed == done.indexed
 
 
+def test_after_the_populations_the_pictures(simulated: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("WORKBENCH_RECORD", str(tmp_path / "c.cruise"))
+    ran: list[object] = []
+    monkeypatch.setattr("workbench.apps.seaflow.run", lambda inputs, **_: ran.append(inputs) or len(ran) - 1)
+    words = ["seaflow", "evt", "--params", "p", "--out", str(tmp_path / "out"), "--index"]
+    assert cli.main([*words, str(tmp_path / "nowhere.yaml")]) == 1 and not ran, "told before the work, not after it"
+    capsys.readouterr()
+    assert cli.main([*words, str(simulated)]) == 0
+    particles = covered(open_cruise(simulated))
+    assert particles and f"{particles} of {particles} particles indexed" in capsys.readouterr().out
+    assert cli.main([*words, str(simulated)]) == 1, "what failed is not indexed"
+    assert "indexed" not in capsys.readouterr().out
+
+
 def test_a_source_that_is_none_is_told(cruise: Cruise) -> None:
     with pytest.raises(WorkbenchError, match="Did you mean 'seaflow'"):
         index_cruise(cruise, ["seaflwo"])

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from workbench.cli.options import Command, add_catalog
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from workbench.apps.indexing import Indexing
 
 
 def _index(args: argparse.Namespace) -> int:
@@ -20,19 +27,20 @@ def _index(args: argparse.Namespace) -> int:
         import json
 
         print(json.dumps([asdict(each) for each in done], indent=1))
-    busy = [each for each in done if each.files is None]
-    for each in done if not args.json else ():
-        if each.files is not None:
+    return say(done, sys.stderr if args.json else sys.stdout, str(cruise.folder), busy_only=args.json)
+
+
+def say(done: Sequence[Indexing], where: TextIO, folder: str, *, busy_only: bool = False) -> int:
+    """Tell what came of it; 1 when another process was at it."""
+    for each in done:
+        if each.files is None:
+            print(f"{each.source}: another process is at it, or {folder} cannot be written; nothing was done",
+                  file=sys.stderr)  # fmt: skip
+        elif not busy_only:
             took = f"{each.nbytes / 1e6:.1f} MB"
-            print(
-                f"{each.source}: {each.files} files now; {each.indexed} of {each.particles} particles indexed, {took}"
-            )
-    for each in busy:
-        print(
-            f"{each.source}: another process is at it, or {cruise.folder} cannot be written; nothing was done",
-            file=sys.stderr,
-        )
-    return 1 if busy else 0
+            print(f"{each.source}: {each.files} files now; {each.indexed} of {each.particles} particles indexed, {took}",
+                  file=where)  # fmt: skip
+    return 1 if any(each.files is None for each in done) else 0
 
 
 def declare(command: Command) -> None:
