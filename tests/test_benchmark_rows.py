@@ -48,10 +48,13 @@ def test_json_is_what_the_issue_says(tmp_path: Path) -> None:
 def test_the_page_tells_figures_and_failures_but_no_names() -> None:
     told = {"mode": "bench", "scale": False, "seconds": 300, "machine": rows.machine(), "rows": [
         asdict(Row("count 1e8", "ns/particle", 0.5, 10.0, "datashader", 0.1, 15, 0.8)),
+        asdict(Row("index real, 512: any 1e+06 of 1e+08", "ms", 0.75, at_most=2)),
+        asdict(Row("index real, 512: any 1e+08 of 1e+08", "ms", 0.375, at_most=2)),
         asdict(Row("200 viewers, one cytogram: CPU", "% of a core", 60.0, at_most=50)),
     ]}  # fmt: skip
     text = write_performance.page(told)
     assert "## Counting particles" in text and "## Many viewers" in text and "## What does not hold" in text
+    assert f"0.750 ms  {'#' * 50}\n" in text and f"0.375 ms  {'#' * 25}\n" in text
     assert "20 x" in text and "| NO |" in text
     assert socket.gethostname() not in text and str(rows.ROOT) not in text
 
