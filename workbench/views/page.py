@@ -36,6 +36,8 @@ _CHOSEN = {"cytogram": ("x", "y"), "file_cytogram": ("x", "y"), "cruise_map": ("
 #: Cards of the upper row; further cytograms stand below. They are drawn first.
 _UPPER = 3
 _FIRST = ("map", "cytogram", "file")
+#: Milliseconds that a browser has to paint them before it gets the next card, and then each further one.
+_FIRST_SEEN, _BETWEEN = 600, 50
 _HEAD = {
     "& .MuiAppBar-root": {
         "backgroundColor": "#10293a !important",
@@ -146,9 +148,9 @@ def _draw_later(session: Session, views: Sequence[View]) -> None:
     def draw() -> None:
         if waiting and not session.closed:
             waiting.pop(0).fill()
-            document.add_next_tick_callback(draw)
+            document.add_timeout_callback(draw, _BETWEEN)
 
-    pn.state.onload(draw)
+    pn.state.onload(lambda: document.add_timeout_callback(draw, _FIRST_SEEN))
 
 
 def _usual(feeds: Feeds) -> list[BoardItem]:
