@@ -36,7 +36,7 @@ def rows(fsc: npt.NDArray[Any], beads_fsc: float, table: SizeTable) -> npt.NDArr
     return _rows(to_linear(fsc), float(beads_fsc), table)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=12)  # three quantiles of four filters; a plan of a whole cruise would hold 256 kB for each
 def _rows_of_codes(beads_fsc: float, table: SizeTable) -> npt.NDArray[np.int32]:
     """The row of each of the 65,536 codes."""
     return _rows(to_linear(np.arange(SIZE).astype(np.uint16)), beads_fsc, table)
