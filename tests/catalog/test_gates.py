@@ -122,7 +122,7 @@ def test_another_process_and_an_open_source_follow_at_once(cruise, path):
 
 
 def test_only_the_files_that_an_entry_touches_are_worked_on_again(cruise, monkeypatch):
-    from workbench.products.seaflow import cruise as product
+    from workbench.products.seaflow import process as product  # the product takes it from there when it begins
 
     cruise["populations"].open()
     worked: list[int] = []

@@ -86,7 +86,9 @@ def test_what_cannot_be_shown_is_told(feeds: Feeds) -> None:
 def test_what_is_looked_at_first_is_drawn_first(feeds: Feeds) -> None:
     session = Session(feeds)
     document = Document()
-    tab = SimpleNamespace(server_context=None, request=SimpleNamespace(arguments={}, headers={}, cookies={}), id="a tab")
+    tab = SimpleNamespace(
+        server_context=None, request=SimpleNamespace(arguments={}, headers={}, cookies={}), id="a tab"
+    )
     document._session_context = lambda: tab
     with set_curdoc(document):
         made = page(session)

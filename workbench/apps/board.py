@@ -199,7 +199,12 @@ def page_for(
     if "time" not in (pn.state.session_args or {}) and _short(desk.feeds.span):
         session.time = "all"
     SETTLED.opened(document)
-    pn.state.on_session_destroyed(lambda _: (session.close(), SETTLED.closed()))
+
+    def gone(_: object) -> None:
+        session.close()
+        SETTLED.closed()
+
+    pn.state.on_session_destroyed(gone)
     around = pages.links(links if isinstance(links, str) else "") if links else ()
     return page(
         session, route=route, read_only=desk.access.read_only, health=health, name=name, items=items, links=around

@@ -190,8 +190,7 @@ class FilterAnswers:
         kept = made.setdefault("filters", {})
         if parameters.table not in kept:
             found = [focus(c["D1"], c["D2"], c["fsc_small"], parameters) for c in self._held.columns]
-            opp = np.sum([f.opp_count for f in found], axis=0, dtype=np.int64) if found else np.zeros(3, np.int64)
-            a, b, c = (int(n) for n in opp)
+            a, b, c = (sum(int(f.opp_count[at]) for f in found) for at in range(3))
             kept[parameters.table] = Outcome((a, b, c), sum(f.flag() is not Flag.OK for f in found)), found
             while len(kept) > 2:
                 kept.pop(next(iter(kept)))
