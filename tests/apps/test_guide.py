@@ -179,3 +179,9 @@ def test_docstrings_become_tables() -> None:
     """
     assert entries(text) == [("x, y", "float", "Where; ``a | b``.")]
     assert "| `x, y` | float | Where; `a \\| b`. |" in markdown(text)
+
+
+def test_no_page_styles_itself(files: dict[str, bytes]) -> None:
+    """The site's policy allows its own sheet alone; a column that stands to the right has a class."""
+    assert [name for name, body in files.items() if name.endswith(".html") and b" style=" in body] == []
+    assert 'class="right"' in rendered("| a | b |\n|---|--:|\n| 1 | 2 |\n", "page")[0]

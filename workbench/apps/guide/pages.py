@@ -120,6 +120,8 @@ def rendered(text: str, page: str) -> tuple[str, list[Section]]:
                 words.append(_plain(token))
         elif token.type in ("fence", "code_block"):
             words.append(token.content)
+        elif token.attrs.pop("style", None) == "text-align:right":  # the site allows no styles but its own
+            token.attrSet("class", "right")
     close()
     body: str = markdown.renderer.render(tokens, markdown.options, {})
     return body.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>"), sections
