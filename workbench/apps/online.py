@@ -226,9 +226,7 @@ class Online:
     def _process(self) -> ProcessPoolExecutor:
         """Where to work next.
 
-        After some works a new process takes the place of the old one. The pool's own ``max_tasks_per_child`` is not
-        for us: by its count of idle processes, which runs ahead of them where a work is given soon after another, it
-        may wait for ever for a process that it never starts.
+        After some works a new process takes the place of the old one, with all that it gathered in memory.
         """
         if self._pool is not None and self._given >= TASKS:
             self._pool.shutdown(wait=False)
