@@ -234,8 +234,9 @@ class Feeds(Mapping[str, Feed]):
 
 
 def pause(feed: Feed, took: float) -> float:
-    """Seconds to wait after a poll that took so many."""
-    return min(max(FAST, 5 * took), MADE if getattr(feed.source, "product", None) else SLOW)
+    """Seconds to wait after a poll that took so many. What is made for the first time is made of all there is: soon again."""
+    anew = getattr(feed.source, "product", None) and feed.revision > 1
+    return min(max(FAST, 5 * took), MADE if anew else SLOW)
 
 
 def _possible(cruise: Cruise) -> Window:
