@@ -147,8 +147,8 @@ def _draw_later(session: Session, views: Sequence[View]) -> None:
 
     def draw() -> None:
         if waiting and not session.closed:
+            document.add_timeout_callback(draw, _BETWEEN)  # first: a card that cannot be drawn keeps no other from it
             waiting.pop(0).fill()
-            document.add_timeout_callback(draw, _BETWEEN)
 
     pn.state.onload(lambda: document.add_timeout_callback(draw, _FIRST_SEEN))
 
