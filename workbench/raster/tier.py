@@ -28,10 +28,10 @@ class Tier:
         shape = (variables, capacity)
         self.width, self.capacity = width, capacity
         self.low, self.high = 0, -1
-        self.count = np.zeros(shape, np.int64)
+        self.count = np.full(shape, 0, np.int64)  # `full` writes: memory that is held is seen from the beginning
         self.least = np.full(shape, np.inf)
         self.most = np.full(shape, -np.inf)
-        self.total = np.zeros(shape)
+        self.total = np.full(shape, 0.0)
         self.last = np.full(shape, np.nan)
         self.when = np.full(shape, _EARLIEST, np.int64)
 
