@@ -12,8 +12,6 @@ changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -21,44 +19,20 @@ import numpy.typing as npt
 
 from workbench.core.errors import WorkbenchError, suggest
 from workbench.core.gates import Gate, Gating
+from workbench.core.steps import Steps
 
 Point = tuple[float, float]
 Array = npt.NDArray[np.float64]
-#: Steps that can be undone.
-DEPTH = 1000
 
 
-class Draft:
-    """A gating while it is edited.
-
-    Parameters
-    ----------
-    gating : Gating
-        Where it begins; it is not changed.
-    revision : int, optional
-        What the editor had seen of the record then: `cruise.gates.save(draft, ...)` hands it on as ``base``, so that
-        nobody's later entry is replaced unseen.
-    start : numpy.datetime64, optional
-        The time at which the editor looked.
+class Draft(Steps[Gating]):
+    """A gating while it is edited; parameters and attributes as for `Steps`.
 
     Attributes
     ----------
     gating : Gating
         As it is now.
-    saved : set of str
-        Ids of the entries that were saved from it: its own, which it may replace.
     """
-
-    def __init__(
-        self, gating: Gating, *, revision: int | None = None, start: np.datetime64 | None = None
-    ) -> None:  # fmt: skip
-        self.revision, self.start = revision, start
-        self.saved: set[str] = set()
-        self._begin = gating
-        self._now = gating
-        self._past: list[Gating] = []
-        self._future: list[Gating] = []
-        self._in_step = False
 
     # what it is
 
@@ -76,11 +50,6 @@ class Draft:
     def polygons(self) -> dict[str, Array]:
         """Corners of each population, float64 (n, 2), linear; copies. None (0, 2) of an auto gate."""
         return polygons_of(self._now)
-
-    @property
-    def changed(self) -> bool:
-        """True when it is not what it began with."""
-        return self._now != self._begin
 
     def gate(self, population: str) -> Gate:
         """The gate of a population.
@@ -134,19 +103,19 @@ class Draft:
         gate = Gate(name, x, y, tuple(points_of(points)))
         gates = list(self._now.gates)
         gates.insert(len(gates) if at is None else at, gate)
-        self._step(tuple(gates))
+        self._become(tuple(gates))
 
     def copy(self, population: str, name: str) -> None:
         """Add a copy of a population's gate under another name, asked right after it."""
         at = self._at(population)
         gates = list(self._now.gates)
         gates.insert(at + 1, replace(gates[at], population=self._new_name(name)))
-        self._step(tuple(gates))
+        self._become(tuple(gates))
 
     def remove(self, population: str) -> None:
         """Take a population away; its particles go to later gates, or are unknown."""
         at = self._at(population)
-        self._step(self._now.gates[:at] + self._now.gates[at + 1 :])
+        self._become(self._now.gates[:at] + self._now.gates[at + 1 :])
 
     def rename(self, population: str, name: str) -> None:
         """Give a population another name."""
@@ -158,57 +127,11 @@ class Draft:
         gates = list(self._now.gates)
         gate = gates.pop(self._at(population))
         gates.insert(max(0, min(at, len(gates))), gate)
-        self._step(tuple(gates))
+        self._become(tuple(gates))
 
     def take(self, gating: Gating) -> None:
         """Take over all gates of another gating: snap to another time. One step, undone as one."""
-        self._step(gating.gates)
-
-    # back and forth
-
-    @contextmanager
-    def one_step(self) -> Iterator[None]:
-        """Everything inside is undone as one step: a drag, say. When it raises, nothing of it stays."""
-        if self._in_step:
-            yield
-            return
-        before, past, future = self._now, list(self._past), list(self._future)
-        self._in_step = True
-        try:
-            yield
-        except BaseException:
-            self._now, self._past, self._future = before, past, future
-            raise
-        finally:
-            self._in_step = False
-        if self._now != before:
-            self._past, self._future = [*past, before][-DEPTH:], []
-
-    @property
-    def can_undo(self) -> bool:
-        """True when there is a step to undo."""
-        return bool(self._past)
-
-    @property
-    def can_redo(self) -> bool:
-        """True when an undone step can be done again."""
-        return bool(self._future)
-
-    def undo(self) -> bool:
-        """Take the last step back; False when there is none."""
-        if not self._past:
-            return False
-        self._future.append(self._now)
-        self._now = self._past.pop()
-        return True
-
-    def redo(self) -> bool:
-        """Do the step again that was undone last; False when there is none."""
-        if not self._future:
-            return False
-        self._past.append(self._now)
-        self._now = self._future.pop()
-        return True
+        self._become(gating.gates)
 
     def __repr__(self) -> str:
         state = f"{len(self._past)} steps to undo, {len(self._future)} to redo"
@@ -250,17 +173,11 @@ class Draft:
             raise WorkbenchError(f"there is a population '{name}' already; names are {', '.join(self.populations)}")
         return name
 
-    def _put(self, at: int, gate: Gate) -> None:
-        self._step((*self._now.gates[:at], gate, *self._now.gates[at + 1 :]))
+    def _become(self, gates: tuple[Gate, ...]) -> None:
+        self._step(replace(self._now, gates=gates))
 
-    def _step(self, gates: tuple[Gate, ...]) -> None:
-        after = replace(self._now, gates=gates)
-        if after == self._now:
-            return
-        if not self._in_step:
-            self._past = [*self._past, self._now][-DEPTH:]
-            self._future = []
-        self._now = after
+    def _put(self, at: int, gate: Gate) -> None:
+        self._become((*self._now.gates[:at], gate, *self._now.gates[at + 1 :]))
 
 
 def polygons_of(gating: Gating) -> dict[str, Array]:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from workbench.core.codes import SIZE
 from workbench.core.errors import WorkbenchError, suggest
 from workbench.core.filters import FIELDS, QUANTILES, FilterParameters
+from workbench.core.steps import Steps
 from workbench.products.seaflow.beads import Beads
 from workbench.products.seaflow.parameters import SLOPES, identity, through
 
@@ -25,38 +26,11 @@ Table = npt.NDArray[np.float64]
 BEADS = FIELDS[:3]
 #: Fields that a person sets; the others follow from them.
 SETTABLE = (*BEADS, "width", "offset_small_D1", "offset_small_D2", "notch_large_D1", "notch_large_D2")
-#: Steps that can be undone.
-DEPTH = 1000
 _WIDTH, _SLOPES, _LOW = FIELDS.index("width"), [6, 7], [8, 9]
 
 
-class FilterDraft:
-    """Filter parameters while they are changed.
-
-    Parameters
-    ----------
-    parameters : FilterParameters
-        Where it begins; it is not changed.
-    revision : int, optional
-        What the editor had seen of the record then: `cruise.filters.save(draft, ...)` hands it on as ``base``, so that
-        nobody's later entry is replaced unseen.
-    start : numpy.datetime64, optional
-        The time at which the editor looked.
-
-    Attributes
-    ----------
-    saved : set of str
-        Ids of the entries that were saved from it: its own, which it may replace.
-    """
-
-    def __init__(
-        self, parameters: FilterParameters, *, revision: int | None = None, start: np.datetime64 | None = None
-    ) -> None:
-        self.revision, self.start = revision, start
-        self.saved: set[str] = set()
-        self._begin = self._now = parameters
-        self._past: list[FilterParameters] = []
-        self._future: list[FilterParameters] = []
+class FilterDraft(Steps[FilterParameters]):
+    """Filter parameters while they are changed; parameters and attributes as for `Steps`."""
 
     @property
     def parameters(self) -> FilterParameters:
@@ -72,16 +46,6 @@ class FilterDraft:
     def changed(self) -> bool:
         """Whether something is other than where it began."""
         return self._now.table != self._begin.table
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is a step to undo."""
-        return bool(self._past)
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether there is a step to do again."""
-        return bool(self._future)
 
     def set(self, field: str, value: float, quantile: float | None = None) -> None:
         """Set a field of one quantile, or of all three.
@@ -146,22 +110,6 @@ class FilterDraft:
         if parameters.table != self._now.table:
             self._step(parameters)
 
-    def undo(self) -> bool:
-        """Take the last step back; False when there is none."""
-        if not self._past:
-            return False
-        self._future.append(self._now)
-        self._now = self._past.pop()
-        return True
-
-    def redo(self) -> bool:
-        """Do it again; False when there is none."""
-        if not self._future:
-            return False
-        self._past.append(self._now)
-        self._now = self._future.pop()
-        return True
-
     def _moved(self, quantile: float, to: tuple[float | None, ...], together: bool) -> Table:
         table = np.array(self._now.array)
         row = _rows(quantile)
@@ -176,11 +124,6 @@ class FilterDraft:
         parameters = self._checked(table)
         if parameters.table != self._now.table:
             self._step(parameters)
-
-    def _step(self, parameters: FilterParameters) -> None:
-        self._past = [*self._past, self._now][-DEPTH:]
-        self._future = []
-        self._now = parameters
 
     def _checked(self, table: Table) -> FilterParameters:
         """Parameters whose lines follow what was set, in the rows where it was."""
