@@ -311,7 +311,7 @@ def test_a_cruise_without_a_plan_says_so(simulated: Path, tmp_path: Path) -> Non
     lines = [
         line
         for line in text.split("  populations:\n    driver")[0].splitlines()
-        if "populations" not in line and "prochloro" not in line and "synecho" not in line
+        if not any(word in line for word in ("populations", "prochloro", "synecho", "vct"))
     ]
     head = "\n".join(lines).split("  plan:\n")[0]
     (tmp_path / "catalog.yaml").write_text(head)
