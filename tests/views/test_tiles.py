@@ -157,13 +157,12 @@ def test_only_the_tile_that_changed_is_sent_and_none_is_rebuilt() -> None:
     session.look(at(0), at(200))
     view = Tiles(session)
     view.bare()
-    before, sent = list(view.tiles), []
-    for tile in view.tiles:
-        tile.param.watch(lambda event: sent.append(event.obj), "html")
+    strip, before, sent = view.strip, list(view.strip.shown), []
+    strip.param.watch(lambda event: sent.append(event.new), ["tiles", "changed"])
     b.add(at(20), speed=7.0)
     feeds.poll()
-    assert view.tiles == before
-    assert sent == [view.tiles[1]]
+    assert [list(one) for one in sent] == [["1"]]
+    assert strip.shown == [before[0], sent[0]["1"]] != before
 
 
 def test_a_source_that_cannot_be_read_says_so() -> None:

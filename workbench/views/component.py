@@ -59,7 +59,7 @@ class Words(Component):
     html = param.String(default="", doc="Trusted HTML: whoever makes it escapes what came from files.")
     clock = param.Dict(default={"now": 0, "warp": 1.0}, doc="Cruise time (Unix ms) at the moment it is told, and warp.")
 
-    _esm: ClassVar[str] = script("words.js")
+    _esm: ClassVar[str] = script("ages.js", "words.js")
     _stylesheets: ClassVar[list[str]] = [style("words.css")]
 
     def __init__(self, html: str = "", **params: Any) -> None:

@@ -11,12 +11,13 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import panel as pn
+import param
 
 from workbench.catalog.declared import Kpi
 from workbench.core.units import convert
 from workbench.live.row_feed import RowFeed
 from workbench.views import say
-from workbench.views.component import Words, style
+from workbench.views.component import Component, script, style
 from workbench.views.icons import icon
 from workbench.views.series import columns as series_columns
 from workbench.views.view import View, once, told_clock
@@ -169,6 +170,31 @@ def draw_all(readings: Sequence[Reading]) -> list[str]:
     return [draw(reading) for reading in readings]
 
 
+class Strip(Component):
+    """Tiles side by side in one component; what is sent are those that changed."""
+
+    tiles = param.List(default=[], doc="Trusted HTML of each, as the page was made.")
+    changed = param.Dict(default={}, doc="Place and HTML of those that are another since the last time.")
+    clock = param.Dict(default={"now": 0, "warp": 1.0}, doc="Cruise time (Unix ms) at the moment it is told, and warp.")
+
+    _esm: ClassVar[str] = script("ages.js", "strip.js")
+    _stylesheets: ClassVar[list[str]] = [style("words.css")]
+
+    def __init__(self, tiles: Sequence[str] = (), **params: Any) -> None:
+        super().__init__(tiles=list(tiles), **params)
+        #: As they are shown now.
+        self.shown = list(tiles)
+
+    def say(self, tiles: Sequence[str]) -> None:
+        """Show these; equal ones send nothing."""
+        changed = {
+            str(i): new for i, (old, new) in enumerate(zip(self.shown, tiles, strict=True)) if old != new
+        }  # fmt: skip
+        self.shown = list(tiles)
+        if changed:
+            self.changed = changed
+
+
 class Tiles(View):
     """The numbers to watch, one tile each."""
 
@@ -231,19 +257,8 @@ class Tiles(View):
         )  # fmt: skip
 
     def _build(self) -> pn.viewable.Viewable:
-        clock = told_clock(self.session)
-        self.tiles = [
-            Words(html, clock=clock, css_classes=["cell"], margin=0) for html in self._tiles()
-        ]  # fmt: skip
-        css = [style("board.css")]
-        return pn.Column(
-            *self.tiles,
-            css_classes=["strip"],
-            stylesheets=css,
-            margin=0,
-            styles={"--tiles": str(max(1, len(self.tiles)))},
-        )
+        self.strip = Strip(self._tiles(), clock=told_clock(self.session), css_classes=["strip"], margin=0)
+        return self.strip
 
     def _renew(self) -> None:
-        for tile, html in zip(self.tiles, self._tiles(), strict=True):
-            tile.say(html)
+        self.strip.say(self._tiles())
