@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import intake
@@ -16,6 +17,7 @@ from workbench.catalog import schema
 from workbench.catalog.check import problems, remarks
 from workbench.catalog.cruise import open_cruise
 from workbench.core.window import Window
+from workbench.live.feeds import Feeds
 from workbench.simulate import cruise as simulation
 
 NAMES = ("demo", "testcruise", "nbp1406")
@@ -77,8 +79,25 @@ def test_the_demo_opens_a_simulated_cruise(root, tmp_path):
     for name in there:
         xr.testing.assert_identical(here[name].open().compute(), there[name].open().compute())
         xr.testing.assert_identical(here[name].open().compute(), plain[name].to_dask().compute())
-        heard = here[name].listen == "udp://127.0.0.1:0"  # no engine ran yet
-        assert (max(here[name].open().sizes.values()) > 0) is not heard
+        made = here[name].listen == "udp://127.0.0.1:0" or name == "vct"  # no engine ran yet
+        assert (max(here[name].open().sizes.values()) > 0) is not made
+
+
+def test_particles_of_the_demo_come_with_their_populations_when_the_engine_has_worked(root, tmp_path, data):
+    """Before there is nothing, which is no fault; nothing is opened anew when it comes."""
+    simulation.write(tmp_path, days=0.01, particles=500)
+    cruise = open_cruise(tmp_path / "catalog.yaml", record=tmp_path / "elsewhere")
+    feeds = Feeds(cruise)
+    feeds.poll()
+    feed = feeds["vct"]
+    assert (feed.rows, feed.fault, feeds.stale("vct")) == (0, None, False)
+    assert remarks(cruise.path) == []
+    written = data / "seaflow" / "testcruise" / "vct_plan"
+    shutil.copytree(written, tmp_path / "elsewhere" / "particles" / "vct")
+    assert feed.poll() and feed.rows == 710 + 314 and feed.fault is None
+    assert "pop_q50" in feed.groups
+    plain = intake.open_catalog(str(cruise.path))["vct"]
+    assert plain.to_dask().sizes["file"] == 0  # of the folder beside the catalog
 
 
 def test_the_test_cruise(root, data):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import intake
 import numpy as np
 import pytest
 
@@ -17,6 +18,7 @@ from workbench.catalog.declared import REDUCTIONS, VIEW_OPTIONS, BoardItem, Kpi
 from workbench.catalog.model import KpiModel
 from workbench.core import clock, plugins
 from workbench.core.clock import Clock
+from workbench.core.errors import CatalogError
 
 TEXT = """\
 metadata:
@@ -107,6 +109,32 @@ def test_where_the_cruise_folder_is(catalog, tmp_path, monkeypatch):
     assert open_cruise(said, data="/data", record="given").folder == tmp_path / "given"
     assert not (tmp_path / "given").exists()
     assert not (tmp_path / "x.cruise").exists()
+
+
+def test_a_url_may_be_in_the_cruise_folder(catalog, tmp_path, monkeypatch):
+    """Wherever that is; what is missing there was not written yet."""
+    text = "metadata: {cruise: {id: x}%s}\nsources: {b: {driver: workbench, args: {reader: small_boxes, url: %s}}}"
+    path = catalog(text % ("", "$WORKBENCH_RECORD/made"))
+    for record in (None, tmp_path / "other"):
+        source = open_cruise(path, record=record)["b"]
+        place = (record or tmp_path / "x.cruise") / "made"
+        assert source.places() == (str(place),)
+        assert source.open().sizes["time"] == source.changed()[0].sizes["time"] == len(source.files()) == 0
+        small.box(place / "x.box", [small.line(1, "x", 1)])
+        for each in (source, pickle.loads(pickle.dumps(source)), source.configure_new(every="1s")):
+            assert each.open().sizes["time"] == each.changed()[0].sizes["time"] == 1
+    plain = intake.open_catalog(str(path))["b"]
+    assert plain.places() == (str(tmp_path / "x.cruise" / "made"),)
+    said = catalog(text % (", record: '{{ CATALOG_DIR }}/said'", "'${WORKBENCH_RECORD}/made'"), "said.yaml")
+    assert intake.open_catalog(str(said))["b"].places() == (str(tmp_path / "said" / "made"),)
+    monkeypatch.setenv("WORKBENCH_RECORD", str(tmp_path / "environment"))
+    assert plain.places() == open_cruise(path)["b"].places() == (str(tmp_path / "environment" / "made"),)
+
+
+def test_the_cruise_folder_is_not_in_itself(catalog):
+    path = catalog("metadata: {cruise: {id: x}, record: $WORKBENCH_RECORD/here}\nsources: {}")
+    with pytest.raises(CatalogError, match="is this folder itself"):
+        open_cruise(path)
 
 
 def test_opening_follows_the_clock_of_the_cruise_folder(catalog, tmp_path):

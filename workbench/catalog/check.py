@@ -73,7 +73,7 @@ def remarks(path: str | os.PathLike[str], *, data: str | os.PathLike[str] | None
         return []
     found = []
     for name, source in build(examined, data=data).items():
-        if not source.has_files:
+        if any(map(location.in_record, source.urls)) or not source.has_files:  # what an engine writes comes with it
             continue
         place: Place = ("sources", name, "args", "url")
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from workbench.catalog import arguments
+from workbench.catalog import arguments, location
 from workbench.catalog.arguments import Variables, mapping
 from workbench.catalog.declared import LISTS, OPERATIONS, PARTICLE_VIEWS, SOURCE_VIEWS, VIEW_OPTIONS
 from workbench.catalog.document import Document, Place
@@ -40,7 +40,9 @@ def mistakes(doc: Document, data: str | None) -> Iterator[Problem]:
 
 
 def _record(doc: Document, record: Any, data: str | None) -> Iterator[Problem]:
-    if isinstance(record, str):
+    if isinstance(record, str) and location.in_record(record):
+        yield doc.problem(("metadata", "record"), f"'${location.RECORD}' is this folder itself; say where it is")
+    elif isinstance(record, str):
         yield from arguments.url_mistakes(doc, ("metadata", "record"), record, data)
 
 

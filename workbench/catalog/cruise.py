@@ -24,9 +24,6 @@ from workbench.products.align import Method, align
 
 __all__ = ["BoardItem", "Cruise", "Kpi", "open_cruise"]
 
-#: The environment variable that names the cruise folder.
-RECORD = "WORKBENCH_RECORD"
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Cruise(Mapping[str, Source]):
@@ -212,7 +209,7 @@ def build(
 
 
 def _folder(file: Path, name: str, written: str | None, data: Any, given: str | os.PathLike[str] | None) -> Path:
-    chosen = os.fspath(given) if given is not None else os.environ.get(RECORD)
+    chosen = os.fspath(given) if given is not None else os.environ.get(location.RECORD)
     if chosen:
         return Path(chosen).absolute()
     if written is None:

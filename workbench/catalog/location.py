@@ -1,4 +1,4 @@
-"""From the text of a `url` to a path: ``{{ CATALOG_DIR }}``, ``$WORKBENCH_DATA``, and what is not opened."""
+"""From the text of a `url` to a path: ``{{ CATALOG_DIR }}``, ``$WORKBENCH_DATA``, ``$WORKBENCH_RECORD``, and what is not opened."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from workbench.core.errors import WorkbenchError
 
 #: The environment variable that names the root of the data.
 DATA = "WORKBENCH_DATA"
+#: The one that names the cruise folder; in a url, the folder of this cruise whether it is set or not.
+RECORD = "WORKBENCH_RECORD"
 
 _FOLDER = re.compile(r"\{\{\s*CATALOG_DIR\s*\}\}")
 _TEMPLATE = re.compile(r"\{\{|\{%|\{#|\}\}|%\}|#\}")
 _ROOT = re.compile(rf"\$(?:{DATA}\b|\{{{DATA}\}})")
+_HOME = re.compile(rf"\$(?:{RECORD}\b|\{{{RECORD}\}})")
 _SCHEME = re.compile(r"([a-z][a-z0-9+]*)://")
-_BEGIN = re.compile(rf"(?:{_FOLDER.pattern}|{_ROOT.pattern}|/)")
+_BEGIN = re.compile(rf"(?:{_FOLDER.pattern}|{_ROOT.pattern}|{_HOME.pattern}|/)")
 
 
 def fill(text: str, folder: str) -> str:
@@ -82,8 +85,8 @@ def path_mistake(text: str) -> str | None:
     if any(ord(letter) < 32 or ord(letter) == 127 for letter in text):
         return f"'{_short(text)}' has control characters in it"
     variable = re.match(r"\$\{?(\w*)\}?", text)
-    if variable and not _ROOT.match(text):
-        return f"'${variable[1]}' is not expanded; ${DATA} is the only variable"
+    if variable and not _ROOT.match(text) and not _HOME.match(text):
+        return f"'${variable[1]}' is not expanded; ${DATA} and ${RECORD} are the only variables"
     return None
 
 
@@ -94,11 +97,13 @@ def scheme(url: str) -> str | None:
 
 
 def folder_beside(source: Any) -> str | None:
-    """The cruise folder that a Source opened by plain intake belongs to: ``<cruise id>.cruise`` beside the catalog."""
-    about = dict(getattr(source.catalog_object, "metadata", None) or {}).get("cruise")
-    here = (source.metadata or {}).get("catalog_dir")
+    """The cruise folder that a Source opened by plain intake belongs to: what its catalog says, else what is usual."""
+    said = dict(getattr(source.catalog_object, "metadata", None) or {})
+    about, record, here = said.get("cruise"), said.get("record"), (source.metadata or {}).get("catalog_dir")
+    if not here or not isinstance(about, dict) or "id" not in about:
+        return None
     return (
-        os.path.join(str(here), f"{about['id']}.cruise") if here and isinstance(about, dict) and "id" in about else None
+        expand(fill(record, str(here))) if isinstance(record, str) else os.path.join(str(here), f"{about['id']}.cruise")
     )
 
 
@@ -112,13 +117,19 @@ def needs_root(text: str) -> bool:
     return _ROOT.match(text) is not None
 
 
+def in_record(text: str) -> bool:
+    """True when `text` begins with ``$WORKBENCH_RECORD``: a place in the cruise folder."""
+    return _HOME.match(text) is not None
+
+
 def root(data: str | None = None) -> str | None:
     """The root of the data: `data`, else what the environment says; None when neither does."""
     return data or os.environ.get(DATA) or None
 
 
-def expand(text: str, data: str | os.PathLike[str] | None = None) -> str:
-    """`text` as a plain path: ``$WORKBENCH_DATA`` at its beginning replaced by `data`, or by what the environment says.
+def expand(text: str, data: str | os.PathLike[str] | None = None, record: str | None = None) -> str:
+    """`text` as a plain path: ``$WORKBENCH_DATA`` at its beginning replaced by `data`, or by what the environment says,
+    ``$WORKBENCH_RECORD`` by `record`.
 
     Raises
     ------
@@ -133,6 +144,10 @@ def expand(text: str, data: str | os.PathLike[str] | None = None) -> str:
         if place is None:
             raise WorkbenchError(unset(text))
         text = _ROOT.sub(lambda _: os.path.abspath(place), text, count=1)
+    if in_record(text):
+        if record is None:
+            raise WorkbenchError(f"'{_short(text)}': ${RECORD} stands in a url only, for the folder of its cruise")
+        text = _HOME.sub(lambda _: os.path.abspath(record), text, count=1)
     return os.path.abspath(text)
 
 

@@ -44,7 +44,8 @@ class Source(DataSource):
         Name of a reader (entry point of ``xarray.backends``).
     url : str or list of str
         Files, folders (searched recursively) or glob patterns; ``$WORKBENCH_DATA`` at the beginning is the root of the
-        data (``--data DIR``). Of a reader that asks a server, where that is.
+        data (``--data DIR``), ``$WORKBENCH_RECORD`` the cruise folder, where a place that is missing was not written yet.
+        Of a reader that asks a server, where that is.
     every : str, optional
         How often a row (or a file) is due, such as ``"1s"``.
     stale_after : str, optional
@@ -218,7 +219,8 @@ class Source(DataSource):
             return Heard(str(self.name), self.reader, self._recorded)
         if issubclass(reader_class(self.reader), Store):
             return Stored(self.reader, self._place, self.options)
-        files = Files(self.reader, self.places, self.reader_options, self.folder)
+        home = self._recorded() if any(map(location.in_record, self.urls)) else self.folder
+        files = Files(self.reader, self.places, self.reader_options, home)
         if self.folder is not None and Amended.takes(reader_class(self.reader)):
             return Amended(files, Decisions(self.folder, str(self.name)))
         return files
@@ -250,11 +252,17 @@ class Source(DataSource):
         """Where its files are: absolute paths or patterns."""
         if self.listen is not None:
             return (location.heard_folder(self.listen),)
-        urls = (self.url,) if isinstance(self.url, str) else self.url
         try:
-            return tuple(location.expand(url) for url in urls)
+            return tuple(
+                location.expand(url, record=self._recorded() if location.in_record(url) else None) for url in self.urls
+            )
         except WorkbenchError as error:
             raise WorkbenchError(f"source {self.name}: {error}") from None
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Its urls as the catalog has them."""
+        return (self.url,) if isinstance(self.url, str) else self.url
 
     def _place(self) -> str:
         """The url of a store."""
@@ -265,9 +273,9 @@ class Source(DataSource):
 
     def _recorded(self) -> str:
         """The cruise folder."""
-        folder = self.folder or os.environ.get("WORKBENCH_RECORD") or location.folder_beside(self)
+        folder = self.folder or os.environ.get(location.RECORD) or location.folder_beside(self)
         if folder is None:
-            raise WorkbenchError(f"source {self.name} reads the record; set $WORKBENCH_RECORD to the cruise folder")
+            raise WorkbenchError(f"source {self.name} reads the record; set ${location.RECORD} to the cruise folder")
         return folder
 
     def _window(self, window: Window | str | slice | None) -> Window:

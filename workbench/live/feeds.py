@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from workbench.catalog import location
 from workbench.core.window import MAX, MIN, Window
 from workbench.live.feed import Feed, open_feed
 from workbench.live.indexed import PLACE, Indexed
@@ -149,9 +150,11 @@ class Feeds(Mapping[str, Feed]):
         return patience is not None and (age is None or bool(age > patience))
 
     def _unheard(self, name: str) -> bool:
-        """True of a source that listens, while no engine ever did: it has nothing to say yet."""
-        listens = getattr(self._feeds[name].source, "listen", None) is not None
-        return listens and not (self.cruise.folder / ENGINE).exists()
+        """True of what an engine writes and has not yet, and of what listens while no engine ever did: nothing to say yet."""
+        source = self._feeds[name].source
+        if any(map(location.in_record, getattr(source, "urls", ()))):
+            return True
+        return getattr(source, "listen", None) is not None and not (self.cruise.folder / ENGINE).exists()
 
     def poll(self) -> bool:
         """Poll every feed, here and now, and tell the subscribers. True when something changed."""

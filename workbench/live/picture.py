@@ -207,7 +207,7 @@ class Picture:
         if faults:
             header |= {"unread": len(faults), "why": faults[0]}
         if not len(self._held) and not faults:
-            header["empty"] = "no data in this time range"
+            header["empty"] = "no data in this time range" if len(table) else "no data yet"
         return Frame(revision, header, pack(levels(counts)))
 
     def _by_population(self, counts: Counts) -> tuple[Counts, dict[str, Any]]:

@@ -86,7 +86,8 @@ export function render({model, view}) {
       const h = header, drawn = groups.draw(h, levels), image = ndarray(drawn.buffer, {dtype: "uint8", shape: [h.height, h.width]})
       source.setv({data: new Map(Object.entries({image: [image], x: [h.x0], y: [h.y0], dw: [h.x1 - h.x0], dh: [h.y1 - h.y0]}))}, {sync: false, check_eq: false})
       have = h.revision ?? ""
-      say(h.particles ? "shown" : "empty", h.particles ? "" : "No data in this time range")
+      const none = h.empty ?? "no data in this time range"
+      say(h.particles ? "shown" : "empty", h.particles ? "" : none[0].toUpperCase() + none.slice(1))
       words.replaceChildren(...caption(h).map((t) => make("span", null, t)))
     }
     el.dataset.revision = have
