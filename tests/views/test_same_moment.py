@@ -69,7 +69,7 @@ def _counted(feeds: Feeds) -> list[str]:
 
 
 def test_what_is_kept_is_of_the_newest_moment() -> None:
-    from workbench.views.view import _AT_ONCE, _KEPT, _made, once
+    from workbench.views.once import _AT_ONCE, _KEPT, _made, once
 
     feed: Any = Feeds(StandInCruise(RowSource("sfl", time=[at(0)], par=1.0)))["sfl"]
     made: list[int] = []

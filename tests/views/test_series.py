@@ -13,9 +13,10 @@ from workbench.core.window import Window
 from workbench.live.feeds import Feeds
 from workbench.live.session import Session
 from workbench.views import say
+from workbench.views.curves import columns, shown
 from workbench.views.navigator import Navigator
 from workbench.views.navigator import columns as strip
-from workbench.views.series import Mark, Series, columns, draw, look, marks_columns, shown
+from workbench.views.series import Mark, Series, draw, look, marks_columns
 
 T0 = np.datetime64("2024-01-01T00:00:00", "ns")
 

@@ -15,7 +15,8 @@ from workbench.catalog.declared import Kpi
 from workbench.core.errors import ReaderError
 from workbench.live.feeds import Feeds
 from workbench.live.session import Session
-from workbench.views.tiles import Reading, Tiles, draw, expected, sparkline, state, why
+from workbench.views.numbers import Reading, draw, expected, sparkline, state, why
+from workbench.views.tiles import Tiles
 
 T = np.datetime64("2014-07-04T00:10:00", "ns")
 

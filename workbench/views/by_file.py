@@ -12,7 +12,7 @@ import xarray as xr
 
 from workbench.core.window import Window
 from workbench.raster.envelope import envelope
-from workbench.views.series import GAP, Columns
+from workbench.views.curves import GAP, Columns
 
 Floats = npt.NDArray[np.float64]
 Times = npt.NDArray[np.datetime64]

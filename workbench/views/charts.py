@@ -17,9 +17,10 @@ from bokeh.plotting import figure
 
 from workbench.core.window import Window
 from workbench.views import axes, say
+from workbench.views.curves import Columns
 from workbench.views.happened import GROUPS
 from workbench.views.paint import LINES, Theme, paint
-from workbench.views.series import Columns, time_range
+from workbench.views.series import time_range
 
 _SPANS = ("left", "right")
 #: Rows of a curve up to which its points are drawn, too.

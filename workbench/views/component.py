@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, ClassVar
 
 import param
 from panel.custom import JSComponent
 
-from workbench.views.paint import ROLES
+from workbench.views.assets import script, style
 
-_HERE = Path(__file__).parent
-
-
-@lru_cache
-def script(*names: str) -> str:
-    """The text of an ES module: the colour roles, ``theme.js``, then the named files."""
-    parts = [f"const ROLES = {json.dumps(ROLES)}\n"]
-    parts += [(_HERE / name).read_text(encoding="utf-8") for name in ("theme.js", *names)]
-    return "\n".join(parts)
-
-
-@lru_cache
-def style(name: str) -> str:
-    """The text of a style sheet beside this file."""
-    return (_HERE / name).read_text(encoding="utf-8")
+__all__ = ["Component", "Words", "script", "style"]
 
 
 class Component(JSComponent):

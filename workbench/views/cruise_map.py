@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import panel as pn
 import xarray as xr
 from bokeh.models import (
@@ -23,42 +22,18 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from workbench.core.viewport import Viewport
-from workbench.core.window import ALWAYS, Window
 from workbench.live.feed import Feed
-from workbench.live.row_feed import RowFeed
 from workbench.raster.coastline import middle, rings
 from workbench.views import axes, say
 from workbench.views.choose import Choice
 from workbench.views.paint import FONT, TRACK, Theme, dress, paint
 from workbench.views.renew import renew
 from workbench.views.stages import MapStage
-from workbench.views.track import Floats, Voyage, along, bounds, columns
-from workbench.views.view import View, once, slowly, split
+from workbench.views.track import Ring, Voyage, bounds, columns, land_columns, limits, voyage_of
+from workbench.views.view import View
 
-Ring = npt.NDArray[np.float64]
-#: Points of a track on the map: as many as a card can tell apart.
-POINTS = 1500
-#: How far back the newest position is looked for.
-_RECENT = np.timedelta64(1_800_000_000_000, "ns")
 #: Degrees around the cruise that get the fine coast.
 _NEAR = 6.0
-
-
-def limits(value: Floats) -> tuple[float, float]:
-    """Ends of the colour bar: the 1st and 99th percentile, rounded outward to three digits."""
-    good = value[np.isfinite(value)]
-    if good.size == 0:
-        return 0.0, 1.0
-    low, high = (float(v) for v in np.percentile(good, (1, 99)))
-    step = 10.0 ** np.floor(np.log10(max(high - low, abs(high) * 1e-3, 1e-9))) / 10
-    return float(np.floor(low / step) * step), float(np.ceil(high / step + 1e-9) * step)
-
-
-def land_columns(outlines: Sequence[Ring]) -> dict[str, Floats]:
-    """Columns x, y of one patch glyph: all polygons, NaN between them (two buffers instead of two for each island)."""
-    gap = np.full((1, 2), np.nan)
-    joined = np.concatenate([part for ring in outlines for part in (ring, gap)] or [np.empty((0, 2))])
-    return {"x": joined[:, 0], "y": joined[:, 1]}
 
 
 def draw(
@@ -192,24 +167,7 @@ class CruiseMap(View):
 
     def voyage(self) -> Voyage:
         """What the session looks at now."""
-        feed, window = cast(RowFeed, self.feed), self.session.window
-        whole = slowly(feed, "track", lambda: feed.track(ALWAYS, POINTS))
-        track = once(feed, ("track", window), lambda: feed.track(window, POINTS, wait=False))
-        colour = self.session.colour
-        if colour and track.sizes["time"]:
-            track = once(
-                feed,
-                ("coloured", window, colour, self.feeds[split(colour)[0]].seen),
-                lambda: self._coloured(track, window, colour),
-            )
-        newest, time = once(feed, "newest", lambda: _newest(feed))
-        return Voyage(whole, track, split(colour)[1] or None, newest, time)
-
-    def _coloured(self, track: xr.Dataset, window: Window, colour: str) -> xr.Dataset:
-        source, variable = split(colour)
-        other = cast(RowFeed, self.feeds[source])
-        series = once(other, ("colour", variable, window), lambda: other.series(variable, window, POINTS, wait=False))
-        return track.assign({variable: ("time", along(track, series, variable))})
+        return voyage_of(self.session, self.source)
 
     def _fits(self, feed: Feed) -> bool:
         return "latitude" in feed.specs
@@ -246,15 +204,3 @@ class CruiseMap(View):
         label = self.label_of(self.session.colour) if shown else ""
         if (self._bar.title, self._bar.visible) != (label, shown):
             self._bar.update(title=label, visible=shown)
-
-
-def _newest(feed: Any) -> tuple[tuple[float, float] | None, np.datetime64]:
-    """The last position there is (longitude, latitude), and when."""
-    if feed.newest is None:
-        return None, np.datetime64("NaT", "ns")
-    near = feed.track(Window(feed.newest - _RECENT, feed.newest + np.timedelta64(1, "ns")), POINTS, wait=False)
-    good = np.flatnonzero(np.isfinite(near["latitude"].values))
-    if not good.size:
-        return None, np.datetime64("NaT", "ns")
-    last = near.isel(time=int(good[-1]))
-    return (float(last["longitude"]), float(last["latitude"])), last["time"].values

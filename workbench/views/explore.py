@@ -23,8 +23,8 @@ from workbench.core.viewport import Viewport
 from workbench.raster.coastline import middle, rings, unwrap
 from workbench.raster.count import count
 from workbench.views import axes, say
+from workbench.views.curves import columns
 from workbench.views.paint import TRACK
-from workbench.views.series import columns
 
 #: Degrees of coast around a track.
 NEAR = 3.0

@@ -11,9 +11,10 @@ from bokeh.plotting import figure
 from workbench.core.window import Window
 from workbench.live.preview import Estimate
 from workbench.views import axes, say
+from workbench.views.curves import Columns
 from workbench.views.gate_water import Water, drawn
 from workbench.views.paint import Theme, dress, paint, population_colour
-from workbench.views.series import Columns, time_range
+from workbench.views.series import time_range
 from workbench.views.stages import tell
 
 #: Lines that nobody needs in abundance.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from workbench.live.feeds import Feeds
+from workbench.live.session import Session
 from workbench.views import say
 from workbench.views.icons import MARK, icon
 
@@ -136,3 +137,12 @@ def head_of(feeds: Feeds, links: Sequence[tuple[str, str, bool]] = ()) -> Head:
     return Head(
         cruise.id, cruise.ship or "", cruise.title or "", cruise.finished, feeds.now(), used.warp if used else 1.0, sources, links
     )  # fmt: skip
+
+
+def told_clock(session: Session) -> dict[str, float]:
+    """The cruise's clock for the browser, which carries it on: {now: Unix ms, warp}."""
+    from workbench.core import clock
+
+    used = clock.current()
+    warp = 0.0 if session.feeds.cruise.finished else (used.warp if used else 1.0)
+    return {"now": say.milliseconds(session.feeds.now()), "warp": warp}

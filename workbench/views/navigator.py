@@ -13,10 +13,11 @@ from bokeh.plotting import figure
 from workbench.core.window import Window
 from workbench.live.feeds import Feeds
 from workbench.views import axes, say
+from workbench.views.curves import Columns
+from workbench.views.curves import columns as series_columns
 from workbench.views.paint import Theme, dress, paint
 from workbench.views.renew import renew
-from workbench.views.series import Columns, look, time_range
-from workbench.views.series import columns as series_columns
+from workbench.views.series import look, time_range
 from workbench.views.stages import TimeStage, tell
 from workbench.views.view import View, slowly, stepped
 

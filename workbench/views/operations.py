@@ -13,8 +13,8 @@ from workbench.live.feed import Feed
 from workbench.views import say
 from workbench.views.by_file import ByFile, Floats, curve, held, points
 from workbench.views.charts import Chart, Limit
+from workbench.views.curves import Columns
 from workbench.views.marked import Marked, rows_of
-from workbench.views.series import Columns
 from workbench.views.view import once
 
 #: Set point of the stream pressure, and where somebody must be told, psi.

@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 
-from workbench.catalog.declared import PAGES, BoardItem
+from workbench.catalog.declared import BoardItem
 from workbench.live.feed import Feed
 from workbench.live.feeds import Feeds
 from workbench.live.particle_feed import ParticleFeed
+from workbench.views.links import Link, links
 from workbench.views.marked import file_source
 from workbench.views.populations import populations_of
 
-
-@dataclass(frozen=True)
-class Link:
-    """A page in the navigation.
-
-    Attributes
-    ----------
-    name : str
-        "" is the front page.
-    label : str
-    href : str
-        Relative to the pages.
-    """
-
-    name: str
-    label: str
-    href: str
-
-
-def links(prefix: str = "") -> tuple[Link, ...]:
-    """The navigation; `prefix` is a query that chooses the page where all are served at one address."""
-    if prefix:
-        return tuple(Link(name, label, f"{prefix}&page={name}" if name else prefix) for name, label in PAGES.items())
-    return tuple(Link(name, label, name or "./") for name, label in PAGES.items())
+__all__ = ["NOTHING", "Link", "items_of", "links"]
 
 
 def items_of(feeds: Feeds, name: str) -> tuple[BoardItem, ...]:

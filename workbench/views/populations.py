@@ -15,9 +15,10 @@ from workbench.core.window import Window
 from workbench.live.feed import Feed
 from workbench.products.night import nights
 from workbench.views import axes, say
+from workbench.views.curves import Columns, shown
 from workbench.views.paint import NAMES, POPULATIONS, Theme, paint, population_colour
 from workbench.views.renew import renew
-from workbench.views.series import POINTS, Columns, look, shown, time_range
+from workbench.views.series import POINTS, look, time_range
 from workbench.views.stages import TimeStage, tell
 from workbench.views.view import View, once, split
 

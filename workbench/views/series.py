@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import panel as pn
 import xarray as xr
 from bokeh.models import (
@@ -24,17 +23,14 @@ from workbench.live.feed import Feed
 from workbench.live.session import Session
 from workbench.views import axes, say
 from workbench.views.choose import Choice
+from workbench.views.curves import Columns, shown
 from workbench.views.paint import LINES, Theme, dress, paint
 from workbench.views.renew import renew
 from workbench.views.stages import TimeStage, tell
 from workbench.views.view import View, once, split
 
-#: A gap over 4 minutes breaks the line.
-GAP = np.timedelta64(240_000_000_000, "ns")
 #: Points of a curve; more than a screen can tell apart.
 POINTS = 1500
-
-Columns = dict[str, npt.NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
@@ -50,49 +46,6 @@ class Mark:
     time: np.datetime64
     text: str
     who: str = ""
-
-
-def columns(ds: xr.Dataset, variable: str, gap: np.timedelta64 = GAP) -> Columns:
-    """Columns time (ms), mean, low, high of one variable, with a row of NaN in every gap.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        dim time; `variable`, and ``<variable>_min``, ``<variable>_max`` where rows were binned.
-    variable : str
-    gap : numpy.timedelta64
-        Longest step that is still one line; where the rows are sparser than that throughout, three times their
-        median step.
-
-    Returns
-    -------
-    dict of numpy.ndarray, shape (n,)
-    """
-    if variable not in ds or ds.sizes.get("time", 0) == 0:
-        return {name: np.empty(0) for name in ("time", "mean", "low", "high")}
-    ns = ds["time"].values.astype("datetime64[ns]").astype(np.int64)
-    mean = ds[variable].values.astype(float)
-    low = ds[f"{variable}_min"].values.astype(float) if f"{variable}_min" in ds else mean
-    high = ds[f"{variable}_max"].values.astype(float) if f"{variable}_max" in ds else mean
-    steps = np.diff(ns)
-    limit = max(gap / np.timedelta64(1, "ns"), 3 * float(np.median(steps)) if steps.size else 0.0)
-    cuts = np.flatnonzero(steps > limit) + 1
-    middle = (ns[cuts - 1] + ns[cuts]) // 2
-    return {
-        "time": np.insert(ns, cuts, middle) / 1e6,
-        "mean": np.insert(mean, cuts, np.nan),
-        "low": np.insert(low, cuts, np.nan),
-        "high": np.insert(high, cuts, np.nan),
-    }
-
-
-def shown(ds: xr.Dataset, variable: str, window: Window) -> Columns:
-    """The columns to draw: without data, two rows without a value at the ends, so that the axes still stand."""
-    told = columns(ds, variable)
-    if np.isfinite(told["mean"].astype(float)).any():
-        return told
-    ends = np.array([say.milliseconds(t) for t in window])
-    return {"time": ends, "mean": np.full(2, np.nan), "low": np.zeros(2), "high": np.zeros(2)}
 
 
 def marks_columns(marks: Sequence[Mark]) -> Columns:

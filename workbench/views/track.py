@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from workbench.core.window import ALWAYS, Window
+from workbench.live.row_feed import RowFeed
+from workbench.live.session import Session
 from workbench.raster.coastline import unwrap
+from workbench.views.names import split
+from workbench.views.once import once, slowly
 
 Floats = npt.NDArray[np.float64]
 Columns = dict[str, npt.NDArray[np.generic]]
+Ring = npt.NDArray[np.float64]
 
+#: Points of a track on the map: as many as a card can tell apart.
+POINTS = 1500
+#: How far back the newest position is looked for.
+_RECENT = np.timedelta64(1_800_000_000_000, "ns")
 #: A variable is not carried further than this from its rows.
 GAP = np.timedelta64(600_000_000_000, "ns")
 
@@ -130,3 +142,53 @@ def along(track: xr.Dataset, series: xr.Dataset, variable: str, gap: np.timedelt
     told = joined | near
     out[told] = np.interp(when, at, value)[told]
     return out
+
+
+def limits(value: Floats) -> tuple[float, float]:
+    """Ends of the colour bar: the 1st and 99th percentile, rounded outward to three digits."""
+    good = value[np.isfinite(value)]
+    if good.size == 0:
+        return 0.0, 1.0
+    low, high = (float(v) for v in np.percentile(good, (1, 99)))
+    step = 10.0 ** np.floor(np.log10(max(high - low, abs(high) * 1e-3, 1e-9))) / 10
+    return float(np.floor(low / step) * step), float(np.ceil(high / step + 1e-9) * step)
+
+
+def land_columns(outlines: Sequence[Ring]) -> dict[str, Floats]:
+    """Columns x, y of one patch glyph: all polygons, NaN between them (two buffers instead of two for each island)."""
+    gap = np.full((1, 2), np.nan)
+    joined = np.concatenate([part for ring in outlines for part in (ring, gap)] or [np.empty((0, 2))])
+    return {"x": joined[:, 0], "y": joined[:, 1]}
+
+
+def voyage_of(session: Session, source: str) -> Voyage:
+    """What the session looks at now, of the positions of `source`."""
+    feed, window, colour = cast(RowFeed, session.feeds[source]), session.window, session.colour
+    whole = slowly(feed, "track", lambda: feed.track(ALWAYS, POINTS))
+    track = once(feed, ("track", window), lambda: feed.track(window, POINTS, wait=False))
+    if colour and track.sizes["time"]:
+        other, variable = split(colour)
+        track = once(
+            feed,
+            ("coloured", window, colour, session.feeds[other].seen),
+            lambda: _coloured(track, window, cast(RowFeed, session.feeds[other]), variable),
+        )
+    newest, time = once(feed, "newest", lambda: _newest(feed))
+    return Voyage(whole, track, split(colour)[1] or None, newest, time)
+
+
+def _coloured(track: xr.Dataset, window: Window, other: RowFeed, variable: str) -> xr.Dataset:
+    series = once(other, ("colour", variable, window), lambda: other.series(variable, window, POINTS, wait=False))
+    return track.assign({variable: ("time", along(track, series, variable))})
+
+
+def _newest(feed: RowFeed) -> tuple[tuple[float, float] | None, np.datetime64]:
+    """The last position there is (longitude, latitude), and when."""
+    if feed.newest is None:
+        return None, np.datetime64("NaT", "ns")
+    near = feed.track(Window(feed.newest - _RECENT, feed.newest + np.timedelta64(1, "ns")), POINTS, wait=False)
+    good = np.flatnonzero(np.isfinite(near["latitude"].values))
+    if not good.size:
+        return None, np.datetime64("NaT", "ns")
+    last = near.isel(time=int(good[-1]))
+    return (float(last["longitude"]), float(last["latitude"])), last["time"].values

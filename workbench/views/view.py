@@ -2,71 +2,24 @@
 
 from __future__ import annotations
 
-import weakref
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable, Mapping
-from threading import Lock
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-import numpy as np
 import panel as pn
 import param
 from panel.viewable import Viewable, Viewer
 
 from workbench.catalog.cruise import Cruise
-from workbench.core.variables import VARIABLES
-from workbench.core.window import Window
 from workbench.live.feed import Feed
 from workbench.live.feeds import Feeds
 from workbench.live.session import Session
-from workbench.views import say
 from workbench.views.choose import CardHead, Choice
 from workbench.views.component import style
+from workbench.views.head import told_clock
+from workbench.views.names import label_of, labels, split, unit_of
+from workbench.views.once import once, slowly, stepped
 
-T = TypeVar("T")
-
-#: Results kept for each feed, for the next tab that asks the same; and of one moment, in which tabs may look at several
-#: time ranges in turn.
-_KEPT, _AT_ONCE = 64, 160
-#: Parts of the whole cruise that a screen tells apart.
-_STEPS = 500
-_made: weakref.WeakKeyDictionary[Feed, OrderedDict[tuple[Hashable, ...], Any]] = weakref.WeakKeyDictionary()
-#: Names of all curves, and their labels, by the first one of the feeds.
-_labels: weakref.WeakKeyDictionary[Feed, tuple[tuple[str, ...], dict[str, str]]] = weakref.WeakKeyDictionary()
-_lock = Lock()
-
-
-def once(feed: Feed, key: Hashable, make: Callable[[], T]) -> T:
-    """What `make` gives for this revision of the feed, made once for all tabs."""
-    return _held(feed, (feed.seen, key), make)
-
-
-def slowly(feed: Feed, key: Hashable, make: Callable[[], T]) -> T:
-    """The same for pictures of the whole cruise: made anew when it has grown by what a screen can show."""
-    span = feed.span
-    grown = None if span is None else (span.start, stepped(span))
-    return _held(feed, ("slowly", key, grown, feed.seen[1]), make)
-
-
-def stepped(span: Window) -> np.datetime64:
-    """The end of a growing span, rounded up to steps that a screen can tell apart."""
-    start, stop = (int(t.astype(np.int64)) for t in span)
-    step = 1 << max(0, ((stop - start) // _STEPS).bit_length() - 1)
-    return np.datetime64(-(-stop // step) * step, "ns")
-
-
-def _held(feed: Feed, key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
-    with _lock:
-        held = _made.setdefault(feed, OrderedDict())
-        if key in held:
-            held.move_to_end(key)
-            return held[key]  # type: ignore[no-any-return]
-    value = make()
-    with _lock:
-        held[key] = value
-        while len(held) > _KEPT and (len(held) > _AT_ONCE or next(iter(held))[0] != key[0]):
-            held.popitem(last=False)
-    return value
+__all__ = ["View", "once", "session_of", "slowly", "split", "stepped", "told_clock"]
 
 
 def session_of(data: Session | Feeds | Cruise) -> Session:
@@ -80,21 +33,6 @@ def session_of(data: Session | Feeds | Cruise) -> Session:
         feeds.poll()
         return Session(feeds)
     raise TypeError(f"a view shows a Session, Feeds or a Cruise (workbench.open_cruise), not {type(data).__name__}")
-
-
-def told_clock(session: Session) -> dict[str, float]:
-    """The cruise's clock for the browser, which carries it on: {now: Unix ms, warp}."""
-    from workbench.core import clock
-
-    used = clock.current()
-    warp = 0.0 if session.feeds.cruise.finished else (used.warp if used else 1.0)
-    return {"now": say.milliseconds(session.feeds.now()), "warp": warp}
-
-
-def split(name: str) -> tuple[str, str]:
-    """``"sfl.par"`` as source and variable."""
-    source, _, variable = name.partition(".")
-    return source, variable
 
 
 class View(Viewer):
@@ -219,31 +157,12 @@ class View(Viewer):
 
     def unit_of(self, source: str, variable: str) -> str:
         """UDUNITS unit of a variable; empty when nobody knows."""
-        return _unit_of(self.feeds, source, variable)
+        return unit_of(self.feeds, source, variable)
 
     def label_of(self, name: str) -> str:
         """``Sea water temperature [°C]`` for ``sfl.sea_water_temperature``; with the source where names repeat."""
-        known = self.labels()
-        return known[name] if name in known else _label(self.feeds, name, several=False)
+        return label_of(self.feeds, name)
 
     def labels(self) -> Mapping[str, str]:
         """The label of every curve there is, by its name; made once for all tabs, until other names come."""
-        names, first = self.feeds.names(), next(iter(self.feeds.values()))
-        held = _labels.get(first)
-        if held is None or held[0] != names:
-            twins = Counter(split(name)[1] for name in names)
-            made = {name: _label(self.feeds, name, several=twins[split(name)[1]] > 1) for name in names}
-            _labels[first] = held = (names, made)
-        return held[1]
-
-
-def _unit_of(feeds: Feeds, source: str, variable: str) -> str:
-    spec = feeds[source].specs.get(variable) or VARIABLES.get(variable)
-    return "" if spec is None else spec.unit
-
-
-def _label(feeds: Feeds, name: str, *, several: bool) -> str:
-    source, variable = split(name)
-    shown = say.unit(_unit_of(feeds, source, variable))
-    text = f"{say.name(variable)} [{shown}]" if shown else say.name(variable)
-    return f"{text} · {source}" if several else text
+        return labels(self.feeds)
