@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from workbench.live.feeds import Feeds
 from workbench.products.seaflow.abundance import BY_FILE
-from workbench.views.series import Columns
+from workbench.views.curves import Columns
 from workbench.views.view import once
 
 Times = npt.NDArray[np.datetime64]

@@ -14,7 +14,8 @@ from workbench.core.window import Window
 from workbench.readers.seaflow_files import parse
 from workbench.views import say
 from workbench.views.by_file import MOST, ByFile
-from workbench.views.series import Columns, Mark
+from workbench.views.curves import Columns
+from workbench.views.series import Mark
 
 _NAT = np.datetime64("NaT", "ns")
 

@@ -20,12 +20,13 @@ from workbench.views import happened as marks_of
 from workbench.views import say
 from workbench.views.by_file import ByFile, by_file
 from workbench.views.charts import Chart, Shared, draw, ends, few, renderer_of
+from workbench.views.curves import Columns
 from workbench.views.excluded import Out, excluded
 from workbench.views.happened import Happened
 from workbench.views.populations import night_columns
 from workbench.views.renew import renew
 from workbench.views.series import POINTS as SERIES_POINTS
-from workbench.views.series import Columns, Mark, look
+from workbench.views.series import Mark, look
 from workbench.views.stages import MarkedStage, tell
 from workbench.views.view import View, once, split
 

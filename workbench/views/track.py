@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -182,7 +182,7 @@ def _coloured(track: xr.Dataset, window: Window, other: RowFeed, variable: str) 
     return track.assign({variable: ("time", along(track, series, variable))})
 
 
-def _newest(feed: RowFeed) -> tuple[tuple[float, float] | None, np.datetime64]:
+def _newest(feed: Any) -> tuple[tuple[float, float] | None, np.datetime64]:
     """The last position there is (longitude, latitude), and when."""
     if feed.newest is None:
         return None, np.datetime64("NaT", "ns")
