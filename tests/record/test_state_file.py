@@ -70,8 +70,8 @@ def test_it_is_synchronous_full(tmp_path: Path) -> None:
 def test_a_run_from_queue_to_end(tmp_path: Path) -> None:
     runs = Runs(tmp_path)
     assert runs.start() is None
-    number = runs.queue("seaflow", "file 1")
-    assert runs.queue("seaflow", "file 1") == number, "asking again changes nothing"
+    (number,) = runs.queue("seaflow", "file 1")
+    assert runs.queue("seaflow", "file 1") == [number], "asking again changes nothing"
     run = runs.start("seaflow")
     assert run is not None
     assert (run.id, run.state, run.attempt, run.pid) == (number, "running", 1, os.getpid())
@@ -83,8 +83,26 @@ def test_a_run_from_queue_to_end(tmp_path: Path) -> None:
     assert (done.rows, done.error) == (18, "")
     assert done.ended >= done.started >= done.queued
     assert runs.counts() == {"queued": 0, "running": 0, "ok": 1, "failed": 0, "interrupted": 0}
-    assert runs.queue("seaflow", "file 1") == number
+    assert runs.queue("seaflow", "file 1") == [number]
     assert runs.start() is None, "what is done is not done again"
+
+
+def test_what_many_runs_share_is_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transaction of its own for each would keep the disk busy with a thousand files instead of working on them."""
+    written, writing = [], StateFile.writing
+    monkeypatch.setattr(StateFile, "writing", lambda self: written.append(1) or writing(self))
+    runs = Runs(tmp_path)
+    names = [f"file {i}" for i in range(1000)]
+    numbers = runs.queue("seaflow", *names)
+    assert runs.queue("seaflow", *names, "another")[:-1] == numbers
+    started = runs.start_all("seaflow")
+    assert ([run.inputs for run in started], {run.state for run in started}) == ([*names, "another"], {"running"})
+    assert runs.start_all("seaflow") == []
+    runs.beat(*started, rows=7)
+    runs.end(*started[:-1], rows=0)
+    assert {run.rows for run in runs.find("ok")} == {0}
+    assert [run.inputs for run in runs.find("running")] == ["another"]
+    assert len(written) == 6
 
 
 def test_what_failed_says_why_and_runs_again(tmp_path: Path) -> None:

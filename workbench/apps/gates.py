@@ -21,7 +21,7 @@ from workbench.core.parameters import format_time
 from workbench.core.window import moment
 from workbench.readers.parameter_files import is_database, read_parameters, write_database, write_tsv
 from workbench.record.record import Record
-from workbench.record.runs import Beats, Run, Runs
+from workbench.record.runs import Beats, Runs
 from workbench.record.seaflow_run import Busy
 from workbench.record.seaflow_work import Limits
 
@@ -73,19 +73,15 @@ def regate(
     runs.sweep()
     runs.queue(task, f"as changed by {gates.revision}{f', from {since}' if since else ''}, into {place.name}")
     runs.again(task)
-    started: list[Run] = []
-    while (run := runs.start(task)) is not None:
-        started.append(run)
+    started = runs.start_all(task)
     beat = Beats(runs, [run.id for run in started], done)
     options: dict[str, Any] = {"since": since, "limits": _limits(cruise), "workers": workers, "scheduler": scheduler}
     try:
         outcome = _when_free(lambda: work_on(given(cruise), place, quiet=quiet, done=beat, **options), waiting)
     except Exception as error:
-        for run in started:
-            runs.end(run, rows=beat.made, error=f"{type(error).__name__}: {error}")
+        runs.end(*started, rows=beat.made, error=f"{type(error).__name__}: {error}")
         raise
-    for run in started:
-        runs.end(run, rows=outcome.processed)
+    runs.end(*started, rows=outcome.processed)
     if outcome.processed:
         text = f"{outcome.processed} of {len(outcome.work.tasks)} files gated again, as changed by {gates.revision}"
         Record(cruise.folder).events.note(text, who=who, kind="gates", source=gates.source)

@@ -185,20 +185,20 @@ class Online:
             cursors.set(f"online {job.name} plan", revision)
         for name in job.heard:
             mirror = f"online {job.name} {name}"
-            last = None
+            asked, last = list[str](), None
             for entry in self.journal.read(name, cursors.get(mirror)):
                 file = arrived(entry.body)
                 if file is not None:
-                    self.record.runs.queue(job.name, f"{name}/{file.path} {file.sha256[:16]}")
+                    asked.append(f"{name}/{file.path} {file.sha256[:16]}")
                 last = entry.after
             if last is not None:
+                self.record.runs.queue(job.name, *asked)
                 cursors.set(mirror, last.as_json())
 
     async def _run(self, job: Job) -> bool:
         """Work off what is queued; False when it must be tried again."""
         runs = self._begun.setdefault(job.name, [])  # with those whose end could not be written down
-        while (run := await asyncio.to_thread(self.record.runs.start, job.name)) is not None:
-            runs.append(run)
+        runs += await asyncio.to_thread(self.record.runs.start_all, job.name)
         if not runs:
             return True
         rows, error = 0, ""
@@ -214,10 +214,11 @@ class Online:
         except Exception as wrong:
             log.exception("%s", job.name)
             error = f"{type(wrong).__name__}: {wrong}"
-        while runs:
-            last = len(runs) == 1
-            await asyncio.to_thread(self.record.runs.end, runs[0], rows=rows if last else 0, error=error)
-            del runs[0]
+        *others, last = runs
+        if others:
+            await asyncio.to_thread(self.record.runs.end, *others, rows=0, error=error)
+        await asyncio.to_thread(self.record.runs.end, last, rows=rows, error=error)
+        runs.clear()
         if error:
             log.warning("%s: %s", job.name, error)
             await asyncio.to_thread(self.record.runs.again, job.name)

@@ -82,50 +82,55 @@ class Runs:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self._file = StateFile(folder)
 
-    def queue(self, task: str, inputs: str) -> int:
-        """Ask for a task on inputs; its id. It is left as it is when it was asked for before."""
+    def queue(self, task: str, *inputs: str) -> list[int]:
+        """Ask for a task on each of these inputs; their ids. What was asked for before is left as it is."""
         with self._file.writing() as connection:
-            connection.execute(
+            connection.executemany(
                 "insert into runs (task, inputs, state, queued) values (?, ?, ?, ?) on conflict do nothing",
-                (task, inputs, QUEUED, _now()),
+                [(task, each, QUEUED, _now()) for each in inputs],
             )
-            found = connection.execute("select id from runs where task = ? and inputs = ?", (task, inputs)).fetchone()
-            return int(found[0])
+            find = "select id from runs where task = ? and inputs = ?"
+            return [int(connection.execute(find, (task, each)).fetchone()[0]) for each in inputs]
 
     def start(self, task: str | None = None) -> Run | None:
         """Take the oldest run that is queued (of one task) and begin with it; None when there is none.
 
         However many processes ask at once, each run is given to one.
         """
-        which = "state = ? and task = ?" if task is not None else "state = ?"
+        return next(iter(self._start(task, 1)), None)
+
+    def start_all(self, task: str) -> list[Run]:
+        """Take all runs of a task that are queued, to be worked on together; oldest first."""
+        return self._start(task, -1)
+
+    def _start(self, task: str | None, most: int) -> list[Run]:
         with self._file.writing() as connection:
             found = connection.execute(
-                f"select id from runs where {which} order by id limit 1",
-                (QUEUED, task) if task is not None else (QUEUED,),
-            ).fetchone()
-            if found is None:
-                return None
-            connection.execute(
+                "select id from runs where state = ? and task = coalesce(?, task) order by id limit ?",
+                (QUEUED, task, most),
+            ).fetchall()
+            connection.executemany(
                 "update runs set state = ?, attempt = attempt + 1, started = ?, ended = null, heartbeat = ?, rows = null, "
                 "error = '', traceback = '', host = ?, pid = ? where id = ?",
-                (RUNNING, _now(), clock.wall(), socket.gethostname(), os.getpid(), found[0]),
+                [(RUNNING, _now(), clock.wall(), socket.gethostname(), os.getpid(), i) for (i,) in found],
             )
-            return _run(connection.execute(f"select {_FIELDS} from runs where id = ?", found).fetchone())
+            find = f"select {_FIELDS} from runs where id = ?"
+            return [_run(connection.execute(find, each).fetchone()) for each in found]
 
-    def beat(self, run: Run | int, *, rows: int | None = None) -> None:
-        """Say that it is still being worked on, and how much was made so far."""
+    def beat(self, *runs: Run | int, rows: int | None = None) -> None:
+        """Say that they are still being worked on, and how much was made so far."""
         with self._file.writing() as connection:
-            connection.execute(
+            connection.executemany(
                 "update runs set heartbeat = ?, rows = coalesce(?, rows) where id = ? and state = ?",
-                (clock.wall(), rows, _id(run), RUNNING),
+                [(clock.wall(), rows, _id(run), RUNNING) for run in runs],
             )
 
-    def end(self, run: Run | int, *, rows: int | None = None, error: str = "", traceback: str = "") -> None:
-        """Say how it ended: failed when there is an `error`."""
+    def end(self, *runs: Run | int, rows: int | None = None, error: str = "", traceback: str = "") -> None:
+        """Say how they ended: failed when there is an `error`."""
         with self._file.writing() as connection:
-            connection.execute(
+            connection.executemany(
                 "update runs set state = ?, ended = ?, rows = ?, error = ?, traceback = ? where id = ?",
-                (FAILED if error else OK, _now(), rows, error, traceback, _id(run)),
+                [(FAILED if error else OK, _now(), rows, error, traceback, _id(run)) for run in runs],
             )
 
     @contextmanager
@@ -196,8 +201,7 @@ class Beats:
         self._done(more, of)
         if time.monotonic() - self._last > BEAT:
             self._last = time.monotonic()
-            for run in self._ids:
-                self._runs.beat(run, rows=self.made)
+            self._runs.beat(*self._ids, rows=self.made)
 
 
 def _id(run: Run | int) -> int:
