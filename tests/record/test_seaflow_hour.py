@@ -32,7 +32,7 @@ def result():
     there = (mask[:, None] >> np.arange(3) & 1) == 1
     label = np.where(there, rng.integers(0, 2, (rows, 3)), -1).astype(np.int8)
     sized = np.where(there, rng.integers(0, 2999, (rows, 3)), -1).astype(np.int32)
-    channels = {name: 10 ** (rng.integers(0, 65536, rows) / 65536 * 3.5) for name in CHANNELS}
+    channels = {name: rng.integers(0, 65536, rows).astype(np.uint16) for name in CHANNELS}
     return FileResult(Focused(np.arange(rows), mask, 1, 0, 0, (1, 1, 1)), Flag.OK, "", 1, channels, label, sized, ("beads",))
 
 

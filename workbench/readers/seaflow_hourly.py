@@ -130,7 +130,9 @@ def merge_hour(path: str | PathLike[str], new: pa.Table | Iterable[pa.Table], re
         first, tables = _first(tables)
         if first is None:
             return
-        old = _kept(place, first.schema, replaced)
+        from workbench.readers.parquet_codes import plain
+
+        old = _kept(place, plain(first.schema), replaced)
         tables = heapq.merge(_files(old), _files(tables), key=_file_id)
     write_hour(place, tables)
 
@@ -138,8 +140,11 @@ def merge_hour(path: str | PathLike[str], new: pa.Table | Iterable[pa.Table], re
 def write_hour(path: str | PathLike[str], tables: pa.Table | Iterable[pa.Table]) -> None:
     """Write an hourly file: temporary name, fsync, rename; removed where there are no rows.
 
-    Zstandard; row groups of `GROUP` rows, wherever the tables end; dictionaries sorted.
+    Zstandard; row groups of `GROUP` rows, wherever the tables end; dictionaries sorted. Columns may come as dictionaries
+    of numbers (codes, and the values that they stand for): the file is the same.
     """
+    from workbench.readers import parquet_codes, parquet_footer  # with numba: not to read one
+
     place = Path(path)
     place.parent.mkdir(parents=True, exist_ok=True)
     temp = place.with_name(f".{place.name}.{os.getpid()}")
@@ -148,15 +153,15 @@ def write_hour(path: str | PathLike[str], tables: pa.Table | Iterable[pa.Table])
     if first is None:
         place.unlink(missing_ok=True)
         return
+    schema, encoder = parquet_codes.plain(first[0].schema), parquet_codes.Encoder()
     try:
         with temp.open("wb") as file:
-            with pq.ParquetWriter(
-                file, first.schema, compression="zstd", compression_level=1, write_statistics=_TOLD
-            ) as writer:
-                writer.write_table(first, row_group_size=GROUP)
-                del first
-                for group in groups:
-                    writer.write_table(group, row_group_size=GROUP)
+            writer = parquet_footer.Writer(file, schema)
+            rest = chain([first], groups)
+            del first
+            for group in rest:
+                writer.group(encoder.group(schema, group, _TOLD))
+            writer.close()
             file.flush()
             os.fsync(file.fileno())
         os.replace(temp, place)
@@ -164,27 +169,22 @@ def write_hour(path: str | PathLike[str], tables: pa.Table | Iterable[pa.Table])
         temp.unlink(missing_ok=True)
 
 
-def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The rows of these tables, `GROUP` at a time, in one piece each: how they were cut before must not show."""
+def _groups(tables: Iterable[pa.Table]) -> Iterator[list[pa.Table]]:
+    """The rows of these tables, `GROUP` at a time."""
     waiting: list[pa.Table] = []
     rows = 0
     for table in tables:
         start = 0
         while rows + table.num_rows - start >= GROUP:
             part = table.slice(start, GROUP - rows)
-            yield _in_one_piece([*waiting, part])
+            yield [*waiting, part]
             start, rows, waiting = start + part.num_rows, 0, []
         if start < table.num_rows:
             waiting.append(table.slice(start))
             rows += table.num_rows - start
         del table
     if rows:
-        yield _in_one_piece(waiting)
-
-
-def _in_one_piece(tables: list[pa.Table]) -> pa.Table:
-    table = pa.concat_tables(tables)
-    return pa.table([_whole(column) for column in table.columns], schema=table.schema)
+        yield waiting
 
 
 def _first(tables: Iterable[pa.Table]) -> tuple[pa.Table | None, Iterator[pa.Table]]:
@@ -277,13 +277,6 @@ def _as(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
 
 def _constant(text: str, n: int) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int32)), pa.array([text]))
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    """The column in one piece: how it was cut must not show in the bytes."""
-    if column.type == _TEXT:
-        return _sorted_dictionary(column)
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _sorted_dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:

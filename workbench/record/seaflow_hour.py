@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from workbench.core.codes import SIZE, to_linear
 from workbench.core.filters import QUANTILES
 from workbench.core.sizes import COLUMNS, SizeTable
 from workbench.products.seaflow.filter import Focused
@@ -24,6 +25,7 @@ from workbench.record.seaflow_work import Task
 
 Row = dict[str, Any]
 Done = tuple[Task, FileResult]
+_LINEAR = pa.array(to_linear(np.arange(SIZE, dtype=np.uint16)))
 _EMPTY = {"opp": seaflow_hourly.OPP.empty_table(), "vct": seaflow_hourly.VCT.empty_table()}
 
 
@@ -45,9 +47,10 @@ def write(out: Path, done: Sequence[Done], table: SizeTable | None, *, together:
     usable = sorted((d for d in done if d[1].flag is Flag.OK), key=lambda d: d[0].file_id)
     gated = [d for d in usable if d[0].gating is not None]
     opp_of = lru_cache(maxsize=1)(lambda some: _opp(some))
+    sizes = None if table is None else [pa.array(np.ascontiguousarray(column)) for column in table.values.T]
     made = {
         "opp": (opp_of(some) for some in _some(usable)),
-        "vct": (_vct(opp_of(some), some, table) for some in _some(gated)),
+        "vct": (_vct(opp_of(some), some, sizes) for some in _some(gated)),
     }
 
     def merge(kind: str) -> None:
@@ -81,40 +84,48 @@ def _some(done: Sequence[Done]) -> Iterator[tuple[Done, ...]]:
 def _opp(done: Sequence[Done]) -> pa.Table:
     sizes = [len(result.label) for _, result in done]
     times = np.array([task.time for task, _ in done]).astype("datetime64[us]")
+    moments = pa.array(times).cast(seaflow_hourly.OPP.field("date").type)
     mask = np.concatenate([result.found.mask for _, result in done if result.found is not None])
     columns = [
-        pa.array(np.repeat(times, sizes)).cast(seaflow_hourly.OPP.field("date").type),
+        _by_code(np.repeat(np.arange(len(times), dtype=np.int32), sizes), moments),
         _repeated([task.file_id for task, _ in done], sizes),
-        *(pa.array(np.concatenate([result.channels[name] for _, result in done])) for name in CHANNELS),
+        *(_channel([result.codes[name] for _, result in done]) for name in CHANNELS),
         *(pa.array((mask >> bit & 1).astype(np.bool_)) for bit in range(len(QUANTILES))),
         _repeated([task.filter.id for task, _ in done], sizes),
     ]
-    return pa.table(columns, schema=seaflow_hourly.OPP)
+    return pa.table(columns, names=seaflow_hourly.OPP.names)
 
 
-def _vct(opp: pa.Table, done: Sequence[Done], table: SizeTable | None) -> pa.Table:
+def _channel(parts: Sequence[npt.NDArray[Any]]) -> pa.Array:
+    """Linear values: log codes as they are, with the value of each."""
+    if all(part.dtype == np.uint16 for part in parts):
+        return _by_code(np.concatenate(parts), _LINEAR)
+    return pa.array(np.concatenate([to_linear(part) for part in parts]))
+
+
+def _by_code(codes: npt.NDArray[Any], values: pa.Array, known: pa.Buffer | None = None, absent: int = 0) -> pa.Array:
+    """`values` by their places; null where `known`, bit by bit, says so (in `absent` places)."""
+    indices = pa.Array.from_buffers(pa.from_numpy_dtype(codes.dtype), len(codes), [known, pa.py_buffer(codes)], absent)
+    return pa.DictionaryArray.from_arrays(indices, values, safe=False)
+
+
+def _vct(opp: pa.Table, done: Sequence[Done], sizes: Sequence[pa.Array] | None) -> pa.Table:
     words = sorted({"unknown", *(name for _, result in done for name in result.populations)})
     label = np.concatenate([_by_word(result, words) for _, result in done])
     rows = np.concatenate([result.rows for _, result in done])
     columns = list(opp.columns)
-    sizes = np.ascontiguousarray(table.values.T) if table is not None else ()
     for at in range(len(QUANTILES)):
         row = np.ascontiguousarray(rows[:, at])
-        if table is None:
+        if sizes is None:
             columns += [pa.nulls(len(rows), pa.float64())] * len(COLUMNS)
         else:
             there = row >= 0
             known = pa.py_buffer(np.packbits(there, bitorder="little"))
-            place, absent = np.where(there, row, 0), len(row) - int(there.sum())
-            columns += [_float64(column[place], known, absent) for column in sizes]
+            absent = len(row) - int(there.sum())
+            columns += [_by_code(row, column, known, absent) for column in sizes]
         columns.append(_words(label[:, at], words))
     columns.append(_repeated([task.gating.id for task, _ in done if task.gating], [len(r.label) for _, r in done]))
-    return pa.table(columns, schema=seaflow_hourly.VCT)
-
-
-def _float64(values: npt.NDArray[np.float64], known: pa.Buffer, absent: int) -> pa.Array:
-    """A column that is null where `known`, bit by bit, says so (in `absent` places)."""
-    return pa.Array.from_buffers(pa.float64(), len(values), [known, pa.py_buffer(values)], absent)
+    return pa.table(columns, names=seaflow_hourly.VCT.names)
 
 
 def _by_word(result: FileResult, words: Sequence[str]) -> npt.NDArray[np.int32]:

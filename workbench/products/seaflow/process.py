@@ -37,8 +37,8 @@ class FileResult:
         Why `flag` is not OK; empty otherwise.
     events : int
         Events in the file, as far as they are known.
-    channels : dict of str to ndarray of float64 (k,)
-        Linear `CHANNELS` of the OPP; empty when the flag is not OK.
+    codes : dict of str to ndarray (k,)
+        `CHANNELS` of the OPP on the log scale, as they were given; empty when the flag is not OK.
     label : ndarray of int8 (k, 3)
         Population by quantile, as `classify` gives it; -1 where the particle is not OPP in that quantile.
     rows : ndarray of int32 (k, 3)
@@ -52,7 +52,7 @@ class FileResult:
     flag: Flag
     message: str = ""
     events: int = 0
-    channels: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    codes: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     label: npt.NDArray[np.int8] = field(default_factory=lambda: np.empty((0, 3), np.int8))
     rows: npt.NDArray[np.int32] = field(default_factory=lambda: np.empty((0, 3), np.int32))
     populations: tuple[str, ...] = ()
@@ -109,10 +109,14 @@ def too_many(events: int, most: int) -> FileResult:
 def _populations(
     found: Focused, codes: dict[str, npt.NDArray[Any]], parameters: FilterParameters, gating: Gating, table: SizeTable | None
 ) -> FileResult:  # fmt: skip
-    channels = {name: to_linear(values) for name, values in codes.items()}
+    linear = {
+        name: to_linear(codes[name])
+        for name in dict.fromkeys(n for g in gating.gates for n in (g.x, g.y))
+        if name in codes
+    }
     label = np.full((len(found.index), 3), -1, np.int8)
     sized = np.full((len(found.index), 3), -1, np.int32)
-    classes = classify(channels, gating)
+    classes = classify(linear, gating)
     names = ("unknown", *gating.populations)
     taken, groups = [], []
     for at in range(len(QUANTILES)):
@@ -128,7 +132,7 @@ def _populations(
     count, numbers = by_group(some, of_table, table, np.concatenate(groups), len(QUANTILES) * len(names))
     each = [(quantile, name) for quantile in QUANTILES for name in names]
     summary = {key: (int(n), row) for key, n, row in zip(each, count, numbers, strict=True) if n}
-    return FileResult(found, Flag.OK, "", found.all_count, channels, label, sized, gating.populations, summary)
+    return FileResult(found, Flag.OK, "", found.all_count, codes, label, sized, gating.populations, summary)
 
 
 def _why(found: Focused, flag: Flag, max_opp: int) -> str:
