@@ -56,11 +56,11 @@ def count_codes(x: Codes, y: Codes, viewport: Viewport, out: Counts | None = Non
 
     def scatter(rows: slice, flat: Scratch) -> Counts:
         notes: Counts = scatter_codes(
-            x[rows], y[rows], int(v.x0), sx, v.width, int(v.y0), sy, v.height, stride, flat, x.size
+            _beside(x[rows]), _beside(y[rows]), int(v.x0), sx, v.width, int(v.y0), sy, v.height, stride, flat, x.size
         )
         return notes
 
-    accumulate(scatter, x.size, stride, out)
+    accumulate(scatter, x.size, stride, out, strided=_strided(x, y))
     return out
 
 
@@ -97,11 +97,12 @@ def count_by(
 
     def scatter(rows: slice, flat: Scratch) -> Counts:
         notes: Counts = scatter_labelled(
-            x[rows], y[rows], label[rows], int(v.x0), sx, v.width, int(v.y0), sy, v.height, stride, n, flat, x.size
-        )
+            _beside(x[rows]), _beside(y[rows]), _beside(label[rows]), int(v.x0), sx, v.width, int(v.y0), sy, v.height,
+            stride, n, flat, x.size,
+        )  # fmt: skip
         return notes
 
-    accumulate(scatter, x.size, stride, out.reshape(n * v.height, v.width))
+    accumulate(scatter, x.size, stride, out.reshape(n * v.height, v.width), strided=_strided(x, y, label))
     return out
 
 
@@ -188,8 +189,8 @@ def _count_block(x: npt.NDArray[Any], y: npt.NDArray[Any], viewport: Viewport, o
 
     def scatter(rows: slice, flat: Scratch) -> Counts:
         notes: Counts = scatter_values(
-            x[rows],
-            y[rows],
+            _beside(x[rows]),
+            _beside(y[rows]),
             float(v.x0),
             float(v.x1),
             v.width,
@@ -202,7 +203,7 @@ def _count_block(x: npt.NDArray[Any], y: npt.NDArray[Any], viewport: Viewport, o
         )
         return notes
 
-    accumulate(scatter, x.size, stride, out)
+    accumulate(scatter, x.size, stride, out, strided=_strided(x, y))
 
 
 # -- many blocks ---------------------------------------------------------------------------------------------------
@@ -250,6 +251,14 @@ def _sum(parts: list[Counts]) -> Counts:
     for part in parts[1:]:
         total += part
     return total
+
+
+def _strided(*columns: npt.NDArray[Any]) -> bool:
+    return not all(column.flags.c_contiguous for column in columns)
+
+
+#: Values side by side, as the loops are fastest with; a copy where they are not.
+_beside = np.ascontiguousarray
 
 
 # -- what comes in and goes out ------------------------------------------------------------------------------------
