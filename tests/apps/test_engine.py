@@ -27,6 +27,7 @@ from workbench.live.engine import FILE, Engine
 from workbench.live.journal import Journal
 from workbench.live.receipt import Receipt
 from workbench.live.recorder import Recorder
+from workbench.record.budget import Budget
 from workbench.record.lock import EngineLock
 from workbench.record.record import Record
 
@@ -176,6 +177,32 @@ def test_the_status_stands_in_the_cruise_folder(catalog: Path, capsys: pytest.Ca
 
     run(catalog, work)
     assert not (folder / FILE).exists()
+
+
+def test_raw_bytes_are_kept_when_nothing_else_fits(catalog: Path) -> None:
+    """The user sees a warning, on the board and as an event; rows come by themselves once the budget is raised."""
+    folder = open_cruise(catalog).folder
+
+    async def full(engine: Engine) -> None:
+        assert engine.use is not None and engine.use.full
+        for i in range(20):
+            engine._door.take([Receipt("post", fix(i), "x", clock.now())])
+        await asyncio.sleep(1.5)
+        assert engine.recorders["post"].kept.rows == 0
+        said = engine.status()["disk"]
+        assert said["budget"] == 1000 and "Raw data are kept" in said["warning"]
+
+    async def raised(engine: Engine) -> None:
+        await until(lambda: engine.recorders["post"].kept.rows == 20)
+
+    (folder / "raw").mkdir(parents=True)
+    (folder / "raw" / "before").write_bytes(b"x" * 2000)
+    record = run(catalog, full, budget=Budget(folder, 1000))
+    assert "post" not in record.tables()
+    assert len(list(Journal(folder / "raw").read("post"))) == 20
+    assert [event.kind for event in record.events.events()] == ["disk"]
+    record = run(catalog, raised, budget=Budget(folder, 10**12))
+    assert record.count("post") == 20
 
 
 def test_a_folder_is_listened_to_and_read_where_it_is(catalog: Path) -> None:

@@ -58,6 +58,7 @@ def test_bytes_by_kind(tmp_path: Path) -> None:
     fill(tmp_path / "series/t/x.parquet", 81_920)
     fill(tmp_path / "particles/x", 4096)
     fill(tmp_path / "state.db", 4096)
+    (tmp_path / "series/elsewhere").symlink_to("/usr", target_is_directory=True)
     use = Budget(tmp_path).use()
     assert use.kinds == {"raw": 40_960, "series": 81_920, "particles": 4096, "inbox": 0, "other": 4096}
     assert use.used == 131_072

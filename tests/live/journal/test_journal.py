@@ -21,6 +21,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.core.window import Window
 from workbench.live.journal import Entry, Journal, Position
 from workbench.live.journal import frame as frames
+from workbench.live.journal import segment as segments
 from workbench.live.receipt import Receipt
 
 START = np.datetime64("2023-01-12T03:04:05.123456789", "ns")
@@ -235,6 +236,29 @@ def test_a_cursor_of_a_journal_that_was_begun_anew(tmp_path: Path) -> None:
     with Journal(tmp_path) as journal:
         journal.append("ship", b"x", "", START)
         assert [entry.body for entry in journal.read("ship", Position(42, 10))] == [b"x"]
+
+
+def test_who_follows_the_newest_looks_at_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After weeks a feed has hundreds of segments: following fifty feeds must cost what it did on the first day."""
+    looked: list[int] = []
+    real = segments.find
+
+    def find(folder: Path, first: int = 0) -> list[segments.Segment]:
+        looked.append(len(found := real(folder, first)))
+        return found
+
+    monkeypatch.setattr(segments, "find", find)
+    with Journal(tmp_path, packed=False) as journal:
+        for hour in range(50):
+            after = journal.append("ship", b"%d" % hour, "", START + np.timedelta64(hour, "h"))
+        assert looked == [0], "only who begins looks for what others left"
+        journal.append("ship", b"new", "", START + np.timedelta64(49, "h"))
+        assert [entry.body for entry in journal.read("ship", after)] == [b"new"]
+        assert looked == [0]
+        assert [entry.body for entry in Journal(tmp_path).read("ship", after)] == [b"new"]
+        assert looked == [0, 1], "another process knows the newest of them by its name"
+        journal.append("ship", b"next", "", START + np.timedelta64(50, "h"))
+        assert [entry.body for entry in journal.read("ship", after)] == [b"new", b"next"], "over the turn of the hour"
 
 
 @pytest.mark.parametrize("name", ["../ship", "", "a/b", "1", "ship\n", "."])

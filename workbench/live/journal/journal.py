@@ -169,7 +169,10 @@ class Journal:
         -----
         Half an entry is never given. Bytes that went bad are passed over and counted in `damage`.
         """
-        return reading.read(self._folder(name), Position.of(since), window, self.damage)
+        writer = self._writers.get(name)
+        return reading.read(
+            self._folder(name), Position.of(since), window, self.damage, writer.segment if writer is not None else None
+        )
 
     def earlier(self, name: str) -> Iterator[Receipt]:
         """Everything that was received for a Source, the oldest first."""

@@ -43,16 +43,21 @@ class Damage:
             self.places.append(place)
 
 
-def read(folder: Path, since: Position, window: Window = ALWAYS, damage: Damage | None = None) -> Iterator[Entry]:
+def read(
+    folder: Path, since: Position, window: Window = ALWAYS, damage: Damage | None = None, written: Segment | None = None
+) -> Iterator[Entry]:
     """Entries from `since` on, in the order of writing.
 
+    `written` is the segment that is written now, where that is known: who reads in it needs no look into the folder.
     Half an entry at the end of the newest segment is not there yet: reading ends before it, and goes on there the next
     time. One at the end of an older segment was torn by a kill or a power cut, and is left out.
     """
     told = Damage() if damage is None else damage
-    found = segments.find(folder)
-    if found and since.segment > found[-1].number:
-        since = Position()  # the journal was begun anew
+    found = (
+        [written] if written is not None and written.number == since.segment else segments.find(folder, since.segment)
+    )
+    if not found and since.segment:
+        found, since = segments.find(folder), Position()  # the journal was begun anew
     for index, each in enumerate(found):
         if each.number < since.segment or not each.may_hold(window.start, window.stop):
             continue

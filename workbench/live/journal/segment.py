@@ -67,19 +67,26 @@ def named(folder: Path, number: int, time: np.datetime64) -> Segment:
     return Segment(number, hour, folder / f"{number:08d}_{hour}.journal")
 
 
-def find(folder: Path) -> list[Segment]:
-    """Every segment in a folder, in the order of writing; none when there is no folder."""
+def find(folder: Path, first: int = 0) -> list[Segment]:
+    """The segments in a folder from number `first` on, in the order of writing; none when there is no folder."""
     found: dict[int, Segment] = {}
     try:
         names = os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
         return []
     for name in names:
+        if not _may_be_from(name, first):  # after weeks there are hundreds, and a reader wants the newest
+            continue
         match = _NAME.fullmatch(name)
         if match:
             number, hour = int(match[1]), np.datetime64(match[2], "h")
             found[number] = Segment(number, hour, folder / name.removesuffix(".zst"))
     return [found[number] for number in sorted(found)]
+
+
+def _may_be_from(name: str, first: int) -> bool:
+    number = name.partition("_")[0]
+    return not number.isdecimal() or int(number) >= first
 
 
 def pack(segment: Segment) -> bool:

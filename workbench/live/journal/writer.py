@@ -39,6 +39,7 @@ class Writer:
         self._closed = closed
         self._lock = RLock()  # held while the segment changes
         self._segment: Segment | None = None
+        self._number = 0  # of the newest segment that was begun here
         self._handle = -1
         self._end = 0
         self._newest = 0.0  # when the last entry was appended, on a clock that only goes forward
@@ -69,6 +70,11 @@ class Writer:
         """The position after the last entry; None before the first."""
         with self._lock:
             return None if self._segment is None else Position(self._segment.number, self._end)
+
+    @property
+    def segment(self) -> Segment | None:
+        """The segment that is written now; None between two."""
+        return self._segment
 
     def sync(self) -> bool:
         """Bring what was written onto the disk; False when there was nothing. Appending goes on meanwhile.
@@ -123,9 +129,10 @@ class Writer:
             self.close()
         if self._segment is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            left = segments.find(self.folder)
-            self._segment = self._create(left[-1].number + 1 if left else 1, when)
-            self._end, self._named = 0, False
+            left = segments.find(self.folder) if not self._number else []  # by those before, the first time
+            number = left[-1].number if left else self._number
+            self._segment = self._create(number + 1, when)
+            self._number, self._end, self._named = self._segment.number, 0, False
             for each in left:
                 self._closed(each)
         return self._segment
