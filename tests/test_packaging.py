@@ -120,7 +120,7 @@ def test_environment_yml_is_pyproject(root: Path, project: dict) -> None:
 
 
 #: Parts of a declared package that are imported by a name of their own.
-COMES_WITH = {"IPython": "ipywidgets", "pydantic_core": "pydantic"}
+COMES_WITH = {"IPython": "ipywidgets", "llvmlite": "numba", "pydantic_core": "pydantic"}
 
 
 def test_everything_imported_is_declared(root: Path, project: dict) -> None:
