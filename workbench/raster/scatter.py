@@ -27,7 +27,7 @@ from numba import njit
 from workbench.raster.machine import CHUNK, fetch, shifted
 
 BLOCK = 1024
-_LOOK = 4  # blocks from one look for the busiest cell to the next
+_LOOK = 8  # blocks from one look for the busiest cell to the next
 EXTRA = 32  # 16 spare cells for what lies outside, 16 for the busiest cell
 _LINE = 32  # uint16 cells in a cache line
 _NONE = np.uint32(0xFFFFFFFF)
@@ -121,7 +121,10 @@ def scatter_codes(
     for start in range(0, x.size, BLOCK):
         size = min(BLOCK, x.size - start)
         xs, ys = x[start : start + size], y[start : start + size]
-        if whole:
+        if whole and busy == _NONE:
+            for i in range(size):
+                buffer[i] = np.uint32(shifted(ys[i], down)) * row + np.uint32(shifted(xs[i], across))
+        elif whole:
             for i in range(size):
                 cell = np.uint32(np.uint32(shifted(ys[i], down)) * row + np.uint32(shifted(xs[i], across)))
                 buffer[i] = cell if cell != busy else again[i]
