@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from workbench.core.errors import ReaderError
 from workbench.core.variables import VARIABLES
@@ -258,3 +259,45 @@ def test_a_growing_file_is_kept_once(tmp_path: Path) -> None:
         write_sfl(path, {"file_id": [f"f{i}" for i in range(n)], "time": times})
         assert SeaflowSfl().open_dataset(path).sizes["time"] == n
     assert [key[0] for key in seaflow_sfl._KEPT._entries].count(str(path)) == 1
+
+
+_HEAD = b"FILE\tDATE\tLAT\tLON\tPAR\tOTHER"
+_LINES = st.sampled_from([
+    b"2014_185/2014-07-04T00-00-02+00-00\t2014-07-04T00:00:02+00:00\t21.5\t-158\t1.5\tx",
+    b"2014_185/2014-07-04T00-03-02+00-00\t2014-07-04T00:03:02+00:00\tnnnnnnn\t-15830.25\tNA\tlonger than x",
+    b"2014_185/2014-07-04T00-06-02+00-00\t2014-07-04 00:06:02\t95\t-999999\t -1 \t",
+    b"2014_185/2014-07-04T00-09-02+00-00\tno date\t1_0\t\t0\ty", b"three\tfields\tonly", b"", b"   ",
+])  # fmt: skip
+
+
+@given(
+    lines=st.lists(_LINES, max_size=8), cuts=st.lists(st.integers(0, 600), max_size=5), end=st.sampled_from([b"\n", b"\r\n"])
+)  # fmt: skip
+@settings(deadline=None)
+def test_a_growing_file_is_what_it_is_at_once(tmp_path_factory: pytest.TempPathFactory, lines, cuts, end) -> None:
+    """Wherever it was cut when somebody looked: only what is new is parsed, and nothing tells it."""
+    folder = tmp_path_factory.mktemp("grows")
+    raw = b"".join(line + end for line in [_HEAD, *lines])
+    grown = folder / "grown.sfl"
+    for step, stop in enumerate([*sorted(max(cut, len(_HEAD) + 2) for cut in cuts), len(raw)]):
+        have = grown.stat().st_size if grown.exists() else 0
+        with grown.open("ab") as file:
+            file.write(raw[have:stop])
+        whole = folder / f"{step}.sfl"
+        whole.write_bytes(raw[:stop])
+        xr.testing.assert_identical(sfl(grown).load(), sfl(whole).load())
+
+
+def test_a_file_that_grew_and_was_changed_in_its_midst_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "a.sfl"
+    times = np.array("2014-07-04T00:00:02", "M8[s]") + np.arange(40) * np.timedelta64(180, "s")
+    write_sfl(path, {"file_id": [f"f{i:02}" for i in range(40)], "time": times, "par": np.arange(40.0)})
+    assert sfl(path)["par"].values.tolist() == [*range(40)]
+    with path.open("r+b") as file:
+        raw = file.read()
+        place = raw.index(b"\t20.0\t")
+        file.seek(place)
+        file.write(b"\t99.0\t")
+        file.seek(0, 2)
+        file.write(raw[raw.index(b"f39") :].replace(b"f39", b"f40"))
+    assert sfl(path)["par"].values.tolist() == [*range(20), 99.0, *range(21, 40), 39.0]

@@ -61,18 +61,22 @@ class Amended:
             self._written = known = stamp, parameters_in(self.plain.open(ALWAYS))
         return known[1]
 
-    def open(self, window: Window, max_points: int | None = None) -> xr.Dataset:
+    def open(self, window: Window, max_points: int | None = None, *, chunked: bool = True) -> xr.Dataset:
         decided = self.decided()
         if not decided.revision:
-            return self.plain.open(window)
+            return self.plain.open(window, chunked=chunked)
         ds = self.plain.open(ALWAYS).load()
         written = parameters_in(ds)
         held = applied(written, decided)
         if held is written:
-            return self.plain.open(window)
+            return self.plain.open(window, chunked=chunked)
         made = plan_dataset(held, size_table_in(ds))
         made.attrs = {**ds.attrs, **made.attrs}
         return made if window == ALWAYS else made.isel(time=holding(made["time"].to_numpy(), window))
+
+    def unchunked(self) -> xr.Dataset:
+        """Everything, without dask."""
+        return self.open(ALWAYS, chunked=False)
 
     def changed(self, cursor: Cursor | None) -> tuple[xr.Dataset, Cursor]:
         revision = self.decided().revision

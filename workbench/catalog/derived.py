@@ -69,6 +69,8 @@ class Derived:
         self._lock = threading.RLock()
         self._made: tuple[str, xr.Dataset] | None = None  # what came of everything, and of which state
         self._cursors: dict[str, Any] = {}
+        self._state = ""  # of the cursors, as text
+        self._parameters: dict[str, tuple[Any, xr.Dataset]] = {}  # inputs that people decide, and of which cursor
         self._kept: dict[Any, Any] = {}  # what the product worked out of files
         reach = getattr(self.product, "reach", "cruise")
         self.reach: np.timedelta64 | None = None if isinstance(reach, str) else np.timedelta64(reach, "ns")
@@ -93,8 +95,8 @@ class Derived:
             state = self._look()
             if cursor is not None and cursor.get("state") == state:
                 return _cut(self._nothing(), Window(MAX, MAX)), cursor
-            ds = self._whole().copy()
-            ds.attrs |= {"replaces": self.name if cursor is not None else "", "more": 0, "refused": ""}
+            ds = self._whole(state).copy()
+            ds.attrs |= {"replaces": self.name if cursor is not None else "", "all": 1, "more": 0, "refused": ""}
             return ds, {"state": state}
 
     def span(self) -> Window | None:
@@ -139,18 +141,37 @@ class Derived:
             raise WorkbenchError(f"the product of source '{self.name}' made no dataset with a time")
         return made
 
-    def _whole(self) -> xr.Dataset:
-        """What comes of everything; made again only when an input has changed."""
+    def _whole(self, state: str = "") -> xr.Dataset:
+        """What comes of everything; made again only when an input has changed (`state`, where somebody looked just now)."""
         with self._lock:
-            state = self._look()
+            state = state or self._look()
             if self._made is None or self._made[0] != state:
                 with self._entered():
-                    inputs = {given: _small(source.open()) for given, source in self.sources.items()}
+                    inputs = {given: self._input(given, source) for given, source in self.sources.items()}
                 self._made = state, self._make(inputs).load()
             return self._made[1]
 
+    def _input(self, given: str, source: Source) -> xr.Dataset:
+        """All of an input; what is no particle's is loaded, where it is little: one by one it would take many times longer."""
+        cursor = self._cursors.get(given)
+        known = self._parameters.get(given)
+        if known is not None and known[0] is cursor:
+            return known[1]
+        plain: Callable[[], xr.Dataset] | None = getattr(source.origin, "unchunked", None)
+        if plain is None or (source.is_particles and getattr(self.product, "chunked", True)):
+            whole = source.open()
+            ds = _small(whole)
+            return whole if ds is None else ds
+        ds = _small(plain())
+        if ds is None:
+            return plain() if source.is_particles else source.open()
+        if source.is_parameters:
+            self._parameters[given] = cursor, ds
+        return ds
+
     def _look(self) -> str:
         """Look for changes of the inputs; a text that is another one whenever something changed."""
+        before = dict(self._cursors)
         with self._entered():
             for given, source in self.sources.items():
                 more = True
@@ -159,8 +180,10 @@ class Derived:
                     if new.attrs.get("replaces") and not source.is_parameters:  # a plan is part of what it came from
                         self._kept.clear()
                     more = bool(new.attrs.get("more"))
-        text = json.dumps(self._cursors, sort_keys=True, default=str)
-        return blake2b(text.encode(), digest_size=16).hexdigest()
+        if not self._state or any(before.get(given) is not cursor for given, cursor in self._cursors.items()):
+            text = json.dumps(self._cursors, sort_keys=True, default=str)
+            self._state = blake2b(text.encode(), digest_size=16).hexdigest()
+        return self._state
 
     def _nothing(self) -> xr.Dataset:
         ds = self._made[1] if self._made is not None else self._whole()
@@ -179,11 +202,11 @@ class Derived:
         return made, after
 
 
-def _small(ds: xr.Dataset) -> xr.Dataset:
-    """With what is no particle's loaded at once, where it is little: one by one it would take many times longer."""
+def _small(ds: xr.Dataset) -> xr.Dataset | None:
+    """With what is no particle's loaded at once; None where it is not little."""
     names = [name for name, array in ds.variables.items() if "particle" not in array.dims]
     if sum(ds.variables[name].nbytes for name in names) > SMALL:
-        return ds
+        return None
     return ds.assign(dict(ds[names].load().variables))
 
 

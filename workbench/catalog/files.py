@@ -61,12 +61,16 @@ class Files:
     def particles(self) -> bool:
         return any(spec.dims == ("particle",) for spec in self.kind.provides)
 
-    def open(self, window: Window, max_points: int | None = None) -> xr.Dataset:
+    def open(self, window: Window, max_points: int | None = None, *, chunked: bool = True) -> xr.Dataset:
         places, tree, _ = self._look()
         if next(tree.paths(), None) is None:
             return blank(self._reader())
         named = [for_glob(place) for place in places]
-        return self._opened(named[0] if len(named) == 1 else named, window, max_points)
+        return self._opened(named[0] if len(named) == 1 else named, window, max_points, chunked)
+
+    def unchunked(self) -> xr.Dataset:
+        """Everything, lazily, without dask: for those who load slices themselves."""
+        return self.open(ALWAYS, chunked=False)
 
     def open_these(self, paths: Sequence[str], window: Window) -> xr.Dataset:
         """Rows of some of the files; broken ones are listed when there are two or more."""
@@ -84,11 +88,13 @@ class Files:
         dated = [os.fspath(path) for path in self.files(_DATED)]
         return paths if not found.refused and set(found.paths) == set(paths) and dated == sorted(dated) else []
 
-    def _opened(self, named: Any, window: Window, max_points: int | None) -> xr.Dataset:
+    def _opened(self, named: Any, window: Window, max_points: int | None, chunked: bool = True) -> xr.Dataset:
         given = dict[str, Any](bounds(window))
         if max_points is not None and "max_points" in signature(self.kind.open_dataset).parameters:
             given["max_points"] = max_points
-        ds = xr.open_dataset(named, engine=self.kind, chunks={}, **given, **self._expanded())
+        ds = xr.open_dataset(
+            named, engine=self.kind, chunks={} if chunked else None, cache=False, **given, **self._expanded()
+        )
         return ds.assign({name: array.load() for name, array in ds.variables.items() if array.dims == ("file",)})
 
     def changed(self, cursor: Cursor | None) -> tuple[xr.Dataset, Cursor]:

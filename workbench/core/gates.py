@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -125,9 +126,19 @@ class Plan(Generic[Parameters]):
         """The id that holds at `time`; None before the first entry or where there are no parameters."""
         if not self.entries:
             return next(iter(self.sets), None)
-        starts = np.array([start for start, _ in self.entries])
-        at = int(np.searchsorted(starts, time.astype("datetime64[ns]"), "right")) - 1
+        at = int(np.searchsorted(self._starts, time.astype("datetime64[ns]"), "right")) - 1
         return self.entries[at][1] if at >= 0 else None
+
+    def each_at(self, times: npt.NDArray[np.datetime64]) -> list[Parameters | None]:
+        """What `at` gives for each of many times."""
+        if not self.entries:
+            return [next(iter(self.sets.values()), None)] * len(times)
+        held = [None, *(self.sets[name] for _, name in self.entries)]
+        return [held[at] for at in np.searchsorted(self._starts, times.astype("datetime64[ns]"), "right").tolist()]
+
+    @cached_property
+    def _starts(self) -> npt.NDArray[np.datetime64]:
+        return np.array([start for start, _ in self.entries])
 
     def at(self, time: np.datetime64) -> Parameters | None:
         """The parameters that hold at `time`; None where none do."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 #: Of these dims one label stands for all, the middle one of a filter's quantiles where it is there.
@@ -29,26 +33,27 @@ def spread(ds: xr.Dataset) -> xr.Dataset:
     for dim, wanted in CHOSEN.items():
         if dim in ds.dims and "time" in ds.dims:
             ds = ds.isel({dim: _place(ds, dim, wanted)}, drop=True)
-    out: dict[str, xr.DataArray] = {}
-    for name, array in ds.data_vars.items():
-        if "time" in array.dims:
-            out |= _columns(str(name), array)
-    made = xr.Dataset({name: array.reset_coords(drop=True) for name, array in out.items()}, attrs=ds.attrs)
+    labels = {str(dim): ds[dim].values if dim in ds.coords else np.arange(size) for dim, size in ds.sizes.items()}
+    out: dict[str, xr.Variable] = {}
+    for name in ds.data_vars:
+        variable = ds.variables[name]
+        if "time" in variable.dims:
+            out |= _columns(str(name), variable, labels)
+    made = xr.Dataset(out, attrs=ds.attrs)
     return made.assign_coords(time=ds["time"]) if "time" in ds.variables else made
 
 
-def _columns(name: str, array: xr.DataArray) -> dict[str, xr.DataArray]:
+def _columns(name: str, variable: xr.Variable, labels: Mapping[str, npt.NDArray[Any]]) -> dict[str, xr.Variable]:
     """One column for each label of the first dim beside time, and so on."""
-    dim = next((str(dim) for dim in array.dims if dim != "time"), None)
+    dim = next((str(dim) for dim in variable.dims if dim != "time"), None)
     if dim is None:
-        return {name: array}
-    labels = array[dim].values if dim in array.coords else np.arange(array.sizes[dim])
-    out: dict[str, xr.DataArray] = {}
-    for i, label in enumerate(labels):
-        part = array.isel({dim: i}, drop=True)
+        return {name: variable}
+    out: dict[str, xr.Variable] = {}
+    for i, label in enumerate(labels[dim]):
+        part = variable.isel({dim: i})
         about = part.attrs.get("long_name", name.replace("_", " "))
         part.attrs = {**part.attrs, "long_name": f"{about}, {label}", dim: str(label)}
-        out |= _columns(f"{name}_{label}", part)
+        out |= _columns(f"{name}_{label}", part, labels)
     return out
 
 

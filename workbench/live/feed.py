@@ -214,8 +214,8 @@ class Feed(ABC):
         except BaseException:
             self._cursor = cursor  # nothing was taken
             raise
-        came = bool(any(new.sizes.values()) or new.attrs.get("replaces"))
-        if cursor is None:
+        came = bool(_rows(new) or new.attrs.get("replaces"))
+        if cursor is None or (came and new.attrs.get("all")):
             self._restart(new)
             self.refused = ()
         elif came and not self._take(new):
@@ -232,7 +232,7 @@ class Feed(ABC):
 
     def _learn(self, new: xr.Dataset) -> None:
         """What variables are that were not seen before."""
-        names = self._seen(new) if any(new.sizes.values()) else set()
+        names = self._seen(new) if _rows(new) else set()
         if not names <= self._named:
             specs = dict(self.source.variables())
             self._specs = {**specs, **named_in(new, specs), **named_in(self._dataset(), specs)}
@@ -241,6 +241,11 @@ class Feed(ABC):
     def _seen(self, new: xr.Dataset) -> set[str]:
         """Names of the variables that have come."""
         return set(map(str, new.variables))
+
+
+def _rows(ds: xr.Dataset) -> bool:
+    """True when there is a row (a moment, a file, a particle); labels such as populations are none."""
+    return any(ds.sizes.get(dim) for dim in ("time", "file", "particle"))
 
 
 def _least() -> np.timedelta64:

@@ -17,8 +17,8 @@ CRUISE: Literal["cruise"] = "cruise"
 NOTHING = np.timedelta64(0, "ns")
 
 
-def product(*, reach: Reach, provides: Sequence[VariableSpec]) -> Callable[[Function], Function]:
-    """Mark a function as a product: it stays the function it is, with the attributes ``reach`` and ``provides``.
+def product(*, reach: Reach, provides: Sequence[VariableSpec], chunked: bool = True) -> Callable[[Function], Function]:
+    """Mark a function as a product: it stays the function it is, with the attributes ``reach``, ``provides``, ``chunked``.
 
     Parameters
     ----------
@@ -26,11 +26,14 @@ def product(*, reach: Reach, provides: Sequence[VariableSpec]) -> Callable[[Func
         How far beyond a window its inputs are needed, so that its rows in the window are those of the whole.
     provides : sequence of VariableSpec
         Variables that come out.
+    chunked : bool
+        False: it loads slices of its particles itself, and they come without dask, which costs much for many files.
     """
 
     def mark(function: Function) -> Function:
         function.reach = reach  # type: ignore[attr-defined]
         function.provides = tuple(provides)  # type: ignore[attr-defined]
+        function.chunked = chunked  # type: ignore[attr-defined]
         return function
 
     return mark

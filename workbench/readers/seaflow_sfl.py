@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from typing import Any, ClassVar
 
@@ -148,14 +149,22 @@ def _tables(found: locate.Found) -> tuple[list[text.Table], list[str]]:
 
 @dataclass(frozen=True, eq=False)
 class _File:
-    """One SFL as it stood: its rows, and the bytes they came from."""
+    """One SFL as it stood: its rows, the bytes they came from and their CRC-32, and whether half a line follows."""
 
-    table: text.Table
+    rows: text.Table
     end: int
+    crc: int
+    half: bool
+
+    @property
+    def table(self) -> text.Table:
+        if not self.half:
+            return self.rows
+        return replace(self.rows, bad=self.rows.bad + Counter({"last line has no line break yet": 1}))
 
     @property
     def nbytes(self) -> int:
-        table = self.table
+        table = self.rows
         columns = (table.time, table.file_id, *table.values.values(), *table.flags.values(), *table.text.values())
         return sum(column.nbytes for column in columns)
 
@@ -166,17 +175,20 @@ _KEPT: Kept[_File] = Kept(128 << 20)
 
 def _table(path: str) -> text.Table:
     """The rows of one file; read again only when it has changed."""
-    return _KEPT.get(path, None, lambda _: _parsed(path)).table
+    return _KEPT.get(path, None, lambda before: _parsed(path, before)).table
 
 
-def _parsed(path: str) -> _File:
+def _parsed(path: str, before: _File | None) -> _File:
+    """The rows of a file; those that were there `before`, to the byte, are not read again."""
     raw = read_bytes(path)
     names = text.header(path, raw)
     end = text.whole(raw, names)
-    table = text.parse(names, raw[raw.find(b"\n") + 1 : end])
-    if raw[end:].strip():
-        table.bad["last line has no line break yet"] += 1
-    return _File(table, end)
+    half = bool(raw[end:].strip())
+    goes_on = before is not None and before.end <= end and raw[before.end - 1 : before.end] == b"\n"
+    if before is None or not goes_on or zlib.crc32(memoryview(raw)[: before.end]) != before.crc:
+        return _File(text.parse(names, raw[raw.find(b"\n") + 1 : end]), end, zlib.crc32(memoryview(raw)[:end]), half)
+    rows = text.joined(before.rows, text.parse(names, raw[before.end : end]))
+    return _File(rows, end, zlib.crc32(memoryview(raw)[before.end : end], before.crc), half)
 
 
 def _first(table: text.Table) -> int:

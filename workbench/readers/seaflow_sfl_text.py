@@ -148,6 +148,16 @@ def parse(names: Sequence[str], raw: bytes) -> Table:
     return Table(time[keep], file_ids_of(columns)[keep], values, flags, text, bad)
 
 
+def joined(first: Table, then: Table) -> Table:
+    """The rows of two parts of one file: what `parse` gives of both together."""
+    both = {
+        name: {key: np.concatenate([column, getattr(then, name)[key]]) for key, column in getattr(first, name).items()}
+        for name in ("values", "flags", "text")
+    }
+    time, ids = np.concatenate([first.time, then.time]), np.concatenate([first.file_id, then.file_id])
+    return Table(time, ids, both["values"], both["flags"], both["text"], first.bad + then.bad)
+
+
 def _numbers(
     name: str, cells: Sequence[str], keep: npt.NDArray[np.bool_], bad: Counter[str]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]:

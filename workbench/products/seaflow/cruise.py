@@ -81,7 +81,7 @@ class _Files:
     numbers: npt.NDArray[Any]
 
 
-@product(reach=CRUISE, provides=PROVIDES)
+@product(reach=CRUISE, provides=PROVIDES, chunked=False)
 def seaflow(
     evt: xr.Dataset,
     plan: xr.Dataset,
@@ -184,36 +184,36 @@ def _work(
     """Work on the files that have a time and parameters, and say why others do not."""
     from workbench.products.seaflow.process import process, too_many  # with numba: not to open a catalog
 
-    ids = [str(name) for name in evt["file_id"].to_numpy()]
+    ids = [*map(str, evt["file_id"].to_numpy().tolist())]
     rows: dict[str, int] = {}
     if sfl is None:
         times = evt["time"].to_numpy().astype("datetime64[ns]")
     else:
-        rows = {str(name): at for at, name in enumerate(sfl["file_id"].to_numpy())}
+        rows = {str(name): at for at, name in enumerate(sfl["file_id"].to_numpy().tolist())}
         known = sfl["time"].to_numpy().astype("datetime64[ns]")
         times = np.array([known[rows[n]] if n in rows else np.datetime64("NaT") for n in ids], dtype="datetime64[ns]")
+    filters = parameters.filters.each_at(times)
+    gatings = parameters.gatings.each_at(times) if parameters.gatings else [None] * len(times)
     chosen: dict[int, Any] = {}
     seen = set(ids)
     left_out = [(name, "in the SFL, no EVT file that can be read") for name in rows if name not in seen]
-    for at, (name, time) in enumerate(zip(ids, times, strict=True)):
+    for at, (name, undated) in enumerate(zip(ids, np.isnat(times).tolist(), strict=True)):
         if sfl is not None and name not in rows:
             left_out.append((name, "on disk, not in the SFL"))
-        elif np.isnat(time):
+        elif undated:
             left_out.append((name, "no time"))
-        elif (filter_ := parameters.filters.at(time)) is None:
+        elif filters[at] is None:
             left_out.append((name, "before the first entry of the filter plan"))
         elif name in seen:
             seen.remove(name)  # once, however often it stands
-            chosen[at] = filter_, parameters.gatings.at(time) if parameters.gatings else None
-    sizes = evt["row_size"].to_numpy()
-    told = {id(part): _identity(part) for part in (table, *(part for of in chosen.values() for part in of))}
-    keys = {
-        at: key_of(ids[at], int(sizes[at]), *(told[id(part)] for part in (*of, table)), max_events, max_opp)
-        for at, of in chosen.items()
-    }
+            chosen[at] = filters[at], gatings[at]
+    sizes = evt["row_size"].to_numpy().tolist()
+    each = {(id(filter_), id(gating)): (filter_, gating) for filter_, gating in chosen.values()}
+    told = {of: key_of(*map(_identity, (*parts, table)), max_events, max_opp) for of, parts in each.items()}
+    keys = {at: key_of(ids[at], sizes[at], told[id(of[0]), id(of[1])]) for at, of in chosen.items()}
     for at, codes in loaded(evt, [at for at, key in keys.items() if key not in worked], max_events):
         if codes is None:
-            result = too_many(int(sizes[at]), max_events)
+            result = too_many(sizes[at], max_events)
         else:
             filter_, gating = chosen[at]
             result = process([codes], filter_, gating, table, max_events=max_events, max_opp=max_opp)

@@ -38,7 +38,7 @@ def _specs() -> tuple[VariableSpec, ...]:
 PROVIDES = _specs()
 
 
-@product(reach=CRUISE, provides=PROVIDES)
+@product(reach=CRUISE, provides=PROVIDES, chunked=False)
 def bead_drift(
     evt: xr.Dataset, plan: xr.Dataset, *, min_pe: float = 5e4, above: float = 1.5e4,
     kept: MutableMapping[Any, Any] | None = None,
