@@ -20,6 +20,7 @@ from numba import njit
 from workbench.readers.parquet_footer import Chunk, Packed, varint
 
 _LEVEL = 1
+_TEXT = pa.dictionary(pa.int32(), pa.string())
 
 
 @njit(cache=True, nogil=True)
@@ -68,7 +69,7 @@ class Encoder:
         if nulls == rows:
             return Chunk(rows, nulls, 0, None, self._packed(_levels(chunks, rows, nulls)))
         if pa.types.is_boolean(kind):
-            values = np.concatenate([chunk.drop_null().to_numpy(zero_copy_only=False) for chunk in chunks])
+            values = np.concatenate([_flags(chunk) for chunk in chunks])
             page = _levels(chunks, rows, nulls) + np.packbits(values, bitorder="little").tobytes()
             return Chunk(rows, nulls, 0, None, self._packed(page))
         coded = [_coded(chunk, kind) for chunk in chunks]
@@ -133,6 +134,10 @@ def _levels(chunks: Sequence[pa.Array], rows: int, nulls: int) -> bytes:
     return len(runs).to_bytes(4, "little") + runs
 
 
+def _flags(chunk: pa.Array) -> npt.NDArray[np.bool_]:
+    return np.asarray((chunk.drop_null() if chunk.null_count else chunk).to_numpy(zero_copy_only=False))
+
+
 def _coded(chunk: pa.Array, kind: pa.DataType) -> pa.DictionaryArray:
     return chunk if pa.types.is_dictionary(chunk.type) else chunk.cast(_of_value(kind)).dictionary_encode()
 
@@ -143,7 +148,7 @@ def _of_value(kind: pa.DataType) -> pa.DataType:
 
 def plain(schema: pa.Schema) -> pa.Schema:
     """The schema of the file: dictionaries of strings remain, those of numbers are an affair of the memory."""
-    kinds = [one.type if pa.types.is_string(_of_value(one.type)) else _of_value(one.type) for one in schema]
+    kinds = [_TEXT if pa.types.is_string(_of_value(one.type)) else _of_value(one.type) for one in schema]
     return pa.schema([pa.field(one.name, kind) for one, kind in zip(schema, kinds, strict=True)])
 
 

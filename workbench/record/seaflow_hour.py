@@ -115,37 +115,28 @@ def _vct(opp: pa.Table, done: Sequence[Done], sizes: Sequence[pa.Array] | None) 
     rows = np.concatenate([result.rows for _, result in done])
     columns = list(opp.columns)
     for at in range(len(QUANTILES)):
-        row = np.ascontiguousarray(rows[:, at])
+        word, row = np.ascontiguousarray(label[:, at]), np.ascontiguousarray(rows[:, at])
+        there = word >= 0
+        known, absent = pa.py_buffer(np.packbits(there, bitorder="little")), len(word) - int(there.sum())
         if sizes is None:
             columns += [pa.nulls(len(rows), pa.float64())] * len(COLUMNS)
         else:
-            there = row >= 0
-            known = pa.py_buffer(np.packbits(there, bitorder="little"))
-            absent = len(row) - int(there.sum())
             columns += [_by_code(row, column, known, absent) for column in sizes]
-        columns.append(_words(label[:, at], words))
+        columns.append(_by_code(word, pa.array(words), known, absent))
     columns.append(_repeated([task.gating.id for task, _ in done if task.gating], [len(r.label) for _, r in done]))
     return pa.table(columns, names=seaflow_hourly.VCT.names)
 
 
-def _by_word(result: FileResult, words: Sequence[str]) -> npt.NDArray[np.int32]:
+def _by_word(result: FileResult, words: Sequence[str]) -> npt.NDArray[np.int16]:
     """Labels as indices into `words`; -1 stays -1."""
-    of_label = np.array([words.index(name) for name in ("unknown", *result.populations)] + [-1], np.int32)
+    of_label = np.array([words.index(name) for name in ("unknown", *result.populations)] + [-1], np.int16)
     return of_label[result.label]
-
-
-def _words(index: npt.NDArray[np.int32], words: Sequence[str]) -> pa.DictionaryArray:
-    """A dictionary of the words that are used, in order; -1 is null."""
-    used = np.bincount(index + 1, minlength=len(words) + 1)[1:] > 0
-    place = np.concatenate([np.cumsum(used) - 1, [0]]).astype(np.int32)
-    kept = pa.array([word for word, some in zip(words, used, strict=True) if some], pa.string())
-    return pa.DictionaryArray.from_arrays(pa.array(place[index], mask=index < 0), kept)
 
 
 def _repeated(texts: Sequence[str], sizes: Sequence[int]) -> pa.DictionaryArray:
     """Each text as often as `sizes` says."""
     words = sorted(set(texts))
-    return _words(np.repeat(np.array([words.index(text) for text in texts], np.int32), sizes), words)
+    return _by_code(np.repeat(np.array([words.index(text) for text in texts], np.int32), sizes), pa.array(words))
 
 
 def database_rows(done: Iterable[Done]) -> dict[str, list[Row]]:

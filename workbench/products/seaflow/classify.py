@@ -52,7 +52,9 @@ def inside(x: npt.ArrayLike, y: npt.ArrayLike, gate: Gate) -> npt.NDArray[np.boo
     return label.astype(np.bool_)
 
 
-def classify(channels: Mapping[str, npt.ArrayLike], gating: Gating) -> npt.NDArray[np.int8]:
+def classify(
+    channels: Mapping[str, npt.ArrayLike], gating: Gating, particles: int | None = None
+) -> npt.NDArray[np.int8]:
     """Give each particle its population: the first gate, in order, that holds it.
 
     Parameters
@@ -61,6 +63,8 @@ def classify(channels: Mapping[str, npt.ArrayLike], gating: Gating) -> npt.NDArr
         Linear values by channel name.
     gating : Gating
         Gates that are not manual are passed over; see `Gating.not_evaluated`.
+    particles : int, optional
+        How many there are, where there may be no channel to tell.
 
     Returns
     -------
@@ -73,7 +77,7 @@ def classify(channels: Mapping[str, npt.ArrayLike], gating: Gating) -> npt.NDArr
         When a gate asks for a channel that is not there.
     """
     arrays = {name: np.ascontiguousarray(values, dtype=np.float64) for name, values in channels.items()}
-    size = len(next(iter(arrays.values()))) if arrays else 0
+    size = len(next(iter(arrays.values()))) if arrays else particles or 0
     if size >= MANY:
         labeller = Labeller(gating)
         some = {name: arrays[name] for name in labeller.channels if name in arrays}
@@ -88,3 +92,17 @@ def classify(channels: Mapping[str, npt.ArrayLike], gating: Gating) -> npt.NDArr
                 raise WorkbenchError(f"gate '{gate.population}' asks for channel '{name}'. {suggest(name, arrays)}")
         _holds(arrays[gate.x], arrays[gate.y], gate.array, label, np.int8(number))
     return label
+
+
+def by_quantile(mask: npt.NDArray[np.uint8], classes: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    """The population of each particle in each quantile, int8 (n, 3); -1 where the bit of `mask` says it is not OPP."""
+    return np.asarray(_by_quantile(mask, classes))
+
+
+@njit(cache=True, nogil=True)
+def _by_quantile(mask, classes):  # type: ignore[no-untyped-def]
+    out = np.empty((mask.size, 3), np.int8)
+    for i in range(mask.size):
+        for q in range(3):
+            out[i, q] = classes[i] if mask[i] >> q & 1 else np.int8(-1)
+    return out

@@ -13,11 +13,11 @@ from workbench.core.codes import to_linear
 from workbench.core.filters import QUANTILES, FilterParameters
 from workbench.core.gates import Gating
 from workbench.core.sizes import SizeTable
-from workbench.products.seaflow.classify import classify
+from workbench.products.seaflow.classify import by_quantile, classify
 from workbench.products.seaflow.filter import Focused, Focusing
 from workbench.products.seaflow.limits import MAX_EVENTS, MAX_OPP, Flag
-from workbench.products.seaflow.size import rows
-from workbench.products.seaflow.summary import by_group
+from workbench.products.seaflow.size import rows_by_quantile
+from workbench.products.seaflow.summary import of_quantiles
 
 #: Channels that OPP and VCT files carry, linear.
 CHANNELS = ("D1", "D2", "fsc_small", "pe", "chl_small")
@@ -109,27 +109,14 @@ def too_many(events: int, most: int) -> FileResult:
 def _populations(
     found: Focused, codes: dict[str, npt.NDArray[Any]], parameters: FilterParameters, gating: Gating, table: SizeTable | None
 ) -> FileResult:  # fmt: skip
-    linear = {
-        name: to_linear(codes[name])
-        for name in dict.fromkeys(n for g in gating.gates for n in (g.x, g.y))
-        if name in codes
-    }
-    label = np.full((len(found.index), 3), -1, np.int8)
-    sized = np.full((len(found.index), 3), -1, np.int32)
-    classes = classify(linear, gating)
+    asked = dict.fromkeys(name for gate in gating.gates for name in (gate.x, gate.y))
+    classes = classify({name: to_linear(codes[name]) for name in asked if name in codes}, gating, len(found.index))
+    label, beads = by_quantile(found.mask, classes), parameters.beads_fsc.tolist()
+    sized = np.full(label.shape, -1, np.int32)
+    if table is not None:
+        sized = rows_by_quantile(codes["fsc_small"], found.mask, beads, table)
     names = ("unknown", *gating.populations)
-    taken, groups = [], []
-    for at in range(len(QUANTILES)):
-        own = np.flatnonzero(found.mask >> at & 1)
-        label[own, at] = classes[own]
-        if table is not None:
-            sized[own, at] = rows(codes["fsc_small"][own], float(parameters.beads_fsc[at]), table)
-        taken.append(own)
-        groups.append(classes[own] + np.int64(at * len(names)))
-    every = np.concatenate(taken)
-    of_table = None if table is None else np.concatenate([sized[own, at] for at, own in enumerate(taken)])
-    some = {name: values[every] for name, values in codes.items()}
-    count, numbers = by_group(some, of_table, table, np.concatenate(groups), len(QUANTILES) * len(names))
+    count, numbers = of_quantiles(codes, beads, table, classes, found.mask, len(names))
     each = [(quantile, name) for quantile in QUANTILES for name in names]
     summary = {key: (int(n), row) for key, n, row in zip(each, count, numbers, strict=True) if n}
     return FileResult(found, Flag.OK, "", found.all_count, codes, label, sized, gating.populations, summary)

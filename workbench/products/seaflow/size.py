@@ -5,11 +5,13 @@ Source: popcycle 7 ``size.carbon.conversion``. Carbon quotas are taken from the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from workbench.core.codes import SIZE, to_linear
 from workbench.core.sizes import SizeTable
@@ -34,6 +36,29 @@ def rows(fsc: npt.NDArray[Any], beads_fsc: float, table: SizeTable) -> npt.NDArr
     if fsc.dtype == np.uint16:
         return np.asarray(_rows_of_codes(float(beads_fsc), table)[fsc])
     return _rows(to_linear(fsc), float(beads_fsc), table)
+
+
+def rows_by_quantile(
+    fsc: npt.NDArray[Any], mask: npt.NDArray[np.uint8], beads_fsc: Sequence[float], table: SizeTable
+) -> npt.NDArray[np.int32]:
+    """As `rows`, of each particle in each quantile, int32 (n, 3); -1 where the bit of `mask` says it is not OPP."""
+    beads = [float(one) for one in beads_fsc]
+    if fsc.dtype == np.uint16:
+        return np.asarray(_looked_up(fsc, mask, *(_rows_of_codes(one, table) for one in beads)))
+    out = np.stack([rows(fsc, one, table) for one in beads], axis=1)
+    out[(mask[:, None] >> np.arange(len(beads)) & 1) == 0] = -1
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _looked_up(fsc, mask, first, second, third):  # type: ignore[no-untyped-def]
+    out = np.empty((fsc.size, 3), np.int32)
+    for i in range(fsc.size):
+        code, bits = fsc[i], mask[i]
+        out[i, 0] = first[code] if bits & 1 else np.int32(-1)
+        out[i, 1] = second[code] if bits & 2 else np.int32(-1)
+        out[i, 2] = third[code] if bits & 4 else np.int32(-1)
+    return out
 
 
 @lru_cache(maxsize=12)  # three quantiles of four filters; a plan of a whole cruise would hold 256 kB for each

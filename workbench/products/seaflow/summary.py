@@ -6,6 +6,7 @@ Source: popcycle 7 ``classify.opp.files`` (quantile type 7, the default of R and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from numba import njit
 
 from workbench.core.codes import to_linear
 from workbench.core.sizes import INDICES, SizeTable
+from workbench.products.seaflow import size
 
 _CHANNELS = {"chl": "chl_small", "pe": "pe", "fsc": "fsc_small"}
 #: Columns of a summary, in the order of the ``vct`` table, after file, pop and count.
@@ -93,6 +95,66 @@ def by_group(
     return count, numbers
 
 
+def of_quantiles(
+    codes: Mapping[str, npt.NDArray[Any]],
+    beads_fsc: Sequence[float],
+    table: SizeTable | None,
+    label: npt.NDArray[np.int8],
+    mask: npt.NDArray[np.uint8],
+    labels: int,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Summarize particles by quantile and, in each, by label: as `by_group` does of a copy of them for each quantile.
+
+    Parameters
+    ----------
+    codes, table
+        As for `summarize`.
+    beads_fsc : sequence of float
+        Forward scatter of the beads by quantile, log scale.
+    label : ndarray of int8 (n,)
+    mask : ndarray of uint8 (n,)
+        Bits of the quantiles that a particle is in.
+    labels : int
+        How many labels there are.
+
+    Returns
+    -------
+    count : ndarray of int64 (3 labels,)
+    numbers : ndarray of float64 (3 labels, len(STATISTICS))
+    """
+    beads = [float(one) for one in beads_fsc]
+    if any(codes[name].dtype != np.uint16 for name in _CHANNELS.values()):
+        taken = [np.flatnonzero(mask >> at & 1) for at in range(len(beads))]
+        every = np.concatenate(taken)
+        group = np.concatenate([label[own] + np.int64(at * labels) for at, own in enumerate(taken)])
+        row = _rows_of([codes["fsc_small"][own] for own in taken], beads, table)
+        return by_group(
+            {name: codes[name][every] for name in _CHANNELS.values()}, row, table, group, len(beads) * labels
+        )
+    count = np.asarray(_count(label, mask, len(beads), labels))
+    ordered = {name: np.asarray(_in_order(codes[name], label, mask, count, labels)) for name in _CHANNELS.values()}
+    places = _Places(count[count > 0])
+    parts = [places.quartiles(ordered[name], to_linear) for name in _CHANNELS.values()]
+    stops = np.cumsum(count.reshape(len(beads), labels).sum(axis=1))
+    row = _rows_of(np.split(ordered["fsc_small"], stops[:-1]), beads, table)  # a row rises with its code
+    if row is not None and table is not None:
+        parts += _sizes(row, table, places)
+    numbers = np.full((len(count), len(STATISTICS)), np.nan)
+    numbers[count > 0, : sum(part.shape[1] for part in parts)] = np.concatenate(parts, axis=1)
+    return count, numbers
+
+
+def _rows_of(
+    fsc: Sequence[npt.NDArray[Any]], beads: Sequence[float], table: SizeTable | None
+) -> npt.NDArray[np.int32] | None:
+    """Rows of the size table, one quantile after the other."""
+    return (
+        None
+        if table is None
+        else np.concatenate([size.rows(own, one, table) for own, one in zip(fsc, beads, strict=True)])
+    )
+
+
 class _Places:
     """Where quartiles stand in values that are ascending within each group, group after group.
 
@@ -126,11 +188,12 @@ class _Places:
 
 def _sizes(ordered: npt.NDArray[Any], table: SizeTable, places: _Places) -> list[npt.NDArray[np.float64]]:
     diameters, quotas = [], []
-    for at, column in enumerate(table.values.T):
+    for at, (column, rises) in enumerate(_columns(table)):
+        if at % 2 == 0 and rises:
+            diameters.append(places.quartiles(ordered, column.__getitem__))
+            continue
         values = column[ordered]
-        falls = values[1:] < values[:-1]
-        falls[places.starts[1:] - 1] = False
-        if falls.any():  # a table whose values do not rise with scatter
+        if not rises:
             for own in places.each():
                 values[own].sort()
         three = places.quartiles(values)
@@ -140,6 +203,53 @@ def _sizes(ordered: npt.NDArray[Any], table: SizeTable, places: _Places) -> list
             mean = [np.add.reduce(values[own]) / (own.stop - own.start) for own in places.each()]
             quotas.append(np.insert(three, 2, mean, axis=1))
     return [*diameters, *quotas]
+
+
+@lru_cache(maxsize=4)
+def _columns(table: SizeTable) -> list[tuple[npt.NDArray[np.float64], bool]]:
+    """Columns of a size table, and whether their values rise with scatter."""
+    columns = [np.ascontiguousarray(column) for column in table.values.T]
+    return [(column, bool((column[1:] >= column[:-1]).all())) for column in columns]
+
+
+@njit(cache=True, nogil=True)
+def _count(label, mask, quantiles, labels):  # type: ignore[no-untyped-def]
+    """Particles by quantile and label."""
+    out = np.zeros(quantiles * labels, np.int64)
+    for i in range(label.size):
+        for q in range(quantiles):
+            out[q * labels + label[i]] += mask[i] >> q & 1
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _in_order(values, label, mask, count, labels):  # type: ignore[no-untyped-def]
+    """Values by quantile, then label, ascending: sorted once for all quantiles, a byte at a time from the lowest."""
+    keys = np.empty(values.size, np.uint32)
+    for i in range(values.size):
+        keys[i] = np.uint32(label[i]) << np.uint32(24) | np.uint32(values[i]) << np.uint32(8) | np.uint32(mask[i])
+    other = np.empty_like(keys)
+    for shift in range(8, 24 if labels == 1 else 32, 8):
+        places = np.zeros(257, np.int64)
+        for i in range(keys.size):
+            places[1 + ((keys[i] >> np.uint32(shift)) & np.uint32(255))] += 1
+        for k in range(256):
+            places[k + 1] += places[k]
+        for i in range(keys.size):
+            k = (keys[i] >> np.uint32(shift)) & np.uint32(255)
+            other[places[k]] = keys[i]
+            places[k] += 1
+        keys, other = other, keys
+    at = np.cumsum(count) - count
+    out = np.empty(count.sum(), np.uint16)
+    for i in range(keys.size):
+        value = np.uint16(keys[i] >> np.uint32(8) & np.uint32(0xFFFF))
+        for q in range(count.size // labels):
+            if keys[i] >> np.uint32(q) & np.uint32(1):
+                group = q * labels + np.int64(keys[i] >> np.uint32(24))
+                out[at[group]] = value
+                at[group] += 1
+    return out
 
 
 def _ordered(values: npt.NDArray[Any], group: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
