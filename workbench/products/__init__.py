@@ -27,6 +27,9 @@ The contract (`workbench.testing.products.ProductTests` holds it):
   the next: what was worked out of files is put into it with all that it came from, and found there again (as little of
   each file as will do: a cruise has ten thousands). It changes how long things take, never what comes out. It is no
   option of a catalog.
+* ``chunked``: False of a product that loads slices of its particles itself, some files at a time: they come lazily but
+  without dask, whose graph over thousands of files costs more than what is new in them. Everything else comes as it does
+  from ``Source.open``, already loaded where it is little.
 * ``provides``: the variables, as `VariableSpec`; what comes out has the dims, dtypes and units declared there. It may
   leave some out when an optional input is missing.
 * It works with inputs without rows: out comes a dataset without rows.
