@@ -112,3 +112,18 @@ def test_pieces_and_what_is_saturated_in_a_later_one(e, size):
     assert (found.noise_count, found.saturated_count, found.all_count) == (
         whole.noise_count, whole.saturated_count, whole.all_count,
     )  # fmt: skip
+
+
+@given(st.integers(0, 65535), st.integers(-3, 3),
+       st.lists(st.one_of(st.floats(0, 300), st.integers(0, 300).map(float), st.floats(6e4, 1e300)), min_size=3, max_size=3))  # fmt: skip
+def test_the_width_is_met_to_the_last_code(at, step, widths):
+    """Events one code either side of the width, whole or broken, are decided as the formulas say, in every quantile."""
+    one = FilterParameters("one", tuple((*ROW[:3], width, *ROW[4:8], 1e6, 1e6, *ROW[10:]) for width in widths))
+    apart = [min(int(width), 65535) + step for width in widths]
+    d1 = np.clip([at, at, at, at, 2, 65535], 0, 65535).astype(np.uint16)
+    d2 = np.clip([at + apart[0], at + apart[1], at - apart[2], at, 2, 0], 0, 65535).astype(np.uint16)
+    e = (d1, d2, np.full(len(d1), 30000, np.uint16))
+    found = focus(*e, one)
+    _, _, masks = plain(*e, one)
+    assert found.opp_count == tuple(m.sum() for m in masks)
+    assert (found.index == np.flatnonzero(masks[0] | masks[1] | masks[2])).all()

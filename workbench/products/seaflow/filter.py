@@ -79,6 +79,14 @@ def _possible(d1, d2, fsc, widest, high, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def _near(d1, d2, fsc, reach, out):  # type: ignore[no-untyped-def]
+    """Which events, counted in whole numbers, may be aligned and are no noise: no floating point for most of them."""
+    for i in range(d1.size):
+        apart = np.int32(d1[i]) - np.int32(d2[i])
+        out[i] = (apart <= reach) & (apart >= -reach) & ((fsc[i] > 1) | (d1[i] > 1) | (d2[i] > 1))
+
+
+@njit(cache=True, nogil=True)
 def _in_focus(a, b, f, p):  # type: ignore[no-untyped-def]
     bits = 0
     for q in range(3):
@@ -120,11 +128,12 @@ def _tally(d1, d2, fsc, tops, counts):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _scan(d1, d2, fsc, p, high, tops, counts, index, mask):  # type: ignore[no-untyped-def]
+def _scan(d1, d2, fsc, p, high, reach, tops, counts, index, mask):  # type: ignore[no-untyped-def]
     """Events in focus, noise left out; saturation is asked when the whole file is known.
 
     One call without the interpreter's lock for thousands of strided events: some of them are gathered, looked at while
-    they are in the first cache, and left.
+    they are in the first cache, and left. `reach` is a whole number not below the widest width, or negative where
+    events are not whole numbers.
     """
     kept = 0
     possible = np.empty(_BLOCK, np.uint8)
@@ -139,7 +148,10 @@ def _scan(d1, d2, fsc, p, high, tops, counts, index, mask):  # type: ignore[no-u
             w[i] = f[i]
         _tally(u[:n], v[:n], w[:n], tops, counts)
         possible[n:] = 0
-        _possible(u[:n], v[:n], w[:n], high[3], high, possible)
+        if reach >= 0:
+            _near(u[:n], v[:n], w[:n], reach, possible)
+        else:
+            _possible(u[:n], v[:n], w[:n], high[3], high, possible)
         for k in range(eight.size):
             if eight[k] == 0:  # as are most
                 continue
@@ -173,6 +185,7 @@ class Focusing:
     def __init__(self, parameters: FilterParameters) -> None:
         self._table = parameters.array
         self._high = self._table.max(axis=0)
+        self._reach = np.int32(min(np.ceil(self._high[3]), 65536)) if self._high[3] >= 0 else np.int32(-1)
         self.events = 0
         self._tops = np.full(2, -np.inf)
         self._counts = np.zeros(4, np.int64)  # noise; at the greatest D1, D2, both
@@ -192,7 +205,8 @@ class Focusing:
         if len(self._room[0]) < d1.size:
             self._room = np.empty(d1.size, np.int64), np.empty(d1.size, np.uint8)
         index, mask = self._room
-        kept = _scan(d1, d2, fsc, self._table, self._high, self._tops, self._counts, index, mask)
+        reach = self._reach if d1.dtype == d2.dtype == fsc.dtype == np.uint16 else np.int32(-1)
+        kept = _scan(d1, d2, fsc, self._table, self._high, reach, self._tops, self._counts, index, mask)
         rows = index[:kept].copy()
         self._found.append((rows + self.events, mask[:kept].copy(), d1[rows], d2[rows]))
         self.events += d1.size

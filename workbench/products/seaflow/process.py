@@ -109,8 +109,9 @@ def too_many(events: int, most: int) -> FileResult:
 def _populations(
     found: Focused, codes: dict[str, npt.NDArray[Any]], parameters: FilterParameters, gating: Gating, table: SizeTable | None
 ) -> FileResult:  # fmt: skip
-    asked = dict.fromkeys(name for gate in gating.gates for name in (gate.x, gate.y))
-    classes = classify({name: to_linear(codes[name]) for name in asked if name in codes}, gating, len(found.index))
+    asked = {name for gate in gating.gates if gate.method == "manual" for name in (gate.x, gate.y)}
+    linear = {name: to_linear(some) for name, some in codes.items() if name in asked or not asked <= codes.keys()}
+    classes = classify(linear, gating, len(found.index))
     label, beads = by_quantile(found.mask, classes), parameters.beads_fsc.tolist()
     sized = np.full(label.shape, -1, np.int32)
     if table is not None:
