@@ -15,18 +15,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
+from tornado.netutil import bind_sockets
 
 from tests.live.test_recorder import fix
 from workbench.apps import status as light
-from workbench.apps.engine import listen
+from workbench.apps.engine import listen, serve
 from workbench.apps.journal import replay
 from workbench.catalog.cruise import open_cruise
 from workbench.core import clock
+from workbench.core.errors import WorkbenchError
 from workbench.live.access import Access, Token
 from workbench.live.engine import FILE, Engine
 from workbench.live.journal import Journal
 from workbench.live.receipt import Receipt
 from workbench.live.recorder import Recorder
+from workbench.readers.nmea_log import NmeaLog
 from workbench.record.budget import Budget
 from workbench.record.lock import EngineLock
 from workbench.record.record import Record
@@ -130,8 +133,8 @@ def test_what_is_read_first_is_read_by_one_thread(catalog: Path, monkeypatch: py
 
 def test_what_is_posted_is_on_disk_before_it_is_acknowledged(catalog: Path) -> None:
     async def work(engine: Engine) -> None:
-        server = listen(engine, Access("127.0.0.1", (), (SECRET,)), 0)
-        port = next(iter(server._sockets.values())).getsockname()[1]
+        doors = bind_sockets(0, address="127.0.0.1")
+        server, port = listen(engine, Access("127.0.0.1", (), (SECRET,)), doors), doors[0].getsockname()[1]
         client, url = AsyncHTTPClient(), f"http://127.0.0.1:{port}/api/v1"
 
         async def post(name: str, body: bytes, token: str | None = "secret") -> int:
@@ -147,7 +150,7 @@ def test_what_is_posted_is_on_disk_before_it_is_acknowledged(catalog: Path) -> N
         assert await post("post", fix(1), token="wrong") == 403
         assert await post("pots", fix(1)) == 404
         assert await post("ship", fix(1)) == 404
-        assert await post("post", b"x" * 2000) in (400, 413)
+        assert await post("post", b"x" * 2000) == 413
         await until(lambda: engine.recorders["post"].kept.rows == 1)
         said = json.loads((await client.fetch(f"{url}/status")).body)
         (feed,) = [feed for feed in said["feeds"] if feed["name"] == "post"]
@@ -157,10 +160,59 @@ def test_what_is_posted_is_on_disk_before_it_is_acknowledged(catalog: Path) -> N
     run(catalog, work)
 
 
+BEARER = b"Authorization: Bearer secret\r\n"
+
+
+@pytest.mark.parametrize(("request_", "status", "told"), [
+    (b"Content-Length: 5000\r\n\r\n" + b"x" * 5000, 413, "5000 bytes are too many for 'post'; at most 1000"),
+    (b"Content-Length: 99000000\r\n\r\nx", 413, "99000000 bytes are too many"),
+    (b"Transfer-Encoding: chunked\r\n\r\n" + b"3e8\r\n" + b"x" * 1000 + b"\r\n" + b"1\r\nx\r\n0\r\n\r\n", 413, "too many"),
+    (b"Content-Length: lots\r\n\r\nx", 400, ""),
+    (b"Content-Length: 1000\r\n\r\n" + b"x" * 1000, 200, '"bytes": 1000'),
+])  # fmt: skip
+def test_who_posts_too_much_hears_why(catalog: Path, request_: bytes, status: int, told: str) -> None:
+    """Before its body is kept, however it says how long it is; and it is counted."""
+
+    async def work(engine: Engine) -> None:
+        doors = bind_sockets(0, address="127.0.0.1")
+        server = listen(engine, Access("127.0.0.1", (), (SECRET,)), doors)
+        reader, writer = await asyncio.open_connection(*doors[0].getsockname()[:2])
+        host = b"Host: 127.0.0.1:%d\r\n" % doors[0].getsockname()[1]
+        writer.write(b"POST /api/v1/feed/post HTTP/1.1\r\n" + host + BEARER + b"Connection: close\r\n" + request_)
+        said = (await asyncio.wait_for(reader.read(), 20)).decode()
+        assert said.startswith(f"HTTP/1.1 {status} ") and told in said, said
+        counters = engine.listeners["post"].counters
+        assert (counters.refused, counters.received) == (int(status == 413), int(status == 200))
+        writer.close()
+        server.stop()
+
+    run(catalog, work)
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_begun(catalog: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(WorkbenchError, match=f"port {port} of 127.0.0.1 is in use .* --port {port + 1}"):
+            serve(catalog, port=port)
+    assert not (catalog.parent / "E1.cruise" / "raw").exists()
+
+
+def test_up_ends_when_the_catalog_has_a_mistake(tmp_path: Path) -> None:
+    """Not again and again: a mistake does not go away by starting again."""
+    command = [sys.executable, "-m", "workbench", "up", str(tmp_path / "none.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1) and "there is no such file" in done.stderr
+
+
 def test_the_status_stands_in_the_cruise_folder(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = open_cruise(catalog).folder
     assert light.show(str(catalog)) == 1
     assert "DOWN" in capsys.readouterr().out
+    assert light.status(folder) | {"engine": {}} == {
+        "engine": {}, "feeds": [], "disk": {"used": None, "budget": None}, "runs": [], "changes": [],
+    }  # fmt: skip
+    with pytest.raises(WorkbenchError, match=r"none\.yaml.*no such file"):
+        light.show(str(catalog.with_name("none.yaml")))
 
     async def work(engine: Engine) -> None:
         with EngineLock(folder):
@@ -170,6 +222,7 @@ def test_the_status_stands_in_the_cruise_folder(catalog: Path, capsys: pytest.Ca
             assert said["engine"]["up"]
             assert {feed["name"] for feed in said["feeds"]} == {"ship", "wire", "post", "files"}
             assert set(said["disk"]) >= {"used", "budget"}
+            assert all(set(feed) >= {"name", "age_s", "rate_hz", "dropped"} for feed in said["feeds"])
             engine.listeners["ship"].counters.fault = "the cable is cut"
             await asyncio.to_thread(engine._say)
             assert light.show(str(catalog)) == 1
@@ -234,9 +287,27 @@ def test_the_journal_is_read_again_in_place_of_its_rows(catalog: Path, capsys: p
         assert record.open("ship").load().drop_attrs().identical(before.drop_attrs())
 
 
-def test_one_engine_writes(catalog: Path) -> None:
-    from workbench.core.errors import WorkbenchError
+def test_a_span_of_the_journal_is_read_again_and_the_rest_stays(
+    catalog: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the hour, as segments are; as often as one likes."""
+    cruise, start = open_cruise(catalog), np.datetime64("2024-05-01T10:30:00", "ns")
+    with Journal(cruise.folder / "raw") as journal:
+        for i in range(30):
+            journal.append("post", fix(i), "x", start + np.timedelta64(4 * i, "m"))
+        recorder = Recorder("post", NmeaLog(), journal, Record(cruise.folder), cruise.folder / "work", stream=False)
+        assert recorder.step() == 30
+        recorder.close()
+    before = Record(cruise.folder).open("post").load()
+    for _ in range(2):
+        assert replay(catalog, sources=["post"], since="2024-05-01T11:00", until="2024-05-01T11:10") == 0
+        assert "post: 15 rows" in capsys.readouterr().out
+        assert Record(cruise.folder).open("post").load().drop_attrs().identical(before.drop_attrs())
+    with pytest.raises(WorkbenchError, match="--from must be before --to"):
+        replay(catalog, since="2024-05-02", until="2024-05-01")
 
+
+def test_one_engine_writes(catalog: Path) -> None:
     with EngineLock(open_cruise(catalog).folder), pytest.raises(WorkbenchError, match="stop that one first"):
         replay(catalog)
 

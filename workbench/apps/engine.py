@@ -8,20 +8,24 @@ GET  healthz              200 while no feed has a fault
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import os
 import signal
+import socket
 import sys
 from typing import Any
 
 from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler, stream_request_body
 
 from workbench.apps.asking import asker_of
 from workbench.apps.memory import return_now_and_then, return_what_is_large
 from workbench.apps.online import Online
 from workbench.catalog.cruise import Cruise, open_cruise
+from workbench.core.errors import WorkbenchError
 from workbench.live.access import Access, read_tokens
 from workbench.live.engine import Engine
 from workbench.live.journal import Journal
@@ -34,6 +38,11 @@ log = logging.getLogger(__name__)
 
 #: Seconds that the end may take.
 LAST = 20.0
+#: Names in a URL.
+NAME = "[A-Za-z0-9_-]+"
+#: A body that is longer than a feed takes, but not this many times, is read to its end before it is refused: whoever
+#: sends it hears why.
+PATIENCE = 16
 
 
 def serve(
@@ -72,17 +81,32 @@ def serve(
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
-    logging.getLogger("tornado.access").setLevel(logging.WARNING)
+    for name in ("tornado.access", "tornado.general"):  # who posts amiss does so again and again; it is counted
+        logging.getLogger(name).setLevel(logging.ERROR)
     return_what_is_large()
     return_now_and_then()
     cruise = open_cruise(catalog, data=data, record=record)
     access = Access(host, (), read_tokens(tokens) if tokens else None)
     with EngineLock(cruise.folder):
-        return asyncio.run(_run(cruise, access, port, fsync, budget, scheduler))
+        doors = _bound(host, port)
+        return asyncio.run(_run(cruise, access, doors, fsync, budget, scheduler))
+
+
+def _bound(host: str, port: int) -> list[socket.socket]:
+    """Sockets for the API, before anything is begun."""
+    try:
+        return bind_sockets(port, address=host)
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        reason = "is in use by another program" if taken else f"cannot be used ({error.strerror or error})"
+        raise WorkbenchError(
+            f"port {port} of {host} {reason}. Choose another one: --port {port + 1 if 0 < port < 65535 else 5007}, or "
+            "--port 0 for any free one"
+        ) from None
 
 
 async def _run(
-    cruise: Cruise, access: Access, port: int, fsync: float, budget: int | None, scheduler: str | None
+    cruise: Cruise, access: Access, doors: list[socket.socket], fsync: float, budget: int | None, scheduler: str | None
 ) -> int:  # fmt: skip
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -99,8 +123,12 @@ async def _run(
         engine = Engine(cruise, journal, record, budget=limit, arrived=online.arrived)
         await engine.start()
         online.start()
-        server = listen(engine, access, port)
-        print(f"engine of {cruise.id}: {len(engine.listeners)} feeds, {cruise.folder}", flush=True)
+        server = listen(engine, access, doors)
+        host, port = doors[0].getsockname()[:2]
+        print(
+            f"engine of {cruise.id}: {len(engine.listeners)} feeds, {cruise.folder}, http://{host}:{port}/api/v1/status",
+            flush=True,
+        )
         try:
             await stop.wait()
         finally:
@@ -115,15 +143,13 @@ async def _run(
     return 0
 
 
-def listen(engine: Engine, access: Access, port: int) -> HTTPServer:
+def listen(engine: Engine, access: Access, doors: list[socket.socket]) -> HTTPServer:
     """Serve the API of an engine."""
     feeds = {name: each for name, each in engine.listeners.items() if isinstance(each, Http)}
     given = {"engine": engine, "access": access, "feeds": feeds}
-    app = Application([
-        (r"/api/v1/feed/([A-Za-z0-9_-]+)", Feed, given), (r"/api/v1/status", Status, given), (r"/healthz", Status, given),
-    ])  # fmt: skip
-    server = HTTPServer(app, max_body_size=max([each.longest for each in feeds.values()], default=1 << 20) + 1)
-    server.listen(port, access.host)
+    routes = [(f"/api/v1/feed/({NAME})", Feed, given), ("/api/v1/status", Status, given), ("/healthz", Status, given)]
+    server = HTTPServer(Application(routes, default_handler_class=Nothing, default_handler_args=given))
+    server.add_sockets(doors)
     return server
 
 
@@ -147,21 +173,41 @@ class _Api(RequestHandler):
         self.finish({"error": self._reason})
 
 
+class Nothing(_Api):
+    """Every other place."""
+
+    def prepare(self) -> None:
+        """404, and what there is."""
+        self.say(
+            Answer(
+                404, {"error": f"there is nothing at {self.request.path}: POST /api/v1/feed/NAME, GET /api/v1/status"}
+            )
+        )
+
+
 @stream_request_body
 class Feed(_Api):
     """Takes what is posted to a feed; who may not is told so before the body is read."""
 
     def prepare(self) -> None:
+        """Look who asks, and for how much."""
         self._body = bytearray()
-        length = self.request.headers.get("Content-Length")
-        name = self.path_args[0]
-        self._wrong = admit(self.feeds, self.access, name, asker_of(self.request), int(length) if length else None)
-        self._most = self.feeds[name].longest if name in self.feeds else 0
+        said = self.request.headers.get("Content-Length", "")
+        length, name = int(said) if said.isdecimal() else None, self.path_args[0]
+        self._wrong = admit(self.feeds, self.access, name, asker_of(self.request), length)
+        self._feed = self.feeds.get(name)
+        most = PATIENCE * (self._feed.longest if self._feed is not None else 1 << 20)
+        connection: Any = self.request.connection
+        connection.set_max_body_size(most)
+        if self._wrong is not None and (length or 0) > most:
+            self.set_header("Connection", "close")
+            self.say(self._wrong)
 
     def data_received(self, chunk: bytes) -> None:
         """Keep the body, unless it is refused or too long."""
-        if self._wrong is None and len(self._body) <= self._most:
+        if self._wrong is None and self._feed is not None:
             self._body += chunk
+            self._wrong = self._feed.refusal(len(self._body))
 
     def post(self, name: str) -> None:
         """200 when the body is on disk."""

@@ -50,6 +50,8 @@ def replay(
     """
     cruise = open_cruise(catalog, data=data, record=record)
     window = Window(moment(since) if since else MIN, moment(until) if until else MAX)
+    if window.stop <= window.start:
+        raise WorkbenchError(f"nothing was received between {since} and {until}: --from must be before --to")
     known = {name: source for name, source in heard(cruise).items() if not str(source.listen).startswith("folder:")}
     for name in sources:
         if name not in known:

@@ -44,8 +44,11 @@ def folder_of(catalog: str, data: str | None, record: str | None) -> str:
     chosen = record or os.environ.get("WORKBENCH_RECORD")
     if chosen:
         return chosen
-    with open(catalog, encoding="utf-8") as file:
-        text = file.read()
+    try:
+        with open(catalog, encoding="utf-8") as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError):
+        text = ""  # said below as every command says it
     found = _ID.search(text)
     if found and not re.search(r"^\s*record:", text, re.MULTILINE):
         folder = os.path.join(os.path.dirname(os.path.abspath(catalog)), f"{found[1]}.cruise")
@@ -63,6 +66,7 @@ def status(folder: str | Path) -> dict[str, Any]:
             found: dict[str, Any] = json.load(file)
     except (OSError, ValueError):
         found = {"engine": {}, "feeds": [], "disk": {}}
+    found["disk"] = {"used": None, "budget": None, **found["disk"]}
     held = _holder(folder)
     engine = found["engine"]
     age = time.time() - engine["at"] if "at" in engine else None
@@ -100,7 +104,7 @@ def said(found: dict[str, Any]) -> str:
         lines.append(f"  {feed['name']:<14} {age:<14} {feed['rate_hz']:>8g}/s  {counts}")
         if feed.get("fault"):
             lines.append(f"  {'':<14} ! {feed['fault']}")
-    if disk:
+    if disk["used"] is not None:
         lines.append(f"disk    {disk['used'] / 1e9:.2f} GB of {disk['budget'] / 1e9:.2f} GB")
         if disk.get("warning"):
             lines.append(f"        ! {disk['warning']}")

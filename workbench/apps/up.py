@@ -5,20 +5,23 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from workbench.apps.supervisor import Supervisor
 
 
-def run(engine: Sequence[str], board: Sequence[str]) -> int:
+def run(engine: Sequence[str], board: Sequence[str], *, check: Callable[[], object] = lambda: None) -> int:
     """Keep both running until SIGINT or SIGTERM; 0 then.
 
     Parameters
     ----------
     engine, board : sequence of str
         Arguments of ``workbench engine`` and ``workbench board``.
+    check : callable, optional
+        Called first; what it raises ends this: a mistake in the catalog does not go away by starting again.
     """
+    check()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -18,16 +18,20 @@ def _engine(args: argparse.Namespace) -> int:
 
 def _up(args: argparse.Namespace) -> int:
     from workbench.apps.up import run
+    from workbench.catalog.cruise import open_cruise
 
     shared = [args.catalog]
     for name in ("data", "record", "tokens"):
         if getattr(args, name):
             shared += [f"--{name}", getattr(args, name)]
-    engine = [*shared, "--port", str(args.engine_port)]
+    engine = [*shared, "--port", str(args.engine_port), "--fsync", f"{args.fsync:g}"]
     if args.budget:
         engine += ["--budget", f"{args.budget:g}"]
+    if args.scheduler:
+        engine += ["--scheduler", args.scheduler]
     origins = [word for origin in args.allow_origin for word in ("--allow-origin", origin)]
-    return run(engine, [*shared, "--host", args.host, "--port", str(args.port), *origins])
+    board = [*shared, "--host", args.host, "--port", str(args.port), *origins]
+    return run(engine, board, check=lambda: open_cruise(args.catalog, data=args.data, record=args.record))
 
 
 def _status(args: argparse.Namespace) -> int:
@@ -53,6 +57,11 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budget", metavar="GB", type=number(float, 0.001, 1e6), help="what the cruise folder may take on disk"
     )
+    parser.add_argument(
+        "--fsync", metavar="S", type=number(float, 0, 3600), default=1.0,
+        help="seconds that a power cut may lose of what was received (default 1; 0 for nothing)",
+    )  # fmt: skip
+    parser.add_argument("--scheduler", metavar="tcp://...", help="make products on this Dask cluster")
 
 
 def declare(command: Command) -> None:
@@ -62,11 +71,6 @@ def declare(command: Command) -> None:
     _add_record(engine)
     add_server(engine, port=5007)
     _add_engine(engine)
-    engine.add_argument(
-        "--fsync", metavar="S", type=number(float, 0, 3600), default=1.0,
-        help="seconds that a power cut may lose of what was received (default 1; 0 for nothing)",
-    )  # fmt: skip
-    engine.add_argument("--scheduler", metavar="tcp://...", help="make products on this Dask cluster")
     up = command(
         "up", "run the engine and the board of a cruise, restarted when they fail", "workbench up TN413.yaml", _up
     )
