@@ -6,7 +6,6 @@ import atexit
 import errno
 import logging
 import os
-import signal
 import socket
 import sys
 import threading
@@ -16,27 +15,25 @@ from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlencode
 
-import numpy as np
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
 
 from workbench.apps import routes
 from workbench.apps.asking import asker_of
 from workbench.apps.desk import Desk
+from workbench.apps.glances import session_for
+from workbench.apps.house import House
 from workbench.apps.indexing import building
 from workbench.apps.memory import leave_out_what_stays, return_now_and_then, return_what_is_large
 from workbench.apps.settled import SETTLED
 from workbench.catalog.cruise import Cruise, open_cruise
 from workbench.catalog.declared import PAGES
-from workbench.core.codes import SIZE
 from workbench.core.errors import WorkbenchError
-from workbench.core.viewport import Viewport
-from workbench.core.window import Window
 from workbench.live.access import Access, read_tokens
 from workbench.live.feeds import Feeds
 from workbench.live.gallery import Gallery
 from workbench.live.pace import PACE
-from workbench.live.session import Session
-from workbench.raster.count import count_codes
-from workbench.raster.levels import levels
+from workbench.live.picture import warm
 from workbench.readers.kept import hold_at_most
 from workbench.record.state import State
 
@@ -44,12 +41,6 @@ log = logging.getLogger(__name__)
 
 #: Seconds to wait for the first rows before the board says that it is there.
 PATIENCE = 5.0
-#: How every board of ours is served.
-SERVING: dict[str, Any] = {
-    "websocket_compression_level": 6, "keep_alive_milliseconds": 20_000, "unused_session_lifetime_milliseconds": 20_000,
-    "check_unused_sessions_milliseconds": 10_000, "session_token_expiration": 86_400, "xsrf_cookies": False,
-    "admin": False, "location": False, "index": None,
-}  # fmt: skip
 #: Bytes of parsed files that a board keeps: the newest hours, however long the cruise.
 PARSED = 16 << 20
 
@@ -91,20 +82,22 @@ def serve(
     with ExitStack() as stack:
         desk = open_desk(cruise, access, stack)
         try:
-            server = _listen(desk, host, port or _free_port(host), allow_origin)
+            port = port or _free_port(host)
+            sockets = bind_sockets(port, host)
         except OSError as error:
             taken = error.errno == errno.EADDRINUSE
             reason = "is in use by another program" if taken else f"cannot be used ({error.strerror or error})"
             advice = f"Choose another one: --port {port + 1 if port < 65535 else 5007}, or --port 0 for any."
             print(f"workbench: port {port} of {host} {reason}. {advice}", file=sys.stderr)
             return 1
-        stack.callback(server.stop)
-        _stop_on_signals(server)
-        address = f"http://{_shown(host)}:{server.port}"
-        threading.Thread(target=_warm_up, args=(desk, address, ready or announce), name="warm-up", daemon=True).start()
-        server.start()
-        server.io_loop.start()
-    return 0
+        house = House(desk, _pages(desk), port, _origins(access, port, allow_origin), stack)
+        http = HTTPServer(house.door)
+        http.add_sockets(sockets)
+        stack.callback(http.stop)
+        address = f"http://{_shown(host)}:{port}"
+        threading.Thread(target=_warm_up, args=(house, address, ready or announce), name="warm-up", daemon=True).start()
+        house.loop.start()
+        return house.end()
 
 
 def announce(address: str) -> None:
@@ -154,17 +147,13 @@ def _free_port(host: str) -> int:
         return int(probe.getsockname()[1])
 
 
-def _listen(desk: Desk, host: str, port: int, allow_origin: Sequence[str]) -> Any:
-    import panel as pn
+def _pages(desk: Desk) -> dict[str, Callable[[], Any]]:
+    """What makes each page, by its path."""
 
     def maker(name: str) -> Callable[[], Any]:
         return lambda: page_for(desk, name=name, links=True)
 
-    return pn.io.server.get_server(
-        {f"/{name}": maker(name) for name in PAGES}, port=port, address=host,
-        websocket_origin=_origins(desk.access, port, allow_origin), extra_patterns=list(routes.ROUTES),
-        title={f"/{name}": f"{desk.cruise} · {label.lower()}" for name, label in PAGES.items()}, **SERVING,
-    )  # fmt: skip
+    return {f"/{name}": maker(name) for name in PAGES}
 
 
 def page_for(
@@ -195,9 +184,7 @@ def page_for(
 
     rights = desk.access.rights(asker_of(document.session_context.request))
     items = pages.items_of(desk.feeds, name) if name else None
-    session = Session(desk.feeds, schedule=hop, query=_query(), rights=rights, board=items, pace=PACE)
-    if "time" not in (pn.state.session_args or {}) and _short(desk.feeds.span):
-        session.time = "all"
+    session = session_for(desk, _query(), schedule=hop, rights=rights, board=items, pace=PACE)
     SETTLED.opened(document)
 
     def gone(_: object) -> None:
@@ -209,10 +196,6 @@ def page_for(
     return page(
         session, route=route, read_only=desk.access.read_only, health=health, name=name, items=items, links=around
     )  # fmt: skip
-
-
-def _short(span: Window | None) -> bool:
-    return span is not None and bool(span.stop - span.start < np.timedelta64(1, "D"))
 
 
 def _query() -> str:
@@ -236,14 +219,6 @@ def _origins(access: Access, port: int, allow_origin: Sequence[str]) -> list[str
     return [*ports, *given, *(f"{origin}:{port}" for origin in given if ":" not in origin)]
 
 
-def _stop_on_signals(server: Any) -> None:
-    def stop(*_: object) -> None:
-        server.io_loop.add_callback_from_signal(server.io_loop.stop)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-
-
 def await_rows(desk: Desk) -> None:
     """Give what is read a moment to be read for the first time; what is made of it, or has nothing, is not waited for."""
     until, feeds = time.monotonic() + PATIENCE, list(desk.feeds.values())
@@ -255,18 +230,17 @@ def await_rows(desk: Desk) -> None:
         time.sleep(0.02)
 
 
-def _warm_up(desk: Desk, address: str, ready: Callable[[str], None]) -> None:
-    """Load what a page needs and compile the kernels before anybody waits for them, then say where the board is."""
+def _warm_up(house: House, address: str, ready: Callable[[str], None]) -> None:
+    """Compile the kernels before anybody waits for them, say where the board is, then load what pages are made with."""
     try:
-        import workbench.views.page  # noqa: F401 - with all that a page needs
-
-        levels(count_codes(np.zeros(2, np.uint16), np.zeros(2, np.uint16), Viewport(0, SIZE, 0, SIZE, 16, 16)))
-        await_rows(desk)
-        leave_out_what_stays()
-        return_now_and_then()
+        warm()
+        await_rows(house.desk)
     except Exception:
         log.exception("warming up")
-    ready(address)
+    threading.Thread(target=ready, args=(address,), name="ready", daemon=True).start()  # it may take its time
+    house.load()
+    leave_out_what_stays()
+    return_now_and_then()
 
 
 def served(arguments: Sequence[str]) -> Any:

@@ -141,6 +141,7 @@ def serve(socket: str, root: Path, first: str = "") -> int:
     import panel as pn
 
     from workbench.apps import board, routes
+    from workbench.apps.house import SERVING
     from workbench.readers.kept import hold_at_most
 
     board.quiet()
@@ -149,7 +150,7 @@ def serve(socket: str, root: Path, first: str = "") -> int:
     server = pn.io.server.get_server(
         {"/board": room.page}, unix_socket=socket, websocket_origin=["localhost", "localhost:80"],
         title={"/board": "Cruise board"}, extra_patterns=[(r"/", Front, {"room": room}), *routes.ROUTES],
-        **board.SERVING,
+        **SERVING,
     )  # fmt: skip
 
     def stop(*_: object) -> None:

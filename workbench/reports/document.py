@@ -269,7 +269,7 @@ class Document:
         return (
             f"<script>{bokeh}</script>\n"
             f'<script type="application/json" id="told">{told}</script>\n'
-            f"<script>(() => {{\n{_plain('stage.js')}\nconst CSS = {css}\nconst STAGES = {{{stages}}}\n{_text('report.js')}\n}})()</script>\n@@SCRIPT@@"
+            f"<script>(() => {{\n{_plain('stage.js', 'map_box.js')}\nconst CSS = {css}\nconst STAGES = {{{stages}}}\n{_text('report.js')}\n}})()</script>\n@@SCRIPT@@"
         )
 
     def whole(self) -> str:
@@ -303,8 +303,8 @@ def _views() -> Path:
     return Path(component.__file__).parent
 
 
-def _plain(name: str) -> str:
-    return script(name)
+def _plain(*names: str) -> str:
+    return script(*names)
 
 
 def _text(name: str) -> str:

@@ -29,11 +29,8 @@ from workbench.views.choose import Choice
 from workbench.views.paint import FONT, TRACK, Theme, dress, paint
 from workbench.views.renew import renew
 from workbench.views.stages import MapStage
-from workbench.views.track import Ring, Voyage, bounds, columns, land_columns, limits, voyage_of
+from workbench.views.track import NEAR, Ring, Voyage, bounds, columns, land_columns, limits, voyage_of
 from workbench.views.view import View
-
-#: Degrees around the cruise that get the fine coast.
-_NEAR = 6.0
 
 
 def draw(
@@ -146,7 +143,7 @@ class CruiseMap(View):
         """The map of `voyage` with its coast. Pure."""
         lon0 = middle(voyage.whole["longitude"].values)
         west, south, east, north = bounds(voyage.whole, lon0)
-        near = (west - _NEAR, max(-90.0, south - _NEAR), east + _NEAR, min(90.0, north + _NEAR))
+        near = (west - NEAR, max(-90.0, south - NEAR), east + NEAR, min(90.0, north + NEAR))
         plot = draw(
             voyage, land=rings(lon0 - 180, lon0 + 180, -90, 90, lon0, "110m"),
             fine=rings(near[0], near[2], near[1], near[3], lon0, "50m"), lon0=lon0, theme=theme,

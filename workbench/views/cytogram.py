@@ -23,18 +23,10 @@ from workbench.live.question import Question
 from workbench.raster import encode
 from workbench.views import axes, say
 from workbench.views.choose import Choice
-from workbench.views.live_picture import WHOLE, LivePicture
+from workbench.views.live_picture import LivePicture
 from workbench.views.paint import DENSITY, Theme, dress, paint
+from workbench.views.planes import WHOLE, by_of, level, question, title
 from workbench.views.view import View
-
-#: The populations shown unless told: those of the middle quantile.
-MIDDLE = "pop_q50"
-
-
-def title(channel: str) -> str:
-    """``Forward scatter (fsc_small)``: what people say and what the file says."""
-    text = say.name(channel)
-    return text if text.lower() == channel.lower() else f"{text} · {channel}"
 
 
 def draw(
@@ -147,10 +139,7 @@ class Cytogram(View):
     @property
     def by(self) -> str:
         """The column whose populations have colours of their own; empty for all particles together."""
-        groups: tuple[str, ...] = getattr(self.feed, "groups", ())
-        if self._by != "population":
-            return self._by
-        return next((name for name in (MIDDLE, *groups) if name in groups), "")
+        return by_of(self.feed, self._by)
 
     def _fits(self, feed: Feed) -> bool:
         return bool(feed.source.is_particles)
@@ -204,8 +193,7 @@ class Cytogram(View):
 
     def _question(self) -> dict[str, str]:
         x, y = self.axes
-        question = {"source": self.source, "x": x, "y": y, "time": self.session.time}
-        return {**question, "by": self.by} if self.by else question
+        return question(self.source, x, y, self.session.time, self.by)
 
     def _renew(self) -> None:
         x, y = self.axes
@@ -216,8 +204,7 @@ class Cytogram(View):
         self.stage.param.update(question=self._question(), level=self._level())
 
     def _level(self) -> int:
-        """Cells along an axis: particles in focus are few, and a colour is seen on a larger dot only."""
-        return 256 if self.by else 512
+        return level(self.by)
 
     async def _answer(self, raw: dict[str, Any]) -> bytes:
         """A frame for a page without our route, such as a notebook."""

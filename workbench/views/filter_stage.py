@@ -17,8 +17,8 @@ from workbench.raster.levels import levels
 from workbench.views import axes, cytogram
 from workbench.views.component import script, style
 from workbench.views.filter_answers import DETECTORS, LAYERS, Pictures
-from workbench.views.live_picture import WHOLE
 from workbench.views.paint import LINES, POPULATIONS, ROLES, Theme, paint
+from workbench.views.planes import WHOLE
 
 #: Charts, by what they show and the detector up their side.
 CHARTS = tuple((kind, detector) for detector in DETECTORS for kind in ("evt", "opp"))

@@ -17,8 +17,8 @@ from workbench.raster.encode import frame, pack
 from workbench.raster.levels import levels
 from workbench.views import cytogram
 from workbench.views.component import Component, script, style
-from workbench.views.live_picture import WHOLE
 from workbench.views.paint import LINES, NAMES, POPULATIONS, Theme
+from workbench.views.planes import WHOLE
 
 #: What a card shows, whatever gates there are: the planes that people gate on.
 PLANES = (("fsc_small", "pe"), ("fsc_small", "chl_small"), ("chl_small", "pe"))

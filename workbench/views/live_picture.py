@@ -7,15 +7,9 @@ from typing import Any, ClassVar
 
 import param
 
-from workbench.core.codes import SIZE
 from workbench.views.component import script
-from workbench.views.paint import LINES, NAMES, POPULATIONS
+from workbench.views.planes import CALLED, COLOURS, WHOLE
 from workbench.views.stages import Stage
-
-#: The plane of all log codes, with a little room so that the outermost cells are seen whole.
-WHOLE = (-600.0, SIZE + 600.0)
-
-_COLOURS = {"known": POPULATIONS, "others": {theme: list(colours) for theme, colours in LINES.items()}}
 
 
 class LivePicture(Stage):
@@ -27,9 +21,9 @@ class LivePicture(Stage):
 
     question = param.Dict(default={}, doc="source, x, y, time, perhaps by.")
     colours = param.Dict(
-        default=_COLOURS, doc="Populations, and lines for those that nobody has heard of: theme -> colour."
+        default=COLOURS, doc="Populations, and lines for those that nobody has heard of: theme -> colour."
     )
-    names = param.Dict(default=NAMES, doc="What populations are called.")
+    names = param.Dict(default=CALLED, doc="What populations are called.")
     path = param.String(default="live/ws", doc="Websocket route, relative to the page; empty: answer through `frame`.")
     fallback = param.Boolean(default=False, doc="Answer through `frame` when the route cannot be reached at first.")
     level = param.Integer(default=512, doc="Most cells asked for on each axis; a power of two.")
@@ -38,7 +32,7 @@ class LivePicture(Stage):
     plane = param.Integer(default=0, doc="Which of the page's cytograms it is; names its zoom in the URL.")
     whole = param.List(default=[*WHOLE, *WHOLE], doc="What a double click goes back to.")
 
-    _esm: ClassVar[str] = script("stage.js", "groups.js", "picture.js")
+    _esm: ClassVar[str] = script("stage.js", "frames.js", "groups.js", "picture.js")
 
     def __init__(self, *, answer: Callable[[dict[str, Any]], Awaitable[bytes]] | None = None, **params: Any) -> None:
         css = [*params.pop("css_classes", []), "picture"]

@@ -1,6 +1,5 @@
 // The map: equal scales at the middle latitude, zoom to fit, fine coast when close, a scale bar, the place under the mouse.
 
-const RAD = Math.PI / 180, NM = 1 / 60
 const side = (v, pos, neg, width) => {
   const all = Math.round(Math.abs(v) * 6000), d = Math.floor(all / 6000), m = (all - d * 6000) / 100
   return `${String(d).padStart(width, "0")}°${m.toFixed(2).padStart(5, "0")}′${v < 0 ? neg : pos}`
@@ -25,38 +24,17 @@ export function render({model, view}) {
   const xr = figure.x_range, yr = figure.y_range
   let auto = "cruise", moving = false
 
-  // Both scales equal at the middle latitude: widen one side of the wanted box to the frame's shape.
   const fit = (box) => {
     const [w, h] = frameOf(figure)
     if (!(w > 10 && h > 10) || !box) return
-    let [x0, y0, x1, y1] = box
-    const k = Math.cos(Math.min(80, Math.abs((y0 + y1) / 2)) * RAD)
-    const perX = (x1 - x0) * k / w, perY = (y1 - y0) / h, per = Math.max(perX, perY)
-    const cx = (x0 + x1) / 2, cy = (y0 + y1) / 2
-    const dx = per * w / k / 2, dy = per * h / 2
+    const [x0, x1, y0, y1] = fitted(box, w, h)
     moving = true
-    setRange(xr, cx - dx, cx + dx)
-    setRange(yr, cy - dy, cy + dy)
+    setRange(xr, x0, x1)
+    setRange(yr, y0, y1)
     moving = false
     draw()
   }
-  // What was sailed, with some room, in steps coarse enough that a ship on its way does not move the map with every fix.
   const dataOf = (name) => figure.renderers.find((r) => r.name === name)?.data_source
-  const boxOf = (xs, ys) => {
-    let w = Infinity, s = Infinity, e = -Infinity, n = -Infinity
-    for (let k = 0; k < xs.length; k++) for (let i = 0; i < (xs[k]?.length ?? 0); i++) {
-      const x = xs[k][i], y = ys[k][i]
-      if (!(Number.isFinite(x) && Number.isFinite(y))) continue
-      if (x < w) w = x
-      if (x > e) e = x
-      if (y < s) s = y
-      if (y > n) n = y
-    }
-    if (!(w <= e)) return null
-    const room = Math.max(0.015, 0.06 * Math.max(e - w, n - s)), step = 2 ** Math.floor(Math.log2(room / 2))
-    const down = (v) => Math.floor((v - room) / step) * step, up = (v) => Math.ceil((v + room) / step) * step
-    return [down(w), down(s), up(e), up(n)]
-  }
   const whole = dataOf("whole"), track = dataOf("track"), newest = dataOf("newest")
   const col = (source, name) => entry(source.data, name)
   const wanted = () => {
@@ -88,6 +66,7 @@ export function render({model, view}) {
   const draw = () => {
     const [w] = frameOf(figure)
     if (!(w > 10)) return
+    globalThis.workbenchGlance?.drawn("map")
     const plot = Bokeh.index.find_one_by_id?.(figure.id), frame = plot?.frame?.bbox
     if (frame) {
       el.style.setProperty("--left", `${frame.left}px`)

@@ -28,7 +28,7 @@ class MapStage(Stage):
     )
     fine = param.List(default=[], doc="The same of the area that the fine coast covers; empty without one.")
 
-    _esm: ClassVar[str] = script("stage.js", "map.js")
+    _esm: ClassVar[str] = script("stage.js", "map_box.js", "map.js")
 
 
 class TimeStage(Component):

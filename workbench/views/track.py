@@ -26,6 +26,8 @@ Ring = npt.NDArray[np.float64]
 POINTS = 1500
 #: How far back the newest position is looked for.
 _RECENT = np.timedelta64(1_800_000_000_000, "ns")
+#: Degrees around a cruise that get the fine coast.
+NEAR = 6.0
 #: A variable is not carried further than this from its rows.
 GAP = np.timedelta64(600_000_000_000, "ns")
 

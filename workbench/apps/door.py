@@ -1,0 +1,136 @@
+"""The door of a board: open before its pages can be made, and the same afterwards.
+
+What makes pages takes seconds to load. Until then this answers who knocks: pictures, notes and health as ever, the
+front page with a glance (`glances`), whose rest follows once it can be made. Afterwards a page comes in two parts as
+well: the glance at once, together with the scripts that the rest will need, and the rest when it is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from tornado.httputil import HTTPMessageDelegate, HTTPServerConnectionDelegate
+from tornado.ioloop import IOLoop
+from tornado.iostream import StreamClosedError
+from tornado.web import Application, RequestHandler
+
+from workbench.apps import routes
+from workbench.apps.asking import asker_of
+from workbench.apps.desk import Desk
+from workbench.apps.glances import glance
+from workbench.views import say
+
+log = logging.getLogger(__name__)
+
+#: Scripts in the head of a page: the same in every one.
+_SCRIPT = re.compile(r"<script\b[^>]*>.*?</script>", re.DOTALL)
+
+#: Makes the whole page that answers a request.
+Maker = Callable[[RequestHandler], Awaitable[str]]
+
+
+class Door(HTTPServerConnectionDelegate):
+    """Hands every request to the application that serves now; the first one is ours.
+
+    Parameters
+    ----------
+    desk : Desk
+    title : str
+        Of the front page.
+    """
+
+    def __init__(self, desk: Desk, title: str) -> None:
+        self.desk, self.title = desk, title
+        self.scripts: tuple[str, ...] = ()  #: of the last page that was made: the next one needs the same
+        self._make: asyncio.Future[Maker] = IOLoop.current().asyncio_loop.create_future()  # type: ignore[attr-defined]
+        self.app = Application([*routes.ROUTES, *self.pages(), (r".*", _Later, {"door": self})])
+
+    def pages(self) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
+        """The routes of pages that come in two parts."""
+        return [(r"/", FrontPage, {"door": self})]
+
+    def serve(self, app: Application, make: Maker) -> None:
+        """From now on pages can be made: `app` serves all requests that come."""
+        app.add_handlers(r".*", self.pages())
+        self.app = app
+        self._make.set_result(make)
+
+    def fail(self, error: BaseException) -> None:
+        """Pages can never be made."""
+        if not self._make.done():
+            self._make.set_exception(error)
+
+    async def made(self, asked: RequestHandler) -> str:
+        """The whole page, as soon as it can be made."""
+        return await (await asyncio.shield(self._make))(asked)
+
+    def start_request(self, server_conn: object, request_conn: Any) -> HTTPMessageDelegate:
+        return self.app.start_request(server_conn, request_conn)
+
+    def on_close(self, server_conn: object) -> None:
+        self.app.on_close(server_conn)
+
+
+class _Later(RequestHandler):
+    """Whatever needs what is not loaded yet: asked again when it is."""
+
+    def initialize(self, door: Door) -> None:
+        self._door = door
+
+    async def prepare(self) -> None:
+        await asyncio.shield(self._door._make)
+        self.redirect(self.request.uri or "/", status=307)
+
+
+class FrontPage(RequestHandler):
+    """The front page in two parts."""
+
+    def initialize(self, door: Door) -> None:
+        self._door = door
+
+    def set_default_headers(self) -> None:
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("Content-Type", "text/html; charset=UTF-8")
+
+    async def get(self) -> None:
+        door = self._door
+        sent: tuple[str, ...] = ()
+        if door.desk.access.may_read(asker_of(self.request)).allowed:
+            seen = await glance(door.desk, self.request.query)
+            if seen:
+                sent = door.scripts
+                self.write(f"{_head(door.title)}{seen}\n{''.join(sent)}")
+                try:
+                    await self.flush()
+                except StreamClosedError:  # gone already: no page is made for nobody
+                    return
+        try:
+            page = await door.made(self)
+        except Exception:
+            log.exception("a page could not be made")
+            if not self._headers_written:
+                self.set_status(500)
+            page = "<p>This page could not be made; the board's log says why.</p>"
+        door.scripts = tuple(_SCRIPT.findall(page.partition("</head>")[0]))
+        self.finish(rest(page, sent))
+
+
+def rest(page: str, sent: tuple[str, ...]) -> str:
+    """A page without the scripts that went before it; within a document that has begun, its head is taken as it is."""
+    for tag in sent:
+        page = page.replace(tag, "", 1)
+    return page.replace("<!DOCTYPE html>", "", 1) if sent else page
+
+
+def _head(title: str) -> str:
+    from workbench.views.assets import style
+
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{say.escape(title)}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1.0">'
+        f"<style>{style('tab.css')}</style></head><body>\n"
+    )
