@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from tests.services.broker import Broker
+from workbench.core.errors import WorkbenchError
 from workbench.core.window import Window
 from workbench.live.journal import Journal
 from workbench.live.listeners import Listener, open_listener
@@ -263,6 +264,55 @@ def test_a_replay_over_mqtt(broker: Broker, tmp_path: Path) -> None:
             for name in ("gps", "gyro"):
                 found = [entry.body for entry in journal.read("all") if entry.peer == f"ship/{name}"]
                 assert found == [f"${name.upper()},{i}\r\n".encode() for i in range(50)]
+
+    asyncio.run(run())
+
+
+def _log(folder: Path, lines: int) -> list[Stream]:
+    start = np.datetime64("2023-01-12T03", "ns")
+    text = "".join(f"{start + np.timedelta64(i, 's')}Z $GPS,{i}\r\n" for i in range(lines))
+    (folder / "gps.log").write_text(text, newline="")
+    return of_files([folder / "gps.log"])
+
+
+def test_a_replay_to_a_broker_that_asks_who_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With TLS and a password, which stand in no URL; without them the reason is told."""
+    monkeypatch.setenv("SHIP_PASSWORD", "wind & waves")
+    streams = _log(tmp_path, 5)
+
+    async def run() -> None:
+        with Broker(tmp_path / "broker", user="ship", password="wind & waves", tls=True) as broker:
+            desk, ca, place = Desk(), str(tmp_path / "broker" / "ca.crt"), f"localhost:{broker.port}/ship"
+            listener = _open(broker, desk, "mqtts", ca=ca, user="ship", password_env="SHIP_PASSWORD")
+            await listener.start()
+            await _subscribed(listener)
+            with pytest.raises(WorkbenchError, match="certificate"):
+                await replay(streams, [f"mqtts://ship@{place}?password_env=SHIP_PASSWORD"], warp=np.inf)
+            with pytest.raises(WorkbenchError, match="authori"):
+                await replay(streams, [f"mqtts://ship@{place}?ca={ca}"], warp=np.inf)
+            await replay(streams, [f"mqtts://ship@{place}?ca={ca}&password_env=SHIP_PASSWORD"], warp=np.inf)
+            await until(lambda: desk.bodies == [b"$GPS,%d\r\n" % i for i in range(5)], 10)
+            await listener.stop()
+
+    asyncio.run(run())
+
+
+def test_a_replay_waits_for_a_broker_that_is_restarted(broker: Broker, tmp_path: Path) -> None:
+    streams = _log(tmp_path, 300)
+
+    async def run() -> None:
+        desk = Desk()
+        listener = _open(broker, desk)
+        await listener.start()
+        await _subscribed(listener)
+        under_way = asyncio.create_task(replay(streams, [f"mqtt://localhost:{broker.port}/ship"], warp=100))
+        await until(lambda: len(desk.taken) > 20, 10)
+        await asyncio.to_thread(broker.stop)
+        await asyncio.sleep(0.5)
+        await asyncio.to_thread(broker.start)
+        assert (await asyncio.wait_for(under_way, 60)).pieces == {"nmea_log": 300}
+        await until(lambda: len(set(desk.bodies)) == 300, 20)
+        await listener.stop()
 
     asyncio.run(run())
 

@@ -143,6 +143,7 @@ def test_a_window_is_a_part_of_it(simulated: Path) -> None:
     cruise = open_cruise(simulated)
     assert cruise.start is not None
     window = Window(cruise.start + np.timedelta64(1, "h"), cruise.start + np.timedelta64(2, "h"))
+    assert "vct" in cruise and "vct" not in {stream.name for stream in of_cruise(cruise)}, "no instrument said it"
     for stream in of_cruise(cruise):
         everything = list(stream.pieces(Window()))
         inside = [piece for piece in everything if window.start <= np.datetime64(piece.time, "ns") < window.stop]
@@ -265,6 +266,10 @@ def test_a_clock_is_followed() -> None:
         ("udp://127.0.0.1", "which port"),
         ("127.0.0.1:5", "does not say how"),
         ("folder:", "which folder"),
+        ("mqtt://127.0.0.1:1/ship?qso=0", "Did you mean 'qos'"),
+        ("mqtt://127.0.0.1:1/ship?qos=2", "qos is 0 or 1"),
+        ("mqtts://127.0.0.1:1/ship?password_env=NOT_SET_HERE", "NOT_SET_HERE (password_env) is not set"),
+        ("udp://127.0.0.1:1?rate=5", "'rate' is no option of udp"),
     ],
 )
 def test_mistakes_are_told(to: str, said: str) -> None:

@@ -68,19 +68,9 @@ class Mqtt(Listener):
 
     async def start(self) -> None:
         """Begin to connect. ListenerError when the password or the certificates are not there."""
-        password, tls = secret(self.address, *self._password), self._tls()
+        password, tls = secret(self.address, *self._password), trusting(self.address, self._ca)
         self.counters.fault = f"{self.address.url}: no connection yet"
         self.run(self._stay(password, tls))
-
-    def _tls(self) -> ssl.SSLContext | None:
-        if self.address.scheme != "mqtts":
-            return None
-        try:
-            return ssl.create_default_context(cafile=self._ca or None)
-        except OSError as error:  # SSLError is one
-            raise ListenerError(
-                f"{self.address.url}: the certificates in ca ({self._ca}) cannot be read: {error}"
-            ) from None
 
     async def _stay(self, password: str | None, tls: ssl.SSLContext | None) -> None:
         """Connect and listen, again and again."""
@@ -121,6 +111,22 @@ class Mqtt(Listener):
             for each in messages:
                 if each.qos:
                     client._client.ack(each.mid, each.qos)
+
+
+def trusting(address: Address, ca: str) -> ssl.SSLContext | None:
+    """What ``mqtts:`` trusts: the certificates in the file `ca`, or the machine's; None for ``mqtt:``.
+
+    Raises
+    ------
+    ListenerError
+        When they cannot be read.
+    """
+    if address.scheme != "mqtts":
+        return None
+    try:
+        return ssl.create_default_context(cafile=ca or None)
+    except OSError as error:  # SSLError is one
+        raise ListenerError(f"{address.url}: the certificates in ca ({ca}) cannot be read: {error}") from None
 
 
 class _Waiting(asyncio.Queue[aiomqtt.Message]):

@@ -38,6 +38,8 @@ def of_cruise(cruise: Cruise) -> list[Stream]:
                 found.append(Stream(name, False, pieces.journal(name, raw)))
             continue
         try:
+            if _made_here(source, cruise):
+                continue
             reader, files = reader_class(source.reader)(), source.files()
         except WorkbenchError:
             continue  # not there, or no files
@@ -93,6 +95,11 @@ def _stream(
 def _has_files(source: Source) -> bool:
     heard = str(source.listen or "").startswith("folder:")  # read where its files are
     return (bool(source.url) or heard) and source.reader in names("xarray.backends")
+
+
+def _made_here(source: Source, cruise: Cruise) -> bool:
+    """True for what the workbench wrote into the cruise folder: no instrument said it."""
+    return source.listen is None and all(Path(place).is_relative_to(cruise.folder) for place in source.places())
 
 
 def _base(source: Source, files: Sequence[Path]) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import shutil
@@ -10,15 +11,19 @@ import socket
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar
 
 import aiomqtt
 
 from workbench.core.errors import WorkbenchError, suggest
-from workbench.live.listeners.address import Address
+from workbench.live.listeners.address import Address, secret
 from workbench.live.listeners.listener import Pause
+from workbench.live.listeners.mqtt import trusting
 from workbench.live.replay.pieces import Piece, Stream
 
+log = logging.getLogger(__name__)
+_quiet = logging.getLogger(f"{__name__}.wire")
+_quiet.setLevel(logging.CRITICAL)  # what it says is told here
 _NAMED = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)=(.+)")
 #: Bytes of one datagram.
 _DATAGRAM = 65507
@@ -35,6 +40,7 @@ class Target(ABC):
     """
 
     whole = False  #: takes whole files
+    options: ClassVar[tuple[str, ...]] = ()  #: what may stand behind ``?``
 
     def __init__(self, address: Address, source: str | None) -> None:
         self.address = address
@@ -145,34 +151,61 @@ class Stretch(Target):
 
 
 class Messages(Target):
-    """A message a piece, QoS 1 unless ``?qos=0``; without ``SOURCE=`` the topic is followed by the source's name."""
+    """A message a piece, QoS 1 unless ``?qos=0``; without ``SOURCE=`` the topic is followed by the source's name.
 
-    _client: aiomqtt.Client | None = None
+    ``mqtts://`` and the options ``password_env``, ``password_file`` and ``ca`` are those of the listener. A broker that
+    goes away is waited for; what it did not answer to is published again.
+    """
+
+    options = ("qos", "password_env", "password_file", "ca")
+
+    def __init__(self, address: Address, source: str | None) -> None:
+        super().__init__(address, source)
+        self.qos = int(address.options.get("qos", "1")) if address.options.get("qos", "1") in ("0", "1") else -1
+        if self.qos < 0 or not address.host:
+            raise WorkbenchError(f"{address.url}: which broker? Such as mqtt://host:1883/ship?qos=1 (qos is 0 or 1)")
+        self._client: aiomqtt.Client | None = None
 
     async def open(self) -> None:
         """Connect to the broker."""
-        made = aiomqtt.Client(self.address.host, self.address.port or 1883, username=self.address.user)
         try:
-            await made.__aenter__()
+            await self._connect()
         except aiomqtt.MqttError as error:
             raise WorkbenchError(f"{self.address.url}: no connection ({error})") from error
+
+    async def _connect(self) -> None:
+        address, options = self.address, self.address.options
+        password = secret(address, options.get("password_env", ""), options.get("password_file", ""))
+        tls = trusting(address, options.get("ca", ""))
+        made = aiomqtt.Client(
+            address.host, address.port or (1883 if tls is None else 8883), username=address.user, password=password,
+            tls_context=tls, logger=_quiet,
+        )  # fmt: skip
+        await made.__aenter__()
         self._client = made
 
     async def send(self, piece: Piece) -> None:
         """Publish, and wait for the broker's answer."""
-        assert self._client is not None
         topic = self.address.path.strip("/")
         topic = topic if self.source else f"{topic}/{piece.source}".lstrip("/")
-        try:
-            await self._client.publish(topic, piece.payload, qos=int(self.address.options.get("qos", 1)))
-        except aiomqtt.MqttError as error:
-            raise WorkbenchError(f"{self.address.url}: the broker is gone ({error})") from error
+        pause = Pause()
+        while True:
+            try:
+                if self._client is None:
+                    await self._connect()
+                assert self._client is not None
+                return await self._client.publish(topic, piece.payload, qos=self.qos)
+            except aiomqtt.MqttError as error:
+                log.warning("%s: the broker is gone (%s); tried again", self.address.url, error)
+                await self.close()
+                await pause.wait()
 
     async def close(self) -> None:
         """Say good-bye."""
-        if self._client is not None:
+        client, self._client = self._client, None
+        if client is not None:
             with suppress(aiomqtt.MqttError):
-                await self._client.__aexit__(None, None, None)
+                await client.__aexit__(None, None, None)
 
 
 class Files(Target):
@@ -233,7 +266,7 @@ class Files(Target):
 
 
 KINDS: dict[str, type[Target]] = {
-    "udp": Datagrams, "tcp": Stretch, "tcp+listen": Stretch, "mqtt": Messages, "folder": Files,
+    "udp": Datagrams, "tcp": Stretch, "tcp+listen": Stretch, "mqtt": Messages, "mqtts": Messages, "folder": Files,
 }  # fmt: skip
 
 
@@ -254,6 +287,9 @@ def parse(text: str, streams: list[Stream]) -> Target:
     kind = KINDS.get(address.scheme)
     if kind is None:
         raise WorkbenchError(f"'{text}': cannot send to '{address.scheme}:'. {suggest(address.scheme, KINDS)}")
+    for name in address.options:
+        if name not in kind.options:
+            raise WorkbenchError(f"'{text}': '{name}' is no option of {address.scheme}. {suggest(name, kind.options)}")
     if source is not None and known[source].whole and not kind.whole:
         raise WorkbenchError(
             f"'{text}': {source} consists of whole files; send them to a folder: --to {source}=folder:DIR"
