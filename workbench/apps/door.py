@@ -2,12 +2,13 @@
 
 What makes pages takes seconds to load. Until then this answers who knocks: pictures, notes and health as ever, the
 front page with a glance (`glances`), whose rest follows once it can be made. Afterwards a page comes in two parts as
-well: the glance at once, together with the scripts that the rest will need, and the rest when it is made.
+well: the glance at once, together with the scripts and styles that the rest will need, and the rest when it is made.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -26,7 +27,6 @@ from workbench.views import say
 
 log = logging.getLogger(__name__)
 
-#: Scripts in the head of a page: the same in every one.
 _SCRIPT = re.compile(r"<script\b[^>]*>.*?</script>", re.DOTALL)
 
 #: Makes the whole page that answers a request.
@@ -45,7 +45,7 @@ class Door(HTTPServerConnectionDelegate):
 
     def __init__(self, desk: Desk, title: str) -> None:
         self.desk, self.title = desk, title
-        self.scripts: tuple[str, ...] = ()  #: of the last page that was made: the next one needs the same
+        self.head = ""  #: what the last page needed in its head (`parts`): the next one needs the same
         self._make: asyncio.Future[Maker] = IOLoop.current().asyncio_loop.create_future()  # type: ignore[attr-defined]
         self.app = Application([*routes.ROUTES, *self.pages(), (r".*", _Later, {"door": self})])
 
@@ -98,12 +98,12 @@ class FrontPage(RequestHandler):
 
     async def get(self) -> None:
         door = self._door
-        sent: tuple[str, ...] = ()
+        sent: str | None = None
         if door.desk.access.may_read(asker_of(self.request)).allowed:
             seen = await glance(door.desk, self.request.query)
             if seen:
-                sent = door.scripts
-                self.write(f"{_head(door.title)}{seen}\n{''.join(sent)}")
+                sent = door.head
+                self.write(f"{_begun(door.title)}{seen}\n{sent}")
                 try:
                     await self.flush()
                 except StreamClosedError:  # gone already: no page is made for nobody
@@ -114,19 +114,29 @@ class FrontPage(RequestHandler):
             log.exception("a page could not be made")
             if not self._headers_written:
                 self.set_status(500)
-            page = "<p>This page could not be made; the board's log says why.</p>"
-        door.scripts = tuple(_SCRIPT.findall(page.partition("</head>")[0]))
-        self.finish(rest(page, sent))
+            page = (
+                "<html><head></head><body><p>This page could not be made; the board's log says why.</p></body></html>"
+            )
+        if sent is not None:
+            door.head, body = parts(page)
+            page = body if sent == door.head else f"{door.head}{body}"
+        self.finish(page)
 
 
-def rest(page: str, sent: tuple[str, ...]) -> str:
-    """A page without the scripts that went before it; within a document that has begun, its head is taken as it is."""
-    for tag in sent:
-        page = page.replace(tag, "", 1)
-    return page.replace("<!DOCTYPE html>", "", 1) if sent else page
+def parts(page: str) -> tuple[str, str]:
+    """A page to follow within a document that has begun: what its head holds, and its body.
+
+    Style sheets are put into the document's head, where those that come later find them; scripts run where they stand.
+    """
+    before, _, body = page.partition("</head>")
+    opening, _, head = before.partition("<head>")
+    others = json.dumps(_SCRIPT.sub("", head)).replace("<", "\\u003c")
+    into = f'<script>document.head.insertAdjacentHTML("beforeend", {others})</script>'
+    root = opening[opening.find("<html") :] if "<html" in opening else ""
+    return f"{root}{into}{''.join(_SCRIPT.findall(head))}", body
 
 
-def _head(title: str) -> str:
+def _begun(title: str) -> str:
     from workbench.views.assets import style
 
     return (
