@@ -91,7 +91,7 @@ lint: $(STAMP)  ## ruff, mypy and the layers
 
 # What is measured (WORKBENCH_BENCH=smoke runs everything once, tiny). The last line of JSON=1 is for programs.
 bench = $(if $(SCALE),$(BIN)/python -m tests.benchmarks.needs &&) WORKBENCH_SCALE=$(SCALE) \
-  WORKBENCH_BENCH=$${WORKBENCH_BENCH:-$(1)} $(PYTEST) -m benchmark -s tests/benchmarks $(ARGS); code=$$?; \
+  WORKBENCH_BENCH=$${WORKBENCH_BENCH:-$(1)} $(PYTEST) -m benchmark -s --durations 12 tests/benchmarks $(ARGS); code=$$?; \
   $(if $(JSON),WORKBENCH_BENCH=$${WORKBENCH_BENCH:-$(1)} $(BIN)/python -m tests.benchmarks.rows;) exit $$code
 
 bench: $(STAMP)  ## measure speed against peers and limits, ten minutes (JSON=1, SCALE=1 for 1e9 particles)

@@ -21,7 +21,7 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -108,13 +108,18 @@ def pytest_pyfunc_call() -> Iterator[None]:
 
 @pytest.fixture
 def measure() -> Callable[..., dict[str, float]]:
-    """``measure(title, {name: call}, per=1, repeats=7) -> {name: median seconds}``; each is called once before."""
+    """``measure(title, {name: call}, per=1, repeats=7) -> {name: median seconds}``; each is called once before.
+
+    Those named in `warmed` were: they have given what they counted, to be compared.
+    """
 
     def run(
-        title: str, candidates: Mapping[str, Callable[[], object]], *, per: float = 1, repeats: int = 7
-    ) -> dict[str, float]:
-        for call in candidates.values():
-            call()
+        title: str, candidates: Mapping[str, Callable[[], object]], *, per: float = 1, repeats: int = 7,
+        warmed: Collection[str] = (),
+    ) -> dict[str, float]:  # fmt: skip
+        for name, call in candidates.items():
+            if name not in warmed:
+                call()
         times: dict[str, list[float]] = {name: [] for name in candidates}
         for _ in range(1 if SMOKE else repeats):
             for name, call in candidates.items():

@@ -113,7 +113,7 @@ def test_a_first_cytogram(row, cruise) -> None:
     )
 
 
-def _opened(cruise: Path, folder: Path) -> tuple[float, float, list[float]]:
+def _opened(cruise: Path, folder: Path, pages: int = 2) -> tuple[float, float, list[float]]:
     """Seconds from the start of a board to its address and to its first painted page, and of more pages after it."""
     from playwright.sync_api import sync_playwright
 
@@ -130,7 +130,7 @@ def _opened(cruise: Path, folder: Path) -> tuple[float, float, list[float]]:
             known = time.monotonic() - begun
             _paint(blank, server.address)
             first, more = time.monotonic() - begun, []
-            for _ in range(2 if SMOKE else 5):
+            for _ in range(pages):
                 page, again = browser.new_page(), time.monotonic()
                 _paint(page, server.address)
                 more.append(time.monotonic() - again)
@@ -159,7 +159,7 @@ def test_the_board(row, cruise, tmp_path) -> None:
     if not Path(PROGRAM).exists():
         pytest.skip("no Chromium; as root: apt-get install -y chromium")
     if not SMOKE:
-        _opened(cruise, tmp_path)  # files are in memory, and compiled
+        _opened(cruise, tmp_path, pages=0)  # files are in memory, and compiled
     runs = [_opened(cruise, tmp_path) for _ in range(1 if SMOKE else 5)]
     row("the board of a new process: its address", "s", statistics.median(known for known, _, _ in runs))
     row(
