@@ -23,6 +23,7 @@ from workbench.apps.engine import listen, serve
 from workbench.apps.journal import replay
 from workbench.catalog.cruise import open_cruise
 from workbench.core import clock
+from workbench.core.clock import Clock
 from workbench.core.errors import WorkbenchError
 from workbench.live.access import Access, Token
 from workbench.live.engine import FILE, Engine
@@ -285,6 +286,36 @@ def test_the_journal_is_read_again_in_place_of_its_rows(catalog: Path, capsys: p
         assert replay(catalog) == 0
         assert "ship: 10 rows" in capsys.readouterr().out
         assert record.open("ship").load().drop_attrs().identical(before.drop_attrs())
+
+
+def test_a_clock_that_is_set_while_the_engine_runs(catalog: Path) -> None:
+    """Back an hour and forward a day: rows have the time that the clock said; none is lost, no age is below nothing."""
+    noon = np.datetime64("2024-05-01T12:30:00", "ns")
+    hours = (0, -1, 23)
+
+    async def work(engine: Engine) -> None:
+        for step, ahead in enumerate(hours):
+            clock.use(Clock(noon + np.timedelta64(ahead, "h"), 1.0, time.time()))
+            ages = [feed["age_s"] for feed in engine.status()["feeds"] if feed["age_s"] is not None]
+            assert all(age >= 0 for age in ages) and (ages or not step)
+            for i in range(10):
+                engine._door.take([Receipt("post", fix(10 * step + i), "x", clock.now())])
+                engine.listeners["post"].counters.last = clock.now()
+            await until(lambda upto=10 * step + 10: engine.recorders["post"].kept.rows == upto)
+            await asyncio.to_thread(engine._roll)
+
+    try:
+        record = run(catalog, work)
+        ds = record.open("post").load()
+        raw = list(Journal(record.folder / "raw").read("post"))
+    finally:
+        clock.use(None)
+    assert [entry.body for entry in raw] == [fix(i) for i in range(30)]
+    np.testing.assert_allclose(ds["latitude"], [21 + i / 60 for i in (*range(10, 20), *range(10), *range(20, 30))])
+    assert (np.diff(ds["time"].values) > np.timedelta64(0)).all()
+    assert sorted(path.name[9:22] for path in (record.folder / "raw/post").iterdir()) == [
+        "2024-05-01T11", "2024-05-01T12", "2024-05-02T11",
+    ]  # fmt: skip
 
 
 def test_a_span_of_the_journal_is_read_again_and_the_rest_stays(

@@ -245,7 +245,9 @@ class Engine:
 
     def _feed(self, name: str, listener: Listener) -> dict[str, Any]:
         counters, recorder = listener.counters, self.recorders.get(name)
-        age = None if np.isnat(counters.last) else float((clock.now() - counters.last) / np.timedelta64(1, "s"))
+        age = None
+        if not np.isnat(counters.last):  # which lies ahead when the clock was set back
+            age = max(0.0, float((clock.now() - counters.last) / np.timedelta64(1, "s")))
         return {
             "name": name, "listen": listener.address.url, "bound": listener.bound, "age_s": age,
             "rate_hz": self._rate(name, counters.received),
