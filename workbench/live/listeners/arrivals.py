@@ -144,18 +144,19 @@ class Arrivals:
         status = os.stat(full)
         if not stat.S_ISREG(status.st_mode):
             raise FileNotFoundError(full)
-        if (status.st_size, status.st_mtime_ns) != (seen.size, seen.mtime_ns):
+        before = self.taken.get(path)
+        if before is not None and not self._appends() and (before.size, before.mtime_ns) == _state(status):
+            del self.waiting[path]  # as nearly all that a look at everything finds
+            return None
+        if _state(status) != (seen.size, seen.mtime_ns):
             seen.size, seen.mtime_ns, seen.since = status.st_size, status.st_mtime_ns, now
             seen.tried = seen.counted = False
             if not self._appends():
                 return None
-        before = self.taken.get(path)
         if seen.tried:
             return None
-        if before is not None and (before.mtime_ns, before.size) == (seen.mtime_ns, seen.size):
+        if before is not None and (before.size, before.mtime_ns) == (seen.size, seen.mtime_ns):
             seen.tried = True
-            if not self._appends():
-                del self.waiting[path]
             return None
         still = now - seen.since >= self.settle
         if seen.mtime_ns < 1_000_000_000:  # rsync --partial marks what was cut off with 1970-01-01
@@ -177,8 +178,7 @@ class Arrivals:
                 return None  # half a row more
             self._sums.pop(path, None)  # or written anew
         digest = self._sum(path, full, whole)
-        status = os.stat(full)
-        if not self._appends() and (status.st_size, status.st_mtime_ns) != (seen.size, seen.mtime_ns):
+        if not self._appends() and _state(os.stat(full)) != (seen.size, seen.mtime_ns):
             seen.tried = False
             return None
         arrival = Arrival(path, whole, seen.mtime_ns, digest)
@@ -205,3 +205,7 @@ class Arrivals:
             if len(self._sums) > _SUMS:
                 del self._sums[next(iter(self._sums))]
         return str(digest.hexdigest())
+
+
+def _state(status: os.stat_result) -> tuple[int, int]:
+    return status.st_size, status.st_mtime_ns
