@@ -60,7 +60,7 @@ function glance(told) {
       for (const [x, text] of ticks(x0, x1, true)) { c.fillText(text, X(x), top + h + 8); c.strokeRect(X(x), top + h, 0, 4) }
       c.textAlign = "right"
       c.textBaseline = "middle"
-      for (const [y, text] of ticks(y0, y1, false)) { c.fillText(text, left - 8, Y(y)); c.strokeRect(left - 4, Y(y), 4, 0) }
+      for (const [y, text] of ticks(y0, y1, false)) { c.fillText(text, left - 8, Y(y), left - (labels ? 26 : 8)); c.strokeRect(left - 4, Y(y), 4, 0) }
       c.fillStyle = role.ink
       c.font = `12px ${font}`
       c.textAlign = "center"

@@ -33,6 +33,8 @@ from workbench.views.track import NEAR, bounds, columns, land_columns, limits, v
 
 #: Cards of the upper row: only these have pictures.
 UPPER = 3
+#: Cells along an axis of a picture: what a card as large as on a laptop asks for.
+LEVEL = 256
 #: What kind of card a view is (the class says so, but brings Panel); another one is a plain card.
 KINDS: Mapping[str, str] = MappingProxyType(
     {
@@ -142,7 +144,7 @@ def _cytogram(session: Session, item: BoardItem, plane: int) -> Told:
     return {
         "kind": "cytogram", "title": item.options.get("title", "Cytogram"), "choices": choices, "plane": plane,
         "labels": [planes.title(x), planes.title(y)], "decades": [x in CHANNELS, y in CHANNELS], "whole": [*planes.WHOLE] * 2,
-        "picture": {**asked, "range": [*planes.WHOLE] * 2, "level": planes.level(by)}, "frame": "",
+        "picture": {**asked, "range": [*planes.WHOLE] * 2, "level": LEVEL}, "frame": "",
     }  # fmt: skip
 
 
