@@ -60,8 +60,8 @@ class NetcdfFile:
         self._sizes = {str(name): size for name, size in ds.sizes.items()} | (
             {parts.dim: parts.rows} if parts.dim else {}
         )
-        for name, size in self._sizes.items():
-            self._nc.createDimension(self._dims[name], size)
+        for dim, size in self._sizes.items():
+            self._nc.createDimension(self._dims[dim], size)
         attributes = dict(told.attributes)
         beside = [str(name) for name in ds.coords if name not in (*ds.dims, "time")]
         if beside:

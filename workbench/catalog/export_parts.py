@@ -1,8 +1,13 @@
 """The rows of a Source, opened part by part: whoever goes through them holds one part at a time.
 
-Opening a Source has the time of every row in memory, and of lines of text more than that. Of many files, some at a time
-are opened; of what answers for itself (a server, the record), some time. Parts are gone through twice: once for their
-times and positions, once to be written. Where parts do not simply follow each other, the Source is opened as a whole.
+Opening a Source has the time of every row in memory, and of lines of text more than that. Of many files that follow each
+other, some at a time are opened; of long ones, and of those that overlap, some rows at a time, as their reader does it; of
+what answers for itself (a server, the record), some time; of particles, some rows of one file. Parts are gone through
+twice: once for their times and positions, once to be written.
+
+As a whole are opened: a product, which is made of the whole cruise in memory and has a row a file (a `track` a row a fix);
+what a reader opens whole because it is small by nature (an SFL, an instrument's log, a database: a line a file); a
+compressed file of events, which is inflated at once.
 """
 
 from __future__ import annotations
@@ -22,16 +27,18 @@ from workbench.catalog.files import Files
 from workbench.catalog.source import Source
 from workbench.catalog.stored import Stored
 from workbench.core import clock
-from workbench.core.errors import WorkbenchError
+from workbench.core.errors import ReaderError, WorkbenchError
 from workbench.core.window import Window
 
 #: Bytes of the files of a part, and how many files there may be in it.
 BYTES, FILES = 32 << 20, 256
+#: A longer file is opened some rows at a time.
+LONG = 64 << 20
 #: Rows of a part of what answers for itself.
 ROWS = 1 << 19
 #: Attributes that count something in the files.
 _COUNTS = ("rows", "unchecked", "other", "files")
-_BAD = re.compile(r"(?P<why>[^:]+): (?P<count>\d+) \((?P<first>.*)\)\s*")
+_BAD = re.compile(r"(?P<why>[^:]+): (?P<count>\d+)(?: \((?P<first>.*)\))?\s*")
 
 Opener = Callable[[], xr.Dataset]
 
@@ -68,16 +75,20 @@ class Parts:
         self._block, self._looked = block, looked
         self._whole: xr.Dataset | None = None
         self._sizes: list[tuple[int, int]] = []
+        self._chunks: list[int] | None = None
         self.letters: dict[str, int] = {}
         self._openers: list[Opener] = []
         if isinstance(source, Source):
             window = Window.parse(window, now=clock.as_of(source.end))
-            self._openers = openers(source, window)
-        if len(self._openers) < 2 or not self._follow():
-            self._whole = self.ds = source.open(window)
-            self.dim, self.extent = row_dim(self.ds), Extent(self.ds)
-            self.rows = self.ds.sizes.get(self.dim, 1)
-            _look(self.extent, self.ds, self.dim, block)
+            for self._openers, ordered in ways(source, window, block):
+                if len(self._openers) > 1 and self._follow(ordered):
+                    return
+        long = particles(source, window, block)
+        self._whole, self._chunks = long or (source.open(window), None)
+        self.ds = self._whole
+        self.dim, self.extent = row_dim(self.ds), Extent(self.ds)
+        self.rows = self.ds.sizes.get(self.dim, 1)
+        _look(self.extent, self.ds, self.dim, block)
 
     def __iter__(self) -> Iterator[tuple[xr.Dataset, int, int]]:
         """Rows, and the numbers of the first of them and of the one after the last; at least once.
@@ -88,7 +99,7 @@ class Parts:
             When rows are not what they were when they were looked at.
         """
         if self._whole is not None:
-            for start, stop in blocks(self._whole, self.dim, self._block):
+            for start, stop in blocks(self._whole, self.dim, self._block, self._chunks):
                 yield self._whole.isel({self.dim: slice(start, stop)}) if self.dim else self._whole, start, stop
             return
         at = 0
@@ -105,12 +116,16 @@ class Parts:
             at += rows
             del ds
 
-    def _follow(self) -> bool:
-        """Look through all parts; False when they do not simply follow each other."""
+    def _follow(self, ordered: bool) -> bool:
+        """Look through all parts; False when they are no table, or (unless they are `ordered`) do not follow each other."""
         first: xr.Dataset | None = None
+        self._sizes, self.letters = [], {}
         told, latest = [], np.datetime64(np.iinfo(np.int64).min + 1, "ns")
         for opener in self._openers:
-            ds = opener()
+            try:
+                ds = opener()
+            except ReaderError:  # as a whole, it is told or listed
+                return False
             if row_dim(ds) != "time" or "time" not in ds.variables or ds["time"].dtype.kind != "M":
                 return False
             told.append(ds.attrs)
@@ -120,7 +135,7 @@ class Parts:
             times = ds["time"].values[~np.isnat(ds["time"].values)]
             if first is None:
                 first, self.extent = ds, Extent(ds)
-            elif not _alike(first, ds) or (len(times) and times.min() <= latest):
+            elif not _alike(first, ds) or (not ordered and len(times) and times.min() <= latest):
                 return False
             for name, array in ds.variables.items():
                 if array.dtype.kind == "U":
@@ -136,30 +151,54 @@ class Parts:
         return True
 
 
-def openers(source: Source, window: Window) -> list[Opener]:
-    """What opens the parts of a source; one or none when it is better opened as a whole."""
+def ways(source: Source, window: Window, block: int) -> Iterator[tuple[list[Opener], bool]]:
+    """What opens the parts of a source, the best way first, and whether they stand in its order, come what may."""
     origin = source.origin
-    if type(origin) is Files and not origin.particles:
-        return [lambda paths=group: origin.open_these(paths, window) for group in _groups(origin)]  # type: ignore[misc]
-    if isinstance(origin, Stored) and (span := origin.span()) is not None:
-        asked, parts = window & span, -(-origin.count() // ROWS)
-        if not asked or parts < 2:
-            return []
-        first, last = (int(edge.astype(np.int64)) for edge in asked)
-        edges = np.linspace(0, last - first, parts + 1).astype(np.int64) + first
-        edges[-1] = last
-        spells = [Window(np.datetime64(int(a), "ns"), np.datetime64(int(b), "ns")) for a, b in pairwise(edges) if a < b]
-        return [lambda spell=spell: origin.open(spell) for spell in spells]  # type: ignore[misc]
-    return []
+    if isinstance(origin, Stored):
+        yield _spells(origin, window), False
+    elif type(origin) is Files and not origin.particles:
+        paths = origin.in_order()
+        sizes = [os.stat(path).st_size for path in paths]
+        if max(sizes, default=0) <= LONG:
+            groups = _groups(paths, sizes)
+            yield [lambda paths=group: origin.open_these(paths, window) for group in groups], False  # type: ignore[misc]
+        try:
+            yield origin.stretches(window, BYTES, block), True
+        except ReaderError:  # as a whole, it is told
+            return
 
 
-def _groups(files: Files) -> list[list[str]]:
-    """The files in the order of time, some together; at least two, for one alone is opened by other rules."""
-    paths = files.in_order()
+def particles(source: Any, window: Window | str, block: int) -> tuple[xr.Dataset, list[int]] | None:
+    """Particles of which a file has too many to be read at once, without chunks, and rows to be read together."""
+    origin = source.origin if isinstance(source, Source) else None
+    if type(origin) is not Files or not origin.particles or not isinstance(window, Window):
+        return None
+    ds = origin.open(window, chunked=False)
+    told = [
+        array.encoding["preferred_chunks"]["particle"] for array in ds.variables.values() if "particle" in array.dims
+    ]
+    if not told or max(told[0], default=0) <= 2 * block:
+        return None
+    return ds, [min(block, chunk - at) for chunk in told[0] for at in range(0, chunk, block)]
+
+
+def _spells(origin: Stored, window: Window) -> list[Opener]:
+    span = origin.span()
+    parts = -(-origin.count() // ROWS) if span is not None else 0
+    if span is None or parts < 2 or not (asked := window & span):
+        return []
+    first, last = (int(edge.astype(np.int64)) for edge in asked)
+    edges = np.linspace(0, last - first, parts + 1).astype(np.int64) + first
+    edges[-1] = last
+    spells = [Window(np.datetime64(int(a), "ns"), np.datetime64(int(b), "ns")) for a, b in pairwise(edges) if a < b]
+    return [lambda spell=spell: origin.open(spell) for spell in spells]  # type: ignore[misc]
+
+
+def _groups(paths: Sequence[str], sizes: Sequence[int]) -> list[list[str]]:
+    """Files, some together; at least two, for one alone is opened by other rules."""
     groups: list[list[str]] = [[]]
     size = 0
-    for path in paths:
-        own = os.stat(path).st_size
+    for path, own in zip(paths, sizes, strict=True):
         if len(groups[-1]) >= 2 and (size + own > BYTES or len(groups[-1]) >= FILES):
             groups.append([])
             size = 0
@@ -190,7 +229,10 @@ def together(told: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
 
 
 def _added_up(told: Sequence[str]) -> str:
-    """Lines ``reason: count (first ...)``, each reason once, where it stands in the parts; other lines as they are."""
+    """Lines ``reason: count (first ...)``, each reason once, where it stands in the parts; other lines as they are.
+
+    Where no first one is told, reasons stand by the alphabet, as such readers have them.
+    """
     order: list[str] = []
     counts: dict[str, int] = {}
     first: dict[str, str] = {}
@@ -201,10 +243,12 @@ def _added_up(told: Sequence[str]) -> str:
             why = match["why"] if match else line
             if why not in counts:
                 order.insert(place, why)
-                first[why] = match["first"] if match else ""
+                first[why] = (match["first"] or "") if match else ""
             counts[why] = counts.get(why, 0) + (int(match["count"]) if match else 0)
             place = order.index(why) + 1
-    return "\n".join(f"{why}: {counts[why]} ({first[why]})" if counts[why] else why for why in order)
+    order = order if any(first.values()) else sorted(order)
+    lines = {why: f"{why}: {counts[why]}" + (f" ({first[why]})" if first[why] else "") for why in order}
+    return "\n".join(lines[why] if counts[why] else why for why in order)
 
 
 def row_dim(ds: xr.Dataset) -> str:
@@ -215,10 +259,14 @@ def row_dim(ds: xr.Dataset) -> str:
     return str(max(ds.sizes, key=lambda name: ds.sizes[name], default=""))
 
 
-def blocks(ds: xr.Dataset, dim: str, size: int) -> Iterator[tuple[int, int]]:
-    """Ranges of rows along `dim`: whole chunks of the dataset, as many as come to about `size`; always at least one."""
+def blocks(
+    ds: xr.Dataset, dim: str, size: int, chunks: Sequence[int] | None = None
+) -> Iterator[tuple[int, int]]:  # fmt: skip
+    """Ranges of rows along `dim`: whole chunks (those of the dataset, unless told), as many as come to about `size`; at
+    least one.
+    """
     total = ds.sizes.get(dim, 1)
-    chunks = ds.chunksizes.get(dim) or [size] * (total // size) + ([total % size] if total % size else [])
+    chunks = chunks or ds.chunksizes.get(dim) or [size] * (total // size) + ([total % size] if total % size else [])
     start = stop = 0
     for chunk in chunks:
         if stop > start and stop + chunk - start > size:

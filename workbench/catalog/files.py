@@ -76,6 +76,18 @@ class Files:
         """Rows of some of the files; broken ones are listed when there are two or more."""
         return self._opened(list(paths), window, None)
 
+    def stretches(self, window: Window, size: int, rows: int) -> list[Callable[[], xr.Dataset]]:
+        """What opens what `open` opens some rows at a time, as the reader does it; none where it does not."""
+        named = [for_glob(place) for place in self._look()[0]]
+        options = {**bounds(window), **self._expanded()}
+        if (
+            not options.keys() <= signature(self.kind.stretches).parameters.keys()
+            or next(self._look()[1].paths(), None) is None
+        ):
+            return []
+        found = self._reader().stretches(named[0] if len(named) == 1 else named, size, rows, **options)
+        return [] if found is None else found
+
     def in_order(self) -> list[str]:
         """All files, in an order that is that of time and of names; none where there is no such order, or where the
         reader finds other ones, or a folder that it cannot list.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike, fspath
 from typing import Any, ClassVar, Literal
 
@@ -100,16 +100,22 @@ class Hdf5(Reader):
         ReaderError
             When the one file named is broken, a path does not exist, or an option names what is not in it.
         """
-        asked, found = _asked(group, time, time_units, variables), _find(filename_or_obj)
-        options = Options(variables, units, missing)
-        window = window_of(start, stop)
-        files = _index(index).look(found.paths, asked)
-        if found.alone and isinstance(files[0], ReaderError):
-            raise files[0]
-        opened = Opening(_index(index), asked, options, found.alone, [*found.refused])
-        ds = opened.dataset([each for each in files if opened.good(each) and isinstance(each, Known)], window)
+        asked = _asked(group, time, time_units, variables)
+        opened, files = _opening(filename_or_obj, asked, Options(variables, units, missing), index)
+        ds = opened.dataset(files, window_of(start, stop))
         dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables or ()
         return ds.drop_vars(dropped, errors="ignore")
+
+    def stretches(
+        self, filename_or_obj: Any, size: int, rows: int, *, start: np.datetime64 | None = None,
+        stop: np.datetime64 | None = None, group: str = "", time: str | None = None, time_units: str | None = None,
+        variables: dict[str, str] | None = None, units: dict[str, str] | None = None, index: str | None = None,
+        missing: Missing = "error",
+    ) -> list[Callable[[], xr.Dataset]] | None:  # fmt: skip
+        """What opens `rows` rows at a time, lazily."""
+        asked = _asked(group, time, time_units, variables)
+        opened, files = _opening(filename_or_obj, asked, Options(variables, units, missing), index)
+        return opened.stretches(files, window_of(start, stop), rows)
 
     def complete(self, path: str | PathLike[str]) -> int:
         """The size of the file when its first bytes (its metadata, its footer) say that it is whole, else 0."""
@@ -193,6 +199,16 @@ class Hdf5(Reader):
                         crc = zlib.crc32(raw, crc)
                 out.append(crc)
         return out[0], out[1]
+
+
+def _opening(named: Any, asked: Asked, options: Options, index: str | None) -> tuple[Opening, list[Known]]:
+    """The files behind what was named that can be opened."""
+    found = _find(named)
+    files = _index(index).look(found.paths, asked)
+    if found.alone and isinstance(files[0], ReaderError):
+        raise files[0]
+    opened = Opening(_index(index), asked, options, found.alone, [*found.refused])
+    return opened, [each for each in files if opened.good(each) and isinstance(each, Known)]
 
 
 def _slice(container: Any, column: Column, begin: int, stop: int) -> npt.NDArray[Any]:

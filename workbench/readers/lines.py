@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from os import PathLike
 
 import numpy as np
@@ -14,6 +14,8 @@ from workbench.core.errors import ReaderError
 #: Bytes read at once; no line may be longer.
 BLOCK = 1 << 22
 _STEP = 1 << 16
+#: Some lines of a file: its path, the byte at which the first of them begins, the one after the last.
+Piece = tuple[str, int, int]
 
 
 def whole(path: str | PathLike[str]) -> int:
@@ -94,6 +96,35 @@ def next_line(path: str | PathLike[str], begin: int, stop: int) -> int:
             return _after_newline(file.fileno(), begin, stop)
     except OSError as error:
         raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+
+
+def stretches(files: Sequence[Piece], size: int) -> list[list[Piece]]:
+    """The lines of files, in their order, in groups of about `size` bytes: short files together, long ones cut.
+
+    Parameters
+    ----------
+    files : sequence of (path, begin, stop)
+        A line begins at `begin`, and one ends at `stop`.
+    size : int
+        Bytes.
+
+    Raises
+    ------
+    ReaderError
+        When a file cannot be read.
+    """
+    out: list[list[Piece]] = [[]]
+    room = size
+    for path, begin, stop in files:
+        while begin < stop:
+            end = next_line(path, begin + room - 1, stop) if begin + room < stop else stop
+            out[-1].append((path, begin, end))
+            room -= end - begin
+            begin = end
+            if room <= 0:
+                out.append([])
+                room = size
+    return [group for group in out if group]
 
 
 def _fill(handle: int, buffer: npt.NDArray[np.uint8]) -> int:

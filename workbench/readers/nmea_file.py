@@ -85,7 +85,7 @@ def parsed(path: str | PathLike[str], every: int = 0) -> NmeaFile:
     def go_on(known: NmeaFile | None) -> NmeaFile:
         begin = known.end if known is not None else 0
         more = read(path, begin, lines.whole(path), every, known.state if known is not None else None)
-        return more if known is None else _joined(known, more)
+        return more if known is None else joined(known, more)
 
     return _KEPT.get(path, every, go_on)
 
@@ -226,7 +226,7 @@ def _end_to_end(parts: Sequence[Rows]) -> Rows:
     return joined
 
 
-def _joined(known: NmeaFile, more: NmeaFile) -> NmeaFile:
+def joined(known: NmeaFile, more: NmeaFile) -> NmeaFile:
     """A file of which more was read."""
     rows = _end_to_end([(part.times, part.values, part.kinds) for part in (known, more)])
     firsts = np.where(known.firsts < 0, more.firsts, known.firsts)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from os import PathLike, fspath
 from typing import Any, ClassVar
@@ -15,9 +16,10 @@ import xarray as xr
 from workbench.core.errors import ReaderError, suggest
 from workbench.core.variables import VARIABLES, VariableSpec
 from workbench.core.window import ALWAYS, Window, duration
-from workbench.readers import lines, nmea_file, sequence
+from workbench.readers import lines, nmea_file, nmea_stretches, sequence
 from workbench.readers import paths as locate
 from workbench.readers.nmea_file import NmeaFile
+from workbench.readers.nmea_stretches import Looked, Part
 from workbench.readers.reader import Reader, window_of
 
 Thin = str | np.timedelta64 | None
@@ -94,6 +96,26 @@ class NmeaLog(Reader):
         opened, refused = _open_all(found.paths, window, step, found.alone)
         opened.sort(key=lambda item: int(item[1].times[0, 0]) if len(item[1]) else _NAT)
         return _dataset(opened, window, step, [*found.refused, *refused], drop_variables)
+
+    def stretches(
+        self, filename_or_obj: Any, size: int, rows: int, *, start: np.datetime64 | None = None,
+        stop: np.datetime64 | None = None, thin: Thin = None,
+    ) -> list[Callable[[], xr.Dataset]] | None:  # fmt: skip
+        """What opens some time at a time, of all logs; going through them once tells between which times."""
+        found = locate.find(filename_or_obj, locate.matcher(self.patterns))
+        window, step = window_of(start, stop), _step(thin)
+        logs, refused = _looked(found, window, step, size)
+        pieces = [log.pieces for log in logs]
+        after = [_NAT, *nmea_stretches.edges(pieces, rows)]
+        merge = nmea_stretches.Merge(pieces, step)
+        told = _tally((log.path, log.tally) for log in logs) | {"refused": "\n".join(refused)}
+        untold = _tally([]) | {"refused": ""}
+
+        def some(at: int) -> xr.Dataset:
+            merged = _merged(merge.rows(after[at], after[at + 1]), window)
+            return merged.assign_attrs(untold if at else told)
+
+        return [partial(some, at) for at in range(len(after) - 1)]
 
     def complete(self, path: str | PathLike[str]) -> int:
         """Bytes up to the last newline."""
@@ -232,6 +254,42 @@ def _dataset(
     }
     coords = {} if "time" in dropped else {"time": xr.Variable("time", time, _attrs("time"))}
     return xr.Dataset(variables, coords, _tally(opened) | {"refused": "\n".join(refused)})
+
+
+def _looked(found: locate.Found, window: Window, step: int, size: int) -> tuple[list[Looked], list[str]]:
+    """The logs that may have rows in `window`, gone through, by the times of their first rows; and what was refused."""
+    logs, refused, paths = [], [], []
+    for path in found.paths:
+        try:
+            if found.alone or _touches(path, window):
+                paths.append(path)
+        except ReaderError as error:
+            refused.append(str(error))
+    size = max(nmea_stretches.LEAST, size // nmea_stretches.side_by_side(paths))
+    for path in paths:
+        try:
+            logs.append(nmea_stretches.look(path, step, size))
+        except ReaderError as error:
+            if found.alone:
+                raise
+            refused.append(str(error))
+    return sorted(logs, key=lambda log: log.first), [*found.refused, *refused]
+
+
+def _merged(parts: list[Part], window: Window) -> xr.Dataset:
+    """Rows of several logs in the order of time, in memory."""
+    keys = np.concatenate([np.empty(0, np.int64), *(keys for _, keys, _ in parts)])
+    order = np.argsort(keys, kind="stable")
+    columns = {}
+    for name in _NAMES:
+        rows = [
+            np.empty(0, _dtype(name) if name != "time" else "datetime64[ns]"),
+            *(log.column(name)[some] for log, _, some in parts),
+        ]
+        columns[name] = ("time", np.concatenate(rows)[order], _attrs(name))
+    ds = xr.Dataset(columns).set_coords("time")
+    inside = window.contains(ds["time"].values)
+    return ds if inside.all() else ds.isel(time=inside)
 
 
 def _dtype(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -132,6 +132,34 @@ class Reader(BackendEntrypoint):
             None was said so far.
         """
         return (len(lines) >= self.head or None) if due else False
+
+    def stretches(
+        self, filename_or_obj: Any, size: int, rows: int, *, start: np.datetime64 | None = None,
+        stop: np.datetime64 | None = None,
+    ) -> list[Callable[[], xr.Dataset]] | None:  # fmt: skip
+        """What opens the same rows as `open_dataset` does, in its order, some at a time: for who writes them elsewhere.
+
+        Attributes that count something are counts of a stretch; ``refused`` is told by the first. A reader that has
+        options takes them here too, as keywords; with one that it does not take, files are opened whole.
+
+        Parameters
+        ----------
+        filename_or_obj : path, glob, or iterable of these
+        size, rows : int
+            A stretch has about so many bytes of a file of lines, or so many rows of a container.
+        start, stop : numpy.datetime64, optional
+
+        Returns
+        -------
+        list of callable, or None
+            Called in their order, each as often as one likes. None when they are better opened as a whole.
+
+        Raises
+        ------
+        ReaderError
+            When `open_dataset` would raise it.
+        """
+        return None
 
     def signs(self, path: str | PathLike[str], rows: int) -> tuple[int, int]:
         """Checksums of the first row and of row `rows - 1`: for readers whose files grow by rows.

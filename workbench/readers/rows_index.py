@@ -83,12 +83,13 @@ class Known:
     signature: str
 
     @again
-    def times(self, index: Index, asked: Asked) -> Moments:
-        """Times of its rows."""
+    def times(self, index: Index, begin: int = 0, stop: int | None = None) -> Moments:
+        """Times of its rows, or of those from `begin` to `stop`."""
+        stop = self.rows if stop is None else min(stop, self.rows)
         if self.packed or not self.rows:
-            return unpack(self.packed)
+            return unpack(self.packed)[begin:stop]
         with containers.opened(self.path) as container:
-            return rows_layout.times(container, index.layout(self.signature), 0, self.rows)
+            return rows_layout.times(container, index.layout(self.signature), begin, stop)
 
 
 class Index:
@@ -143,8 +144,12 @@ class Index:
         else:
             with containers.opened(path) as container:
                 signature, layout = self.recognise(path, container, asked)
-                rows, times = rows_of(container, layout)
                 live = getattr(container, "growing", False)
+                if not live and layout.time is not None and container.length(layout.time) > _LONG:
+                    known = self._scan_long(path, stamp, container, signature)
+                    self._files[key, asked.key] = known
+                    return known, True
+                rows, times = rows_of(container, layout)
                 if not live:
                     self._learn(path, stamp[0], container, signature, asked)
         dated = times[~np.isnat(times)].astype(np.int64)
@@ -155,6 +160,16 @@ class Index:
             while len(self._files) > _MOST:
                 self._files.popitem(last=False)
         return known, not live
+
+    def _scan_long(self, path: str, stamp: tuple[int, ...], container: Container, signature: str) -> Known:
+        """Look into a file whose times are too many to keep: they are gone through some at a time."""
+        layout, edges = self._layouts[signature], []
+        rows = whole_rows(container, layout)
+        for begin in range(0, rows, _LONG):
+            times = rows_layout.times(container, layout, begin, min(begin + _LONG, rows))
+            dated = times[~np.isnat(times)].astype(np.int64)
+            edges += [int(dated.min()), int(dated.max())] if len(dated) else []
+        return Known(path, stamp, rows, min(edges, default=_NAT), max(edges, default=_NAT), b"", signature)
 
     def _like(self, path: str, size: int, asked: Asked) -> tuple[Twin, Rows] | None:
         """A known file that this one is like but for the values of its rows, and those."""
@@ -267,14 +282,21 @@ def _rows(db: sqlite3.Connection, wanted: list[str], asked: str) -> Iterable[Any
         yield from db.execute(f"SELECT {columns} FROM files WHERE asked = ? AND path IN ({marks})", (asked, *some))
 
 
-def rows_of(container: Container, layout: Layout) -> tuple[int, Moments]:
-    """Whole rows in an opened file, and their times: what its writer has not got to yet is not there."""
-    if layout.time is None:
-        return 0, np.empty(0, "datetime64[ns]")
+def whole_rows(container: Container, layout: Layout) -> int:
+    """Rows in an opened file that all its arrays have."""
+    assert layout.time is not None
     container.sound(layout.time)
     rows = container.length(layout.time)
     if layout.loose:
         rows = min([rows, *(container.length(each) for each in layout.rows if each.dims[0] == "time")])
+    return rows
+
+
+def rows_of(container: Container, layout: Layout) -> tuple[int, Moments]:
+    """Whole rows in an opened file, and their times: what its writer has not got to yet is not there."""
+    if layout.time is None:
+        return 0, np.empty(0, "datetime64[ns]")
+    rows = whole_rows(container, layout)
     times = rows_layout.times(container, layout, 0, rows)
     if getattr(container, "growing", False):
         live: Any = container

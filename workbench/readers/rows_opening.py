@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +23,8 @@ from workbench.readers.rows_layout import Layout
 from workbench.readers.rows_table import Member, Still, Table
 
 Missing = Literal["error", "nan"]
+#: Rows of a file, from one to before another.
+Piece = tuple[Known, int, int]
 TIMELESS = "Name it: `time: ARRAY`, and `time_units:` where the file does not say them"
 
 
@@ -94,11 +97,37 @@ class Opening:
         layouts = {known.signature: self.index.layout(known.signature) for known in files}
         if self.alone and files and next(iter(layouts.values())).time is None:
             return self._timeless(files[0], window)
-        files = sorted(files, key=lambda known: (known.first if known.rows else 2**63 - 1, known.path))
-        numbers = {signature: i for i, signature in enumerate(dict.fromkeys(known.signature for known in files))}
-        members, when = self._members(files, numbers, window)
-        plans: list[dict[str, Column]] = [self._plans[signature] for signature in numbers]  # type: ignore[misc]
-        table = Table(members, plans, self.options.missing)
+        files = _sorted(files)
+        members, when = self._members([(known, 0, known.rows) for known in files], window)
+        return self._assembled(files, members, when, len(members))
+
+    def stretches(self, files: list[Known], window: Window, rows: int) -> list[Callable[[], xr.Dataset]] | None:
+        """What opens about `rows` rows at a time of what `dataset` gives; None where nothing in the file is a time."""
+        if self.alone and files and self.index.layout(files[0].signature).time is None:
+            return None
+        files = _sorted(files)
+        groups = _groups([known for known in files if known.rows and _touches(known, window)], rows)
+        seen: dict[str, int] = {}
+
+        def some(at: int) -> xr.Dataset:
+            members, when = self._members(groups[at], window)
+            new = sum(seen.setdefault(member.path, at) == at for member in members)
+            ds = self._assembled(files, members, when, new)
+            return ds.assign_attrs(refused="") if at else ds
+
+        return [partial(some, at) for at in range(len(groups))]
+
+    def _assembled(self, files: list[Known], members: list[Member], when: list[Moments], count: int) -> xr.Dataset:
+        """The rows of `members`, with the variables of all files; `count` files are counted."""
+        layouts = {known.signature: self.index.layout(known.signature) for known in files}
+        plans: list[dict[str, Column]] = [self._plans[signature] for signature in layouts]  # type: ignore[misc]
+        numbers = {signature: i for i, signature in enumerate(layouts)}
+        signatures = {known.path: known.signature for known in files}
+        table = Table(
+            [replace(member, layout=numbers[signatures[member.path]]) for member in members],
+            plans,
+            self.options.missing,
+        )
         made: dict[str, Any] = dict(rows_table.variables(table))
         left = {name for signature in numbers for name in layouts[signature].left_out}
         if files and plans:
@@ -107,28 +136,25 @@ class Opening:
             left |= aside
         time = np.concatenate([np.empty(0, "datetime64[ns]"), *when])
         attrs = {
-            "Conventions": "CF-1.11", "files": len(members), "rows": len(time), "left_out": ", ".join(sorted(left)),
+            "Conventions": "CF-1.11", "files": count, "rows": len(time), "left_out": ", ".join(sorted(left)),
             "refused": "\n".join(self.refused),
         }  # fmt: skip
         about = time_attrs(layouts[files[0].signature]) if files else VARIABLES["time"].attrs()
         return xr.Dataset(made, {"time": xr.Variable("time", time, about)}, attrs)
 
-    def _members(
-        self, files: list[Known], numbers: Mapping[str, int], window: Window
-    ) -> tuple[list[Member], list[Moments]]:
+    def _members(self, pieces: Sequence[Piece], window: Window) -> tuple[list[Member], list[Moments]]:
         members, when = [], []
-        start, stop = (int(edge.astype(np.int64)) for edge in window)
-        for known in files:
-            if not known.rows or (window != ALWAYS and (known.last < start or known.first >= stop)):
+        for known, begin, stop in pieces:
+            if not known.rows or not _touches(known, window):
                 continue
             try:
-                moments = known.times(self.index, self.asked)
+                moments = known.times(self.index, begin, stop)
             except ReaderError as error:
                 if self.alone:
                     raise
                 self.refused.append(str(error))
                 continue
-            member = Member(known.path, numbers[known.signature], 0, len(moments))
+            member = Member(known.path, 0, begin, begin + len(moments))
             if window != ALWAYS:
                 member, moments = _cut(member, moments, window)
             if member.rows:
@@ -145,6 +171,32 @@ class Opening:
         made, left = _still(known.path, [plan])
         attrs = {"Conventions": "CF-1.11", "files": 1, "rows": 0, "left_out": ", ".join(sorted(left)), "refused": ""}
         return xr.Dataset(made, attrs=attrs)
+
+
+def _sorted(files: list[Known]) -> list[Known]:
+    return sorted(files, key=lambda known: (known.first if known.rows else 2**63 - 1, known.path))
+
+
+def _touches(known: Known, window: Window) -> bool:
+    start, stop = (int(edge.astype(np.int64)) for edge in window)
+    return window == ALWAYS or not (known.last < start or known.first >= stop)
+
+
+def _groups(files: list[Known], rows: int) -> list[list[Piece]]:
+    """All rows of files, about `rows` in a group: small files together, large ones cut."""
+    out: list[list[Piece]] = [[]]
+    room = rows
+    for known in files:
+        begin = 0
+        while begin < known.rows:
+            stop = min(begin + room, known.rows)
+            out[-1].append((known, begin, stop))
+            room -= stop - begin
+            begin = stop
+            if not room:
+                out.append([])
+                room = rows
+    return [group for group in out if group]
 
 
 def _still(path: str, plans: list[dict[str, Column]]) -> tuple[dict[str, xr.Variable], set[str]]:
@@ -169,8 +221,8 @@ def _cut(member: Member, moments: Moments, window: Window) -> tuple[Member, Mome
     inside = np.flatnonzero(window.contains(moments))
     if not len(inside):
         return replace(member, stop=member.begin), moments[:0]
-    begin, stop = int(inside[0]), int(inside[-1]) + 1
-    picked = None if stop - begin == len(inside) else tuple(inside.tolist())
+    begin, stop = member.begin + int(inside[0]), member.begin + int(inside[-1]) + 1
+    picked = None if stop - begin == len(inside) else tuple((member.begin + inside).tolist())
     return replace(member, begin=begin, stop=stop, picked=picked), moments[inside]
 
 

@@ -215,6 +215,15 @@ class EvtFiles:
         table = _recent.rows(path, header)
         return table[:, layout.CHANNELS[header.layout].index(name)]
 
+    def read_rows(self, index: int, name: str, begin: int, stop: int) -> npt.NDArray[Any]:
+        """Some rows of a channel: of a long file that is not compressed, no others are read."""
+        path, header = self.paths[index], self.headers[index]
+        if header.layout == "parquet":
+            return layout.parquet_rows(path, header, name, begin, stop)
+        if path.endswith((".gz", ".zst")) or header.size <= _recent.limit:
+            return self.read(index, name)[begin:stop]
+        return layout.some_rows(path, header, begin, stop)[:, layout.CHANNELS[header.layout].index(name)]
+
 
 class _Recent:
     """Rows of the files read within the last `seconds`, up to `limit` bytes; safe between threads."""

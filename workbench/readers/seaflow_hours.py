@@ -21,6 +21,7 @@ from workbench.core.sizes import COLUMNS
 from workbench.readers.kept import Kept
 from workbench.readers.seaflow_files import file_name
 from workbench.readers.seaflow_hourly import CHANNELS
+from workbench.readers.seaflow_layout import row_groups
 
 FLAGS = tuple(f"q{q:g}" for q in QUANTILES)
 LABELS = ("pop", *(f"pop_q{q:g}" for q in QUANTILES))
@@ -196,6 +197,29 @@ def read(hour: Hour, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
         raise ReaderError(
             hour.path, "changed while it was read", expected=f"{hour.rows} rows", found=f"{table.num_rows} rows"
         )
+    return found
+
+
+def read_rows(hour: Hour, name: str, begin: int, stop: int) -> npt.NDArray[Any]:
+    """Particles from number `begin` to `stop` of one column of a file: only their row groups are read.
+
+    Raises
+    ------
+    ReaderError
+        When the file is broken or has changed.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(hour.path) as file:
+            rows = file.metadata.num_rows
+            table, before = row_groups(file, [name], begin, stop)
+            found = _values(table.column(name).slice(begin - before, stop - begin), KINDS[name])
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError) as error:
+        raise ReaderError(hour.path, f"broken Parquet file ({_first_line(error)})") from error
+    if rows != hour.rows:
+        raise ReaderError(hour.path, "changed while it was read", expected=f"{hour.rows} rows", found=f"{rows} rows")
     return found
 
 

@@ -172,6 +172,29 @@ def rows(path: str, header: Header) -> npt.NDArray[np.uint16]:
     return rows_of(path, header, raw[4 if header.layout == "v1" else 8 :], 0)
 
 
+def some_rows(path: str, header: Header, begin: int, stop: int) -> npt.NDArray[np.uint16]:
+    """Rows from `begin` to `stop` of a v1 or v2 file that is not compressed, shape (rows, channels).
+
+    Raises
+    ------
+    ReaderError
+        When the bytes are not what `header` says.
+    """
+    first, width = (4, 24) if header.layout == "v1" else (8, 14)
+    try:
+        with open(path, "rb") as file:
+            found, start = os.fstat(file.fileno()).st_size, file.read(8)
+            file.seek(first + begin * width)
+            part = np.frombuffer(file.read((stop - begin) * width), np.uint8)
+    except OSError as error:
+        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+    if found != header.size or start != header.start or part.size != (stop - begin) * width:
+        raise ReaderError(
+            path, "changed while it was read", offset=0, expected=f"{header.size} bytes", found=f"{found} bytes"
+        )
+    return rows_of(path, header, part, begin)
+
+
 def _plain(path: str, size: int) -> npt.NDArray[np.uint8]:
     out = np.empty(size, dtype=np.uint8)
     try:
@@ -261,6 +284,39 @@ def _parquet_columns(path: str, header: Header, names: Sequence[str]) -> dict[st
     if table.num_rows != header.rows:
         raise ReaderError(path, "changed while it was read", expected=f"{header.rows} rows", found=table.num_rows)
     return out
+
+
+def parquet_rows(path: str, header: Header, name: str, begin: int, stop: int) -> npt.NDArray[np.float32]:
+    """Rows from `begin` to `stop` of one channel of a Parquet file: only their row groups are read.
+
+    Raises
+    ------
+    ReaderError
+        When the file is broken, or has not so many rows.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            table, before = row_groups(file, [name], begin, stop)
+            out = np.asarray(table.column(name).slice(begin - before, stop - begin).to_numpy(), dtype=np.float32)
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
+        raise ReaderError(path, f"broken Parquet file ({first_line(error)})") from error
+    if len(out) != stop - begin:
+        raise ReaderError(
+            path, "changed while it was read", expected=f"{header.rows} rows", found=before + table.num_rows
+        )
+    return out
+
+
+def row_groups(file: Any, names: Sequence[str], begin: int, stop: int) -> tuple[Any, int]:
+    """The row groups of an opened Parquet file that hold these rows, and the number of the first row in them."""
+    groups = range(file.metadata.num_row_groups)
+    ends = np.cumsum([0, *(file.metadata.row_group(i).num_rows for i in groups)])
+    wanted = [i for i in groups if ends[i] < stop and ends[i + 1] > begin]
+    table = file.read_row_groups(wanted, columns=list(names), use_threads=False)
+    return table, int(ends[wanted[0]]) if wanted else 0
 
 
 def first_line(error: Exception) -> str:

@@ -203,3 +203,21 @@ class HourFiles:
             raise ReaderError(hour.path, "is gone since it was opened")
         values = hours.read(hour, [name])[name]
         return values if take.all() else values[np.repeat(take, hour.row_size)]
+
+    def read_rows(self, index: int, name: str, begin: int, stop: int) -> npt.NDArray[Any]:
+        """Some of these particles."""
+        hour, take = self.opened[index], self.chosen[index]
+        if not os.path.exists(hour.path):
+            raise ReaderError(hour.path, "is gone since it was opened")
+        ends = np.cumsum(hour.row_size[take])
+        runs = np.flatnonzero(take)[np.searchsorted(ends, [begin, stop - 1], side="right")]
+        first, last = int(hour.begins[runs[0]]), int(hour.begins[runs[1]] + hour.row_size[runs[1]])
+        between = slice(runs[0], runs[1] + 1)
+        before = int(
+            ends[np.count_nonzero(take[: runs[0]])] - hour.row_size[runs[0]]
+        )  # of the particles inside the window
+        if take[between].all():
+            at = first + begin - before
+            return hours.read_rows(hour, name, at, at + stop - begin)
+        values = hours.read_rows(hour, name, first, last)[np.repeat(take[between], hour.row_size[between])]
+        return values[begin - before : stop - before]

@@ -18,7 +18,10 @@ class Files(Protocol):
     """What lies end to end; pickled with every variable, so it holds paths and numbers, no data."""
 
     def read(self, index: int, name: str) -> npt.NDArray[Any]:
-        """The variable `name` of file `index`, whole."""
+        """The variable `name` of file `index`, whole.
+
+        One that can read some of it has `read_rows(index, name, begin, stop)` as well.
+        """
 
 
 class EndToEnd(BackendArray):
@@ -70,9 +73,18 @@ class EndToEnd(BackendArray):
             begin = int(self.ends[index - 1]) if index else 0
             end = min(int(self.ends[index]), stop)
             if end > at:
-                out[at - start : end - start] = self.files.read(index, self.name)[at - begin : end - begin]
+                out[at - start : end - start] = self._read(
+                    index, at - begin, end - begin, int(self.ends[index]) - begin
+                )
             at, index = end, index + 1
         return out
+
+    def _read(self, index: int, begin: int, stop: int, rows: int) -> npt.NDArray[Any]:
+        """Some rows of one of the files, which has so many."""
+        some = getattr(self.files, "read_rows", None)
+        if some is None or stop - begin == rows:
+            return self.files.read(index, self.name)[begin:stop]
+        return np.asarray(some(index, self.name, begin, stop))
 
 
 def variable(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from os import PathLike, fspath
 from typing import Any, ClassVar
 
@@ -17,6 +18,8 @@ from workbench.readers import paths as locate
 from workbench.readers.reader import Reader, window_of
 
 _NAT = np.datetime64("NaT", "ns")
+#: Bytes of a file that are looked through at once for its first and last time.
+_PIECE = 1 << 24
 
 
 class TextReader(Reader):
@@ -79,6 +82,42 @@ class TextReader(Reader):
         ds.attrs = {"refused": "\n".join(refused)}
         return describe(ds.drop_vars([drop_variables] if isinstance(drop_variables, str) else drop_variables or []))
 
+    def stretches(
+        self, filename_or_obj: Any, size: int, rows: int, *, start: np.datetime64 | None = None,
+        stop: np.datetime64 | None = None,
+    ) -> list[Callable[[], xr.Dataset]] | None:  # fmt: skip
+        """What opens some lines at a time; None of a subclass that opens files in its own way."""
+        if type(self).open_dataset is not TextReader.open_dataset or type(self).read is not TextReader.read:
+            return None
+        found = locate.find(filename_or_obj, locate.matcher(self.patterns))
+        opened, refused, window = [], list(found.refused), window_of(start, stop)
+        for path in found.paths:
+            try:
+                opened.append(self._beginning(path, size))
+            except ReaderError as error:
+                if found.alone:
+                    raise
+                refused.append(str(error))
+        opened.sort(key=lambda item: item[0])
+        groups = lines.stretches([piece for _, piece in opened], size)
+
+        def some(at: int) -> xr.Dataset:
+            ds = self._joined([self._rows(path, begin, {}, end)[0] for path, begin, end in groups[at]])
+            ds = ds.isel(time=np.flatnonzero(window.contains(ds["time"].to_numpy())))
+            ds.attrs = {"refused": "" if at else "\n".join(refused)}
+            return describe(ds)
+
+        return [partial(some, at) for at in range(len(groups))] or None
+
+    def _beginning(self, path: str, size: int) -> tuple[int, lines.Piece]:
+        """Of one file: the time of its first row, 0 where there is none, and where its rows are."""
+        end = self.complete(path)
+        for ((_, begin, stop),) in lines.stretches([(path, 0, end)], size) or [[(path, 0, 0)]]:
+            ds, _ = self._rows(path, begin, {}, stop)
+            if ds.sizes["time"]:
+                return int(ds["time"].values[0].astype(np.int64)), (path, 0, end)
+        return 0, (path, 0, end)
+
     def complete(self, path: str | PathLike[str]) -> int:
         """Bytes up to and with the last line end, when the head is whole."""
         end = lines.whole(path)
@@ -88,16 +127,21 @@ class TextReader(Reader):
 
     def span(self, path: str | PathLike[str]) -> tuple[np.datetime64, np.datetime64]:
         """First and last time in the file."""
-        time = self._rows(fspath(path), 0, {})[0]["time"].to_numpy()
-        time = time[~np.isnat(time)]
-        return (time.min(), time.max()) if time.size else (_NAT, _NAT)
+        pieces = lines.stretches([(fspath(path), 0, self.complete(path))], _PIECE) or [[(fspath(path), 0, 0)]]
+        edges = []
+        for ((_, begin, stop),) in pieces:
+            time = self._rows(fspath(path), begin, {}, stop)[0]["time"].to_numpy()
+            time = time[~np.isnat(time)]
+            edges += [time.min(), time.max()] if time.size else []
+        return (min(edges), max(edges)) if edges else (_NAT, _NAT)
 
     def rows_from(self, path: str | PathLike[str], offset: int) -> tuple[xr.Dataset, int]:
         """Rows of the whole lines from byte `offset` on, and the byte after them."""
         ds, end = self._rows(fspath(path), offset, {})
         return describe(ds), end
 
-    def _rows(self, path: str, offset: int, options: dict[str, Any]) -> tuple[xr.Dataset, int]:
+    def _rows(self, path: str, offset: int, options: dict[str, Any], stop: int | None = None) -> tuple[xr.Dataset, int]:
+        """The rows of the whole lines from byte `offset` on, up to byte `stop`; those of the head are none."""
         end = self.complete(path)
         if end > self.most:
             raise ReaderError(path, "is too large to be read at once", expected=f"at most {self.most} bytes", found=end)
@@ -106,7 +150,7 @@ class TextReader(Reader):
                 head = [_text(file.readline()) for _ in range(self.head)] if end else []
                 begin = max(offset, file.tell())
                 file.seek(begin)
-                body = file.read(max(0, end - begin))
+                body = file.read(max(0, (end if stop is None else stop) - begin))
                 if not end and _is_binary(file.read(4096)):
                     raise ReaderError(path, f"is not text, which {type(self).__name__} reads", offset=0)
         except OSError as error:

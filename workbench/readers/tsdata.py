@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from os import PathLike, fspath
 from typing import Any, ClassVar
 
@@ -46,6 +47,8 @@ UNITS = {
 #: What a column is in when its unit is NA and only one thing can be meant.
 _PLAIN = ("latitude", "longitude", "salinity")
 _PIECE = 1 << 24
+#: Rows of a file up to so long are kept when only its first and last time is asked for.
+_LONG = 1 << 26
 
 
 class Tsdata(Reader):
@@ -124,8 +127,14 @@ class Tsdata(Reader):
 
     def span(self, path: str | PathLike[str]) -> tuple[np.datetime64, np.datetime64]:
         """Earliest and latest time in one file; NaT when it holds no rows."""
-        time = _table(path, False).time
-        nat = np.datetime64("NaT", "ns")
+        head, nat = _header(path), np.datetime64("NaT", "ns")
+        stop = max(lines.whole(path), head.end)
+        if stop <= _LONG:
+            time = _table(path, False).time
+        else:  # rows of a long file are not kept for two times
+            pieces = [group[0] for group in lines.stretches([(fspath(path), head.end, stop)], _PIECE)]
+            some = [_read(path, head, begin, False, end).time for _, begin, end in pieces]
+            time = np.array([edge for each in some if each.size for edge in (each.min(), each.max())], "datetime64[ns]")
         return (time.min(), time.max()) if time.size else (nat, nat)
 
     def heads(self, lines: Sequence[bytes], *, due: bool) -> bool | None:
@@ -137,6 +146,35 @@ class Tsdata(Reader):
         except ReaderError:
             return False
         return True
+
+    def stretches(
+        self, filename_or_obj: Any, size: int, rows: int, *, start: np.datetime64 | None = None,
+        stop: np.datetime64 | None = None, strict: bool = False,
+    ) -> list[Callable[[], xr.Dataset]] | None:  # fmt: skip
+        """What opens some lines at a time; None with `strict`, which judges whole files."""
+        found = locate.find(filename_or_obj, locate.matcher(self.patterns))
+        opened, refused, window = [], list(found.refused), window_of(start, stop)
+        for path in () if strict else found.paths:
+            try:
+                opened.append(_beginning(path, size))
+            except ReaderError as error:
+                if found.alone:
+                    raise
+                refused.append(str(error))
+        opened.sort(key=lambda item: item[:2])
+        heads = {path: head for _, path, head, _ in opened}
+        blanks = {
+            repr(replace(head, end=0)): _read(path, head, head.end, False, head.end) for path, head in heads.items()
+        }
+        groups = lines.stretches([(path, head.end, end) for _, path, head, end in opened], size)
+
+        def some(at: int) -> xr.Dataset:
+            tables = [_read(path, heads[path], begin, False, end) for path, begin, end in groups[at]]
+            ds = _dataset([*blanks.values(), *tables], [] if at else refused)
+            ds = ds.isel(time=window.contains(ds["time"].values))
+            return ds.assign_attrs(rows=ds.sizes["time"])
+
+        return [partial(some, at) for at in range(len(groups))] or None
 
     def rows_from(self, path: str | PathLike[str], offset: int, *, strict: bool = False) -> tuple[xr.Dataset, int]:
         """Rows of the whole lines from byte `offset` on, and the byte after the last of them.
@@ -197,10 +235,23 @@ def _header(path: str | PathLike[str]) -> Header:
         raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
 
 
-def _read(path: str | PathLike[str], head: Header, offset: int, strict: bool) -> Table:
-    """The whole lines from byte `offset` on (the header's are skipped)."""
+def _beginning(path: str, size: int) -> tuple[int, str, Header, int]:
+    """Of one file: the time of its first row, its path, its header, and where its last whole line ends."""
+    head = _header(path)
+    end = max(lines.whole(path), head.end)
+    for group in lines.stretches([(path, head.end, end)], size):
+        table = _read(path, head, group[0][1], False, group[0][2])
+        if table.time.size:
+            return _first(table), path, head, end
+    return np.iinfo(np.int64).max, path, head, end
+
+
+def _read(
+    path: str | PathLike[str], head: Header, offset: int, strict: bool, stop: int | None = None
+) -> Table:  # fmt: skip
+    """The whole lines from byte `offset` on (the header's are skipped), up to byte `stop`."""
     begin = max(offset, head.end)
-    stop = max(lines.whole(path), begin)
+    stop = max(lines.whole(path), begin) if stop is None else stop
     parts, bad, number = [], Counter[str](), text.HEADER + 1
     for buffer, length, _ in lines.blocks(path, begin, stop, _PIECE):
         raw = buffer[:length].tobytes()
