@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from workbench.live.journal import Journal
+from workbench.live.journal import Entry, Journal, Position
 from workbench.live.listeners import Listener, open_listener
+from workbench.live.spool import Lines
 from workbench.testing.listeners import Desk, until
 
 
@@ -126,6 +127,9 @@ def test_a_client_comes_back_after_every_loss() -> None:
             assert "lost" in (listener.counters.fault or "lost")
             await listener.stop()
         assert desk.bodies[:2] == [b"turn 1\r\n$GPGGA,half a li", b"turn 2\r\n$GPGGA,half a li"]
+        lines = Lines(stream=True, stamped=False)
+        read = [lines.of(Entry(each.body, each.peer, each.time, Position(), Position())) for each in desk.taken[:3]]
+        assert read == [b"turn 1\n", b"turn 2\n", b"turn 3\n"], "the half line is left behind, and spoils no other"
 
     asyncio.run(run())
 

@@ -27,7 +27,8 @@ class Tcp(Listener):
     """A stream of bytes, in the pieces that came; lines are put together by whoever reads the journal.
 
     A client connects again after a loss, after 0.25 s and then in growing steps up to 30 s. While the disk refuses,
-    nothing is read from the connection: the other end waits.
+    nothing is read from the connection: the other end waits. The peer of a client's receipts is ``host:port/own port``,
+    another one for each connection.
 
     Parameters
     ----------
@@ -120,6 +121,8 @@ class Tcp(Listener):
         """Take pieces until the connection ends; why it did."""
         host, port = writer.get_extra_info("peername", ("?", 0))[:2]
         peer = f"{host}:{port}"
+        if self.address.scheme == "tcp":  # always the same: a line that one connection began does not go on in the next
+            peer += f"/{writer.get_extra_info('sockname', ('', 0))[1]}"
         _keep_alive(writer.get_extra_info("socket"))
         while True:
             try:
