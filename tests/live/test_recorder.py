@@ -129,6 +129,34 @@ def test_lines_that_are_none_are_counted_and_the_rest_goes_on(place) -> None:
     assert recorder.kept.fault is None
 
 
+def test_a_mistake_of_a_reader_costs_its_lines_and_not_the_cruise(place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user sees it counted (``unread``); the journal has the lines, for when the reader is mended."""
+    recorder, real = place(), NmeaLog.rows_from
+
+    def rows_from(self: NmeaLog, path: Path, begin: int, **options: object) -> object:
+        if b"poison" in path.read_bytes()[begin:]:
+            raise ValueError("nobody thought of this")
+        return real(self, path, begin, **options)
+
+    monkeypatch.setattr(NmeaLog, "rows_from", rows_from)
+    for i, body in enumerate([fix(1), b"poison\r\n", fix(3)]):
+        recorder.journal.append("ship", body, "x", at(i))
+        recorder.step()
+    assert (recorder.kept.rows, recorder.kept.refused, recorder.kept.fault) == (2, 1, None)
+    monkeypatch.setattr(NmeaLog, "rows_from", real)
+    assert recorder.again() == 2
+    np.testing.assert_allclose(rows(recorder)["latitude"], [21 + 1 / 60, 21 + 3 / 60])
+
+
+def test_whatever_goes_wrong_is_told_and_tried_again(place, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder, real = place(), Record.append
+    recorder.journal.append("ship", fix(1), "x", at(0))
+    monkeypatch.setattr(Record, "append", lambda *_, **__: 1 / 0)
+    assert recorder.step() == 0 and recorder.kept.fault == "ZeroDivisionError: division by zero"
+    monkeypatch.setattr(Record, "append", real)
+    assert recorder.step() == 1 and recorder.kept.fault is None
+
+
 def entry(body: bytes, peer: str = "p") -> Entry:
     return Entry(body, peer, at(0), Position(1, 0), Position(1, 1))
 

@@ -168,8 +168,8 @@ class Online:
             for job in self.jobs:
                 try:
                     newest = await asyncio.to_thread(Decisions(self.cruise.folder, job.plan).newest)
-                except WorkbenchError as wrong:  # a full disk, say: looked at again
-                    log.warning("%s: %s", job.plan, wrong)
+                except Exception as wrong:  # a full disk, say: looked at again
+                    log.warning("%s: %s: %s", job.plan, type(wrong).__name__, wrong)
                     continue
                 if newest != self._decided.setdefault(job.plan, newest):
                     self._decided[job.plan] = newest

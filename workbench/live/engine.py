@@ -220,6 +220,8 @@ class Engine:
                 await asyncio.to_thread(call)
             except (WorkbenchError, OSError) as error:
                 log.warning("%s", error)
+            except Exception:  # it is done again
+                log.exception("%s", call.__name__)
             await asyncio.sleep(max(0.1, seconds - (time.monotonic() - begun)))
 
     def _full(self) -> bool:

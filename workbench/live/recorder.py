@@ -95,10 +95,14 @@ class Recorder:
             rows = self._step()
         except (WorkbenchError, OSError) as error:
             self.kept.fault = str(error)
-            self.forget()
-            return 0
-        self.kept.fault = None
-        return rows
+        except Exception as error:  # a mistake of ours must not end what is recorded for weeks
+            log.exception("%s", self.name)
+            self.kept.fault = f"{type(error).__name__}: {error}"
+        else:
+            self.kept.fault = None
+            return rows
+        self.forget()
+        return 0
 
     def forget(self) -> None:
         """Begin again from what the record says."""
@@ -177,8 +181,10 @@ class Recorder:
             return xr.Dataset(coords={"time": np.empty(0, "datetime64[ns]")})
         try:
             ds: xr.Dataset = read(spool.path, spool.read, **self.options)[0]
-        except WorkbenchError as error:
-            log.warning("%s: %s", self.name, error)
+        except (MemoryError, OSError):
+            raise
+        except Exception as error:
+            log.warning("%s: %s", self.name, error, exc_info=not isinstance(error, WorkbenchError))
             self.kept.refused += 1
             ds = blank(self.reader)
         return ds
