@@ -78,7 +78,9 @@ def declare(command: Command) -> None:
     _add_record(up)
     add_server(up)
     _add_engine(up)
-    up.add_argument("--engine-port", type=number(int, 0, 65535), default=5007, help="of its API (default 5007)")
+    up.add_argument(
+        "--engine-port", metavar="PORT", type=number(int, 0, 65535), default=5007, help="of its API (default 5007)"
+    )
     up.add_argument("--allow-origin", metavar="HOST[:PORT]", action="append", default=[], help="as for the board")
     status = command("status", "say how the engine and its feeds are", "workbench status TN413.yaml --json", _status)
     add_catalog(status)

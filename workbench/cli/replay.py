@@ -106,7 +106,8 @@ def declare(command: Command) -> None:
     add("what", metavar="CATALOG|FILES", nargs="+", help="a catalog, or files, folders and raw journals")
     add(
         "--to", metavar="[SOURCE=]URL", action="append", required=True,
-        help="udp://HOST:PORT, tcp://HOST:PORT, tcp+listen://HOST:PORT, mqtt://HOST/TOPIC or folder:DIR; repeatable",
+        help="udp://HOST:PORT, tcp://HOST:PORT, tcp+listen://HOST:PORT, folder:DIR, mqtt://HOST/TOPIC or "
+        "mqtts://USER@HOST/TOPIC?password_env=NAME&ca=FILE; repeatable",
     )  # fmt: skip
     add("--warp", type=number(float, 1e-3, math.inf), default=1.0, help="cruise seconds a second, or inf (default 1)")
     add("--window", metavar="RANGE", default="all", help='only this part: FROM..TO, "last 2 days" (default all)')
