@@ -19,8 +19,10 @@ from workbench.core.errors import WorkbenchError
 from workbench.core.parameters import Parameters, format_time, parse_time
 from workbench.core.sizes import SizeTable
 from workbench.core.window import moment
+from workbench.products.seaflow.flow import flow_rate
 from workbench.readers import popcycle
 from workbench.readers.parameter_files import is_database, read_parameters, read_table
+from workbench.readers.seaflow_evt import SeaflowEvt
 from workbench.readers.size_table import read_size_table
 from workbench.record import seaflow_cruise
 from workbench.record.decisions import Decisions
@@ -99,20 +101,28 @@ class Outcome:
     instrument: str
     with_sfl: bool
     with_sizes: bool
+    with_gates: bool
+    notes: tuple[str, ...] = ()
 
 
 def run(
     inputs: Inputs, *, since: str | None, limits: Limits, workers: int, scheduler: str | None, as_json: bool
 ) -> int:
     """Process a cruise and say what came of it; 0 when it went through, 1 when nothing could be processed."""
-    found = bring_up_to_date(
-        inputs, since=since, limits=limits, workers=workers, scheduler=scheduler, quiet=as_json
-    )  # fmt: skip
+    if not SeaflowEvt().files(str(inputs.evt)):
+        raise WorkbenchError(f"{inputs.evt}: no EVT files. They are called such as 2014_185/2014-07-04T00-00-02+00-00")
+    if inputs.out.exists() and not inputs.out.is_dir():
+        raise WorkbenchError(f"{inputs.out}: is a file. Name a folder: --out DIR")
+    try:
+        found = bring_up_to_date(
+            inputs, since=since, limits=limits, workers=workers, scheduler=scheduler, quiet=as_json
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        print(f"stopped; what is done stays in {inputs.out}, and the same command goes on from there", file=sys.stderr)
+        raise
     database = popcycle.open_database(inputs.out / "cruise.db")
     try:
-        report = _report(
-            database, found.work, found.processed, found.instrument, not found.with_sfl, not found.with_sizes
-        )  # fmt: skip
+        report = _report(database, found, since)
     finally:
         database.close()
     print(json.dumps(report, indent=1) if as_json else _say(report, inputs.out))
@@ -138,6 +148,8 @@ def work_on(
 ) -> Outcome:  # fmt: skip
     """Process what is not done yet, and restate the abundances; `done` is told files worked on since, and of how many."""
     limits = limits or Limits()
+    if given.rows is not None:
+        flow_rate([], given.parameters.instrument)  # an instrument without calibration is told before hours of work
     times = None if given.rows is None else {row["file"]: parse_time(row["date"]) for row in given.rows}
     work = plan_work(
         given.evt, given.parameters, sfl=times, table=given.table, limits=limits, since=moment(since) if since else None
@@ -151,7 +163,21 @@ def work_on(
 
     options = {"parameters": given.parameters, "table": given.table, "limits": limits, "workers": workers}
     processed = _work_through(work, out, {**options, "finish": finish}, scheduler, done, quiet=quiet)
-    return Outcome(work, processed, instrument, given.rows is not None, given.table is not None)
+    gated = given.parameters.gatings is not None
+    return Outcome(
+        work, processed, instrument, given.rows is not None, given.table is not None, gated, _about(given.rows, work)
+    )
+
+
+def _about(rows: list[Row] | None, work: Work) -> tuple[str, ...]:
+    """What a person should know about the SFL of a run."""
+    by_file = {row["file"]: row for row in rows or ()}
+    here = [by_file[task.file_id] for task in work.tasks if task.file_id in by_file]
+    dry = sum(not all((row[name] or 0) > 0 for name in ("stream_pressure", "file_duration")) for row in here)
+    twice = len(rows or ()) - len(by_file)
+    notes = [f"lines that repeat a file in the SFL: {twice}; the last one counts"] * (twice > 0)
+    notes += [f"files without stream pressure or duration in the SFL, and so without abundance: {dry}"] * (dry > 0)
+    return tuple(notes)
 
 
 def _work_through(
@@ -219,20 +245,23 @@ def sfl_rows(ds: xr.Dataset) -> list[Row]:
     ]
 
 
-def _report(
-    database: sqlite3.Connection, work: Work, processed: int, instrument: str, no_sfl: bool, no_table: bool
-) -> dict[str, Any]:
+def _report(database: sqlite3.Connection, found: Outcome, since: str | None) -> dict[str, Any]:
+    work = found.work
     flagged = database.execute("SELECT file, file_flag, message FROM opp2 WHERE file_flag > 0 ORDER BY file").fetchall()
     core = seaflow_cruise.core_of(database)
-    notes = []
-    if no_sfl:
+    notes = [*found.notes]
+    if since is not None and not work.tasks:
+        notes.append(f"no file since {since}")
+    if not found.with_sfl:
         notes.append("no SFL: times come from file names, abundance is left out")
-    if no_table:
+    if not found.with_gates:
+        notes.append("no gates: particles have no population, vct/ is left out")
+    elif not found.with_sizes:
         notes.append("no size table: diameters, quotas and biomass are left out")
     return {
-        "instrument": instrument,
+        "instrument": found.instrument,
         "files": len(work.tasks),
-        "processed": processed,
+        "processed": found.processed,
         "opp": database.execute("SELECT coalesce(sum(opp_count), 0) FROM opp2 WHERE file_flag = 0").fetchone()[0],
         "virtual_core": [None if np.isnan(v) else float(v) for v in core],
         "populations": dict(

@@ -84,7 +84,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         from workbench.core.errors import WorkbenchError
 
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            return 141
         if not isinstance(error, WorkbenchError | OSError):
             raise
         print(f"workbench: {error}", file=sys.stderr)
         return 1
+
+
+def _nobody_reads() -> bool:
+    """True when who read our words is gone, as `head` is after ten lines; nothing more is said then."""
+    import select
+
+    words = select.poll()
+    words.register(sys.stdout.fileno(), select.POLLOUT)
+    if not any(event & select.POLLERR for _, event in words.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is not written at the end
+    return True

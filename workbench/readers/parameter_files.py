@@ -11,7 +11,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from workbench.core.errors import ReaderError, WorkbenchError
+from workbench.core.errors import ReaderError, WorkbenchError, nearest
 from workbench.core.filters import FIELDS
 from workbench.core.parameters import Parameters
 from workbench.readers import popcycle
@@ -117,10 +117,28 @@ def _find(place: Path) -> dict[str, Path]:
         if files:
             found[name] = files[0]
     if "filter" not in found:
-        raise ReaderError(
-            place, "no filter parameters here", expected="a popcycle database, *.filter.tsv or a CSV", found="none"
-        )
+        raise _nothing(place)
     return found
+
+
+def _nothing(place: Path) -> ReaderError:
+    """Why there are no filter parameters, and what may have been meant."""
+    if not place.is_dir():
+        near = nearest(place.name, os.listdir(place.parent)) if place.parent.is_dir() else None
+        hint = (
+            f"Did you mean {place.parent / near}?"
+            if near
+            else None
+            if place.parent.is_dir()
+            else f"There is no folder {place.parent}"
+        )
+        expected = f"a popcycle database, a CSV, a folder, or the prefix of {place.name}.filter.tsv"
+        return ReaderError(place, "no such parameters", expected=expected, found="none", hint=hint)
+    others = sorted(file.name for file in place.iterdir() if file.suffix.lower() in (".db", ".sqlite", ".csv"))
+    hint = f"Name one of its files: {', '.join(others[:4])}" if others else None
+    return ReaderError(
+        place, "no filter parameters here", expected="a file *.filter.tsv in this folder", found="none", hint=hint
+    )
 
 
 def is_database(path: str | PathLike[str]) -> bool:

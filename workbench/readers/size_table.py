@@ -24,6 +24,8 @@ def read_size_table(path: str | PathLike[str], instrument: str) -> SizeTable:
 
     try:
         table = csv.read_csv(fspath(path))
+    except FileNotFoundError as error:
+        raise ReaderError(path, "no such file") from error
     except (OSError, lib.ArrowException) as error:
         raise ReaderError(path, f"not a size table ({error})") from error
     names = set(table.column_names)
