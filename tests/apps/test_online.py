@@ -101,6 +101,35 @@ def test_each_file_is_worked_on_as_it_comes(catalog: Path, data: Path) -> None:
     assert float(found["abundance"].sum()) == pytest.approx(34.3968, rel=5e-6)
 
 
+@pytest.mark.slow
+def test_a_dask_cluster_does_the_heavy_work_when_one_is_named(catalog: Path, data: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    cruise, name = open_cruise(catalog), "2014_185/2014-07-04T00-00-02+00-00"
+    (catalog.parent / "evt" / name).parent.mkdir()
+    shutil.copyfile(data / "seaflow/testcruise/evt_v2" / name, catalog.parent / "evt" / name)
+
+    async def live(scheduler: str) -> None:
+        with EngineLock(cruise.folder), Journal(cruise.folder / "raw") as journal:
+            record = Record(cruise.folder)
+            online = Online(cruise, journal, record, scheduler=scheduler)
+            engine = Engine(cruise, journal, record, arrived=online.arrived)
+            await engine.start()
+            online.start()
+            async with asyncio.timeout(100):
+                while record.runs.counts()["ok"] < 1:
+                    await asyncio.sleep(0.2)
+            await online.stop()
+            await engine.stop()
+            record.close()
+
+    with distributed.LocalCluster(
+        n_workers=1, processes=False, host="127.0.0.1", protocol="tcp", dashboard_address=":0"
+    ) as cluster:
+        asyncio.run(live(cluster.scheduler_address))
+        assert cluster.scheduler.task_prefixes["process_file"].state_counts["forgotten"] == 1
+    assert counted(cruise.folder) > 0
+
+
 def test_gates_changed_meanwhile_are_followed_and_withdrawn_ones_too(catalog: Path, data: Path) -> None:
     """Without a restart: what a notebook saves is what the engine's populations are made with."""
     cruise = open_cruise(catalog)
