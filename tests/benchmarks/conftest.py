@@ -35,6 +35,7 @@ HOUR = {
     "test_export.py",
     "test_hdf5.py",
     "test_influx.py",
+    "test_ingest.py",
     "test_record.py",
     "test_seaflow.py",
     "test_viewers_soak.py",

@@ -15,7 +15,8 @@ PAGE = ROOT / "docs" / "performance.md"
 PARTS = {
     "Counting particles": ("count ", "a new file", "shading"),
     "Any time range of a cruise": ("index",),
-    "Gates and populations": ("gate", "EVT ", "seaflow", "preview"),
+    "From files": ("ingest", "EVT "),
+    "Gates and populations": ("gate", "seaflow", "preview"),
     "Many viewers": ("viewers", "bare sockets", "a session", "soak"),
     "Starting": ("start", "workbench ", "first ", "the board"),
 }
