@@ -40,8 +40,10 @@ start = np.datetime64("2025-01-14T20:00:00", "ns")
 done = [(Task((), f"2025_014/{i:03d}", start + np.timedelta64(i, "s"), one, gating, ""), result()) for i in range(files)]
 peak = lambda: int(next(x for x in open("/proc/self/status") if x.startswith("VmHWM")).split()[1]) / 1024
 before = peak()
-seaflow_hour.write(out, done[::2], table)
-seaflow_hour.write(out, done[1::2], table)
+for some in (done[::2], done[1::2]):
+    with seaflow_hour.Hour(out, start, [task.file_id for task, _ in some], table) as hour:
+        for task, result in some:
+            hour.add(task, result)
 print(before, peak())
 """
 

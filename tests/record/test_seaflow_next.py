@@ -73,7 +73,7 @@ def killed_at(monkeypatch, moment: str) -> None:
     elif moment == "copy":
         monkeypatch.setattr(seaflow_next, "_copied", die)
     else:
-        real_put, seen = popcycle.put, []
+        real_put, seen = popcycle.put_rows, []
 
         def put(connection, table, rows):
             seen.append(table)
@@ -81,7 +81,7 @@ def killed_at(monkeypatch, moment: str) -> None:
                 die()
             real_put(connection, table, rows)
 
-        monkeypatch.setattr(popcycle, "put", put)
+        monkeypatch.setattr(popcycle, "put_rows", put)
 
 
 @pytest.mark.parametrize("moment", ["copy", "first hour", "second hour", "exchange"])

@@ -166,10 +166,10 @@ def test_killed_in_an_hour_and_run_again(cruise, tmp_path, monkeypatch, moment):
     def die(*_):
         raise Killed
 
-    target = (popcycle, "put") if moment == "commit" else (os, "replace")
+    target = (popcycle, "put_rows") if moment == "commit" else (os, "replace")
     with monkeypatch.context() as patch:
         if moment == "commit":
-            real, seen = popcycle.put, []
+            real, seen = popcycle.put_rows, []
 
             def put(connection, table, rows):
                 seen.append(table)
@@ -177,7 +177,7 @@ def test_killed_in_an_hour_and_run_again(cruise, tmp_path, monkeypatch, moment):
                     die()
                 real(connection, table, rows)
 
-            patch.setattr(popcycle, "put", put)
+            patch.setattr(popcycle, "put_rows", put)
         else:
             patch.setattr(*target, die)
         with pytest.raises(Killed):

@@ -109,6 +109,13 @@ def put(connection: sqlite3.Connection, table: str, rows: Iterable[Mapping[str, 
     connection.executemany(statement, [[_plain(row[name]) for name in names] for row in listed])
 
 
+def put_rows(connection: sqlite3.Connection, table: str, rows: Iterable[Sequence[Any]]) -> None:
+    """Insert or replace rows whose values stand as `TABLES` names them; NaN becomes NULL."""
+    names = TABLES[table]
+    statement = f'INSERT OR REPLACE INTO "{table}" ({", ".join(names)}) VALUES ({", ".join("?" * len(names))})'
+    connection.executemany(statement, rows)
+
+
 def _plain(value: Any) -> Any:
     if type(value) is float:  # most of them
         return None if value != value else value

@@ -6,10 +6,8 @@ diameters, quotas and population (null where the particle is not OPP in that qua
 
 from __future__ import annotations
 
-import heapq
-import os
 from collections.abc import Iterable, Iterator
-from itertools import chain, pairwise
+from itertools import pairwise
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -29,7 +27,7 @@ POPULATIONS = ("beads", "croco", "picoeuk", "prochloro", "synecho", "unknown")
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 _DATE = pa.timestamp("us", tz="UTC")
 #: Columns whose least and greatest value a file tells; of the others nobody asks.
-_TOLD = ["date", "file_id", "filter_id"]
+TOLD = ["date", "file_id", "filter_id"]
 #: Rows of a row group, all but the last: an hour of the usual twenty files is one, and no more is in memory at once.
 GROUP = 1 << 17
 
@@ -124,17 +122,11 @@ def merge_hour(path: str | PathLike[str], new: pa.Table | Iterable[pa.Table], re
     replaced : set of str
         File ids whose rows already there are dropped, including those that have no new rows.
     """
-    place = Path(path)
-    tables: Iterable[pa.Table] = [_by_file(new)] if isinstance(new, pa.Table) else new
-    if place.exists():
-        first, tables = _first(tables)
-        if first is None:
-            return
-        from workbench.readers.parquet_codes import plain
+    from workbench.readers.seaflow_hour_file import HourFile  # with numba: not to read one
 
-        old = _kept(place, plain(first.schema), replaced)
-        tables = heapq.merge(_files(old), _files(tables), key=_file_id)
-    write_hour(place, tables)
+    with HourFile(path, replaced) as file:
+        for table in [_by_file(new)] if isinstance(new, pa.Table) else new:
+            file.add(table)
 
 
 def write_hour(path: str | PathLike[str], tables: pa.Table | Iterable[pa.Table]) -> None:
@@ -143,58 +135,14 @@ def write_hour(path: str | PathLike[str], tables: pa.Table | Iterable[pa.Table])
     Zstandard; row groups of `GROUP` rows, wherever the tables end; dictionaries sorted. Columns may come as dictionaries
     of numbers (codes, and the values that they stand for): the file is the same.
     """
-    from workbench.readers import parquet_codes, parquet_footer  # with numba: not to read one
+    from workbench.readers.seaflow_hour_file import HourFile
 
-    place = Path(path)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    temp = place.with_name(f".{place.name}.{os.getpid()}")
-    groups = _groups([tables] if isinstance(tables, pa.Table) else tables)
-    first = next(groups, None)
-    if first is None:
-        place.unlink(missing_ok=True)
-        return
-    schema, encoder = parquet_codes.plain(first[0].schema), parquet_codes.Encoder()
-    try:
-        with temp.open("wb") as file:
-            writer = parquet_footer.Writer(file, schema)
-            rest = chain([first], groups)
-            del first
-            for group in rest:
-                writer.group(encoder.group(schema, group, _TOLD))
-            writer.close()
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temp, place)
-    finally:
-        temp.unlink(missing_ok=True)
+    with HourFile(path) as file:
+        for table in [tables] if isinstance(tables, pa.Table) else tables:
+            file.add(table)
 
 
-def _groups(tables: Iterable[pa.Table]) -> Iterator[list[pa.Table]]:
-    """The rows of these tables, `GROUP` at a time."""
-    waiting: list[pa.Table] = []
-    rows = 0
-    for table in tables:
-        start = 0
-        while rows + table.num_rows - start >= GROUP:
-            part = table.slice(start, GROUP - rows)
-            yield [*waiting, part]
-            start, rows, waiting = start + part.num_rows, 0, []
-        if start < table.num_rows:
-            waiting.append(table.slice(start))
-            rows += table.num_rows - start
-        del table
-    if rows:
-        yield waiting
-
-
-def _first(tables: Iterable[pa.Table]) -> tuple[pa.Table | None, Iterator[pa.Table]]:
-    """The first of these tables, and all of them."""
-    rest = iter(tables)
-    first = next(rest, None)
-    return first, chain([] if first is None else [first], rest)
-
-
-def _kept(place: Path, schema: pa.Schema, replaced: set[str]) -> Iterator[pa.Table]:
+def kept(place: Path, schema: pa.Schema, replaced: set[str]) -> Iterator[pa.Table]:
     """What an hourly file holds of other EVT files, some rows at a time; at once where they are not in order."""
     gone = pa.array(sorted(replaced), pa.string())
     ids = read_hour(place, pa.schema([schema.field("file_id")]))
@@ -229,7 +177,7 @@ def _by_file(table: pa.Table) -> pa.Table:
     return table
 
 
-def _files(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+def files_of(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """Tables of one EVT file each, or of a part of it."""
     for table in tables:
         codes = _codes(table)
@@ -237,7 +185,7 @@ def _files(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         yield from (table.slice(a, b - a) for a, b in pairwise(edges) if b > a)
 
 
-def _file_id(table: pa.Table) -> str:
+def file_id(table: pa.Table) -> str:
     return str(table["file_id"][0].as_py())
 
 

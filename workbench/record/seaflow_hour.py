@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
-from itertools import chain
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,66 +18,98 @@ from workbench.core.sizes import COLUMNS, SizeTable
 from workbench.products.seaflow.filter import Focused
 from workbench.products.seaflow.limits import Flag
 from workbench.products.seaflow.process import CHANNELS, FileResult
-from workbench.products.seaflow.summary import STATISTICS
 from workbench.readers import seaflow_hourly
+from workbench.readers.seaflow_hour_file import HourFile
 from workbench.record.seaflow_work import Task
 
-Row = dict[str, Any]
+Row = tuple[Any, ...]
 Done = tuple[Task, FileResult]
 _LINEAR = pa.array(to_linear(np.arange(SIZE, dtype=np.uint16)))
+#: Rows that are turned into columns at once.
+STEP = 1 << 15
 _EMPTY = {"opp": seaflow_hourly.OPP.empty_table(), "vct": seaflow_hourly.VCT.empty_table()}
 
 
-def write(out: Path, done: Sequence[Done], table: SizeTable | None, *, together: bool = False) -> None:
-    """Put the OPP and VCT rows of the files that have some into their hourly files, in place of what stands there of them.
+class Hour:
+    """The two Parquet files of an hour, filled while its EVT files are still worked on.
+
+    Used with ``with``: they take their places at its end, and leave nothing behind when it does not come to that.
 
     Parameters
     ----------
     out : Path
         Holds ``opp/`` and ``vct/``.
-    done : sequence of (Task, FileResult)
-        Files of one hour; one without gating has no VCT rows.
+    time : numpy.datetime64
+        In the hour.
+    files : iterable of str
+        Ids of the EVT files that will come; what stands there of them is replaced.
     table : SizeTable or None
         The one they were sized with.
     together : bool
         Write both at the same time, in two threads.
     """
-    files, time = {task.file_id for task, _ in done}, done[0][0].time
-    usable = sorted((d for d in done if d[1].flag is Flag.OK), key=lambda d: d[0].file_id)
-    gated = [d for d in usable if d[0].gating is not None]
-    opp_of = lru_cache(maxsize=1)(lambda some: _opp(some))
-    sizes = None if table is None else [pa.array(np.ascontiguousarray(column)) for column in table.values.T]
-    made = {
-        "opp": (opp_of(some) for some in _some(usable)),
-        "vct": (_vct(opp_of(some), some, sizes) for some in _some(gated)),
-    }
 
-    def merge(kind: str) -> None:
-        rows = chain(made[kind], [_EMPTY[kind]])
-        seaflow_hourly.merge_hour(out / kind / seaflow_hourly.hour_name(time, kind), rows, files)
+    def __init__(
+        self, out: Path, time: np.datetime64, files: Iterable[str], table: SizeTable | None, *, together: bool = False
+    ) -> None:
+        replaced = {*files}
+        self._files = {
+            kind: HourFile(out / kind / seaflow_hourly.hour_name(time, kind), replaced) for kind in ("opp", "vct")
+        }
+        self._sizes = None if table is None else [pa.array(np.ascontiguousarray(column)) for column in table.values.T]
+        self._threads = {kind: ThreadPoolExecutor(1) for kind in self._files} if together else {}
+        self._running: deque[Future[None]] = deque()
+        self._waiting: list[Done] = []
+        self._rows = 0
 
-    if together:
-        with ThreadPoolExecutor(1) as pool:
-            other = pool.submit(merge, "opp")
-            merge("vct")
-            other.result()
-    else:
-        for kind in made:
-            merge(kind)
+    def __enter__(self) -> Self:
+        return self
 
+    def add(self, task: Task, result: FileResult) -> None:
+        """Add the rows of a file, if it has any; files come in order of their ids. One without gating has no VCT rows."""
+        if result.flag is Flag.OK:
+            self._waiting.append((task, result))
+            self._rows += len(result.label)
+            if self._rows >= STEP:
+                self._write()
 
-def _some(done: Sequence[Done]) -> Iterator[tuple[Done, ...]]:
-    """Files in turn, a row group's worth of rows at a time."""
-    group: list[Done] = []
-    rows = 0
-    for each in done:
-        group.append(each)
-        rows += len(each[1].label)
-        if rows >= seaflow_hourly.GROUP:
-            yield tuple(group)
-            group, rows = [], 0
-    if group:
-        yield tuple(group)
+    def _write(self) -> None:
+        some, self._waiting, self._rows = self._waiting, [], 0
+        opp = _opp(some) if some else _EMPTY["opp"]
+        gated = [each for each in some if each[0].gating is not None]
+        self._do("opp", lambda: self._files["opp"].add(opp))
+        sizes = self._sizes
+
+        def vct() -> None:
+            whole = opp if len(gated) == len(some) else _opp(gated) if gated else None
+            self._files["vct"].add(_EMPTY["vct"] if not gated or whole is None else _vct(whole, gated, sizes))
+
+        self._do("vct", vct)
+
+    def _do(self, kind: str, work: Callable[[], None]) -> None:
+        """Now, or in the file's own thread; not more than a few are put off."""
+        if not self._threads:
+            work()
+            return
+        self._running.append(self._threads[kind].submit(work))
+        while len(self._running) > 8:
+            self._running.popleft().result()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._write()
+                for name, file in self._files.items():
+                    self._do(name, file.finish)
+                while self._running:
+                    self._running.popleft().result()
+        finally:
+            for future in self._running:
+                future.cancel()
+            for thread in self._threads.values():
+                thread.shutdown()
+            for file in self._files.values():
+                file.leave()
 
 
 def _opp(done: Sequence[Done]) -> pa.Table:
@@ -139,46 +170,25 @@ def _repeated(texts: Sequence[str], sizes: Sequence[int]) -> pa.DictionaryArray:
     return _by_code(np.repeat(np.array([words.index(text) for text in texts], np.int32), sizes), pa.array(words))
 
 
-def database_rows(done: Iterable[Done]) -> dict[str, list[Row]]:
-    """Rows of the tables opp, opp2, vct and outlier of ``cruise.db``."""
-    out: dict[str, list[Row]] = {"opp": [], "opp2": [], "vct": [], "outlier": []}
-    for task, result in done:
-        out["opp"] += _opp_rows(task, result)
-        out["opp2"].append(_opp2_row(task, result))
-        out["outlier"].append({"file": task.file_id, "flag": 0})
-        if task.gating is not None:
-            out["vct"] += _vct_rows(task, result, task.gating.id)
-    return out
-
-
-def _opp_rows(task: Task, result: FileResult) -> list[Row]:
-    found = result.found or _NOTHING
-    return [
-        {
-            "file": task.file_id, "all_count": result.events, "opp_count": n, "evt_count": found.evt_count, "opp_evt_ratio": r,
-            "filter_id": task.filter.id, "quantile": q,
-        }
-        for q, n, r in zip(QUANTILES, found.opp_count, found.ratio, strict=True)
-    ]  # fmt: skip
-
-
-def _opp2_row(task: Task, result: FileResult) -> Row:
-    found = result.found or _NOTHING
-    return {
-        "file": task.file_id, "all_count": result.events, "evt_count": found.evt_count, "opp_count": found.opp_count[1],
-        "opp_evt_ratio": found.ratio[1], "noise_count": found.noise_count, "saturated_count": found.saturated_count,
-        "filter_id": task.filter.id, "message": result.message, "file_flag": int(result.flag),
-    }  # fmt: skip
-
-
-def _vct_rows(task: Task, result: FileResult, gating: str) -> list[Row]:
-    return [
-        {
-            "file": task.file_id, "pop": population, "count": count, **dict(zip(STATISTICS, numbers.tolist(), strict=True)),
-            "gating_id": gating, "filter_id": task.filter.id, "quantile": quantile,
-        }
-        for (quantile, population), (count, numbers) in result.summary.items()
-    ]  # fmt: skip
+def database_rows(task: Task, result: FileResult) -> dict[str, list[Row]]:
+    """Rows of the tables opp, opp2, vct and outlier of ``cruise.db``, their values as `popcycle.TABLES` names them."""
+    name, found, events, filter_id = task.file_id, result.found or _NOTHING, result.events, task.filter.id
+    evt = found.evt_count
+    opp: list[Row] = [
+        (name, events, n, evt, ratio, filter_id, quantile)
+        for quantile, n, ratio in zip(QUANTILES, found.opp_count, found.ratio, strict=True)
+    ]
+    opp2 = (
+        name, events, evt, found.opp_count[1], found.ratio[1], found.noise_count, found.saturated_count, filter_id,
+        result.message, int(result.flag),
+    )  # fmt: skip
+    vct: list[Row] = []
+    if task.gating is not None:
+        vct = [
+            (name, population, count, *numbers.tolist(), task.gating.id, filter_id, quantile)
+            for (quantile, population), (count, numbers) in result.summary.items()
+        ]
+    return {"opp": opp, "opp2": [opp2], "vct": vct, "outlier": [(name, 0)]}
 
 
 _NOTHING = Focused(np.empty(0, np.int64), np.empty(0, np.uint8), 0, 0, 0, (0, 0, 0))

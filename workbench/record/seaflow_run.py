@@ -12,9 +12,9 @@ import fcntl
 import os
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ from workbench.products.seaflow.limits import Flag
 from workbench.products.seaflow.process import CHANNELS, FileResult, process, too_many
 from workbench.readers import popcycle, seaflow_hourly, seaflow_layout, seaflow_pieces
 from workbench.record import seaflow_cruise, seaflow_hour, seaflow_next
-from workbench.record.seaflow_hour import Done, database_rows
 from workbench.record.seaflow_work import Limits, Task, Work
 
 
@@ -106,17 +105,13 @@ def _run(
         gone = _forget(database, out, known, work)
         marks.executemany("DELETE FROM done WHERE file = ?", [(name,) for name in gone])
         pending = [task for task in work.tasks if known.get(task.file_id) != (task.key, _hour(task))]
-        total = 0
-        results = _worked(pending, table, limits, workers, client)
-        for _, group in groupby(zip(pending, results, strict=True), key=lambda pair: _hour(pair[0])):
-            finished = []
-            for pair in group:
-                finished.append(pair)
-                done(1)
-            _store(out, database, finished, table, workers > 1)
-            rows = [(task.file_id, task.key, _hour(task)) for task, _ in finished]
-            marks.executemany("INSERT OR REPLACE INTO done VALUES (?, ?, ?)", rows)
-            total += len(finished)
+        pending.sort(key=lambda task: (_hour(task), task.file_id))  # in an hour as its Parquet files have them
+        with closing(_worked(pending, table, limits, workers, client)) as results:
+            for _, group in groupby(pending, key=_hour):
+                tasks = list(group)
+                _store(out, database, tasks, zip(tasks, results, strict=False), table, workers > 1, done)
+                rows = [(task.file_id, task.key, _hour(task)) for task in tasks]
+                marks.executemany("INSERT OR REPLACE INTO done VALUES (?, ?, ?)", rows)
         excluded = [each.file for each in parameters.excluded]
         before = [name for (name,) in marks.execute("SELECT file FROM excluded")]
         seaflow_cruise.put_excluded(database, excluded, before)
@@ -124,7 +119,7 @@ def _run(
             marks.execute("DELETE FROM excluded")
             marks.executemany("INSERT INTO excluded VALUES (?)", [(name,) for name in excluded])
         finish(database)
-        return total
+        return len(pending)
     finally:
         database.close()
         marks.close()
@@ -147,7 +142,7 @@ def process_file(task: Task, table: SizeTable | None, limits: Limits) -> FileRes
 
 def _worked(
     tasks: Sequence[Task], table: SizeTable | None, limits: Limits, workers: int, client: Any
-) -> Iterator[FileResult]:
+) -> Generator[FileResult]:
     """The result of each task, in their order."""
     if client is not None:
         shared = client.scatter(table, broadcast=True) if table is not None else None
@@ -177,14 +172,22 @@ def _ahead(submit: Callable[[Task], Any], tasks: Sequence[Task], depth: int) -> 
 
 
 def _store(
-    out: Path, database: sqlite3.Connection, done: Sequence[Done], table: SizeTable | None, together: bool = False
-) -> None:
-    files = [task.file_id for task, _ in done]
-    seaflow_hour.write(out, done, table, together=together)
+    out: Path, database: sqlite3.Connection, tasks: Sequence[Task], results: Iterable[tuple[Task, FileResult]],
+    table: SizeTable | None, together: bool, done: Callable[[int], object],
+) -> None:  # fmt: skip
+    """Write an hour while its files are worked on."""
+    files = [task.file_id for task in tasks]
+    rows: dict[str, list[seaflow_hour.Row]] = {}
+    with seaflow_hour.Hour(out, tasks[0].time, files, table, together=together) as hour:
+        for task, result in results:
+            hour.add(task, result)
+            for name, some in seaflow_hour.database_rows(task, result).items():
+                rows.setdefault(name, []).extend(some)
+            done(1)
     with _transaction(database):
         popcycle.drop_file(database, files)
-        for name, listed in database_rows(done).items():
-            popcycle.put(database, name, listed)
+        for name, listed in rows.items():
+            popcycle.put_rows(database, name, listed)
 
 
 def _forget(database: sqlite3.Connection, out: Path, known: dict[str, tuple[str, str]], work: Work) -> list[str]:
