@@ -135,7 +135,7 @@ def test_the_catalog_opens_and_has_no_mistakes(long: Path) -> None:
     assert [p.name for p in long.iterdir() if p.suffix == ".yaml"] == ["catalog.yaml"]
     assert problems(long / "catalog.yaml") == []
     cruise = open_cruise(long / "catalog.yaml")
-    assert set(cruise) == {"seaflow", "sfl", "underway", "ship", "plan", "populations", "log", "drift"}
+    assert set(cruise) == {"seaflow", "sfl", "underway", "ship", "plan", "populations", "log", "drift", "vct"}
     assert cruise.id == ID
     assert cruise.start == np.datetime64("2025-01-14T20:00") and cruise.end == np.datetime64("2025-01-17T20:00")
     assert cruise.finished and cruise.folder == long / f"{ID}.cruise"

@@ -10,6 +10,7 @@ from workbench.catalog.cruise import open_cruise
 from workbench.views.controls import Controls
 from workbench.views.cruise_map import CruiseMap
 from workbench.views.cytogram import Cytogram
+from workbench.views.populations import Populations
 from workbench.views.series import Series
 from workbench.views.view import session_of
 
@@ -60,7 +61,7 @@ def test_source_both_ways(session) -> None:
 
 
 def test_what_cannot_be_chosen_is_hidden(session) -> None:
-    assert Controls(Cytogram(session)).source.layout.display == "none"
+    assert Controls(Populations(session)).source.layout.display == "none", "one source alone has populations"
     assert Controls(session, Series(session, "sfl", variables=["par"])).time.value == session.time
 
 
