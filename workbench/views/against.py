@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -57,6 +58,11 @@ class Cloud:
         ms = self.time[good].astype("datetime64[ns]").astype(np.int64) / 1e6
         return {"time": ms, "x": self.x[good], "y": self.y[good]}
 
+    @cached_property
+    def drawn(self) -> dict[str, npt.NDArray[Any]]:
+        """These columns, made once: nobody writes into them."""
+        return self.columns()
+
 
 @dataclass(frozen=True)
 class Axes:
@@ -100,7 +106,7 @@ def draw(clouds: Sequence[Cloud], about: Axes, *, x_range: Any = None, theme: Th
     bokeh.plotting.figure
         Data sources named ``cloud``.
     """
-    shown = [cloud.columns() for cloud in clouds]
+    shown = [cloud.drawn for cloud in clouds]
     plot = figure(
         x_range=x_range or Range1d(*limits(shown, "x")), y_range=Range1d(*limits(shown, "y", about.log)), tools=[],
         y_axis_type="log" if about.log else "linear", sizing_mode="stretch_both", name="against",

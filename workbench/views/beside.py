@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -59,6 +60,21 @@ class Chart:
     clouds: Sequence[Cloud]
     about: Axes
 
+    @cached_property
+    def shown(self) -> list[dict[str, Any]]:
+        """The columns of each cloud."""
+        return [cloud.drawn for cloud in self.clouds]
+
+    @cached_property
+    def ends(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """What the axes show, of these clouds alone."""
+        return limits(self.shown, "x"), limits(self.shown, "y", self.about.log)
+
+    @cached_property
+    def lines(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Lines of equal density, and their names."""
+        return isopycnals(self.shown)
+
 
 class Beside(View):
     """A base: what `_charts` gives as figures, kept up to date."""
@@ -77,6 +93,22 @@ class Beside(View):
 
     def _charts(self) -> list[Chart]:
         raise NotImplementedError
+
+    def _uses(self) -> tuple[str, ...] | None:
+        """Names of all that `_charts` is made of, where nothing else matters: it is made once for all tabs."""
+        return None
+
+    def _made(self) -> list[Chart]:
+        """`_charts`, of this moment."""
+        names = self._uses()
+        if names is None or self.source not in self.feeds:
+            return self._charts()
+        others = tuple(
+            self.feeds[source].seen for source in dict.fromkeys(split(n)[0] for n in names if n) if source in self.feeds
+        )
+        turn = turn_of(self.session, self.latitude) if self.turned else None
+        key = "beside", type(self).__name__, names, others, self.session.window, str(turn)
+        return once(self.feed, key, self._charts)
 
     def draw(self, clouds: Sequence[Cloud], about: Axes, **options: Any) -> figure:
         """One figure of these points. Pure."""
@@ -131,7 +163,7 @@ class Beside(View):
         return self.stage
 
     def _renew(self) -> None:
-        charts = self._charts()
+        charts = self._made()
         shape = [(chart.about.x, chart.about.y, tuple(cloud.name for cloud in chart.clouds)) for chart in charts]
         if shape != self._shown:
             self._shown, shared = shape, None
@@ -144,9 +176,9 @@ class Beside(View):
                 self._figures.append(plot)
             self.stage.figures = [pn.pane.Bokeh(plot, sizing_mode="stretch_both") for plot in self._figures]
             return
-        everything = [cloud.columns() for chart in charts for cloud in chart.clouds]
+        together = [chart for chart in charts if chart.about.latitudes]
         for chart, plot in zip(charts, self._figures, strict=True):
-            _bring(plot, chart, everything if chart.about.latitudes else None)
+            _bring(plot, chart, together if chart.about.latitudes else [chart])
 
 
 def colours_of(names: Sequence[str]) -> list[int]:
@@ -167,19 +199,23 @@ def _low(plot: figure, about: Axes, *, last: bool, theme: Theme = "light") -> No
     paint(plot.title, theme, text_color="muted")  # type: ignore[arg-type]
 
 
-def _bring(plot: figure, chart: Chart, together: Sequence[Any] | None) -> None:
-    """New columns for a figure that stays."""
-    shown = [cloud.columns() for cloud in chart.clouds]
+def _bring(plot: figure, chart: Chart, together: Sequence[Chart]) -> None:
+    """New columns for a figure that stays; its x axis shows all of `together`."""
     sources = [r.data_source for r in plot.renderers if r.name == "cloud"]
-    sent = [renew(source, columns) for source, columns in zip(sources, shown, strict=True)]
+    sent = [renew(source, columns) for source, columns in zip(sources, chart.shown, strict=True)]
     if set(sent) == {"same"}:
         return
-    for axis, ends in (
-        (plot.x_range, limits(together or shown, "x")), (plot.y_range, limits(shown, "y", chart.about.log)),
-    ):  # fmt: skip
+    across = chart.ends[0] if len(together) == 1 else limits([c for one in together for c in one.shown], "x")
+    for axis, ends in ((plot.x_range, across), (plot.y_range, chart.ends[1])):
         if (axis.start, axis.end) != ends:
             axis.update(start=ends[0], end=ends[1])
     if chart.about.isopycnals:
-        for name, columns in zip(("isopycnals", "sigma"), isopycnals(shown), strict=True):
+        for name, columns in zip(("isopycnals", "sigma"), chart.lines, strict=True):
             found: ColumnDataSource = next(r.data_source for r in plot.renderers if r.name == name)
-            found.data = columns
+            if not same(found.data, columns):
+                found.data = columns
+
+
+def same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Whether columns of lines hold the same."""
+    return all(len(a[n]) == len(b[n]) and all(np.array_equal(x, y) for x, y in zip(a[n], b[n], strict=True)) for n in b)

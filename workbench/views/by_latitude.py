@@ -44,6 +44,9 @@ class ByLatitude(Beside):
     def _fits(self, feed: Feed) -> bool:
         return bool(set(VARIABLES) & set(getattr(feed, "variables", ())))
 
+    def _uses(self) -> tuple[str, ...]:
+        return *self.variables, self.latitude
+
     def _charts(self) -> list[Chart]:
         charts = []
         for i, name in enumerate(self.variables):

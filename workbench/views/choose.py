@@ -71,7 +71,9 @@ class CardHead(Component):
 
     def renew(self) -> None:
         """Follow the session."""
-        self.param.update(**{k: v for k, v in self._told().items() if v != getattr(self, k)})
+        changed = {k: v for k, v in self._told().items() if v != getattr(self, k)}
+        if changed:
+            self.param.update(**changed)
 
     @param.depends("chosen", watch=True)
     def _on_chosen(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -23,6 +24,7 @@ from workbench.views.component import Words, style
 from workbench.views.layout import lay_out, row, time_bar
 from workbench.views.marked import Marked
 from workbench.views.notes import Notes, marks_of
+from workbench.views.once import once
 from workbench.views.pages import Link
 from workbench.views.time_control import Tab
 from workbench.views.view import View, told_clock
@@ -195,7 +197,9 @@ class _Top:
         return page_head.navigation(self._told())
 
     def _html(self) -> str:
-        return page_head.draw(page_head.head_of(self._session.feeds, self._told()))
+        feeds, told = self._session.feeds, self._told()
+        key = "head", tuple(told), int(time.monotonic()), tuple(feed.seen for feed in feeds.values())
+        return once(next(iter(feeds.values())), key, lambda: page_head.draw(page_head.head_of(feeds, told)))
 
     def _renew(self, *_: Any) -> None:
         if not self._session.closed:

@@ -36,6 +36,9 @@ class TS(Beside):
     def _fits(self, feed: Feed) -> bool:
         return {"salinity", "sea_water_temperature"} <= set(getattr(feed, "variables", ()))
 
+    def _uses(self) -> tuple[str, ...]:
+        return self._named(self._salinity), self._named(self._temperature), self.latitude
+
     def _charts(self) -> list[Chart]:
         x, y = self._named(self._salinity), self._named(self._temperature)
         time, salinity = self._column(x)

@@ -43,7 +43,9 @@ class TimeControl(Component):
 
     def _led(self, *_: Any) -> None:
         if not self._session.closed:
-            self.param.update(**self._told())
+            changed = {k: v for k, v in self._told().items() if v != getattr(self, k)}
+            if changed:
+                self.param.update(**changed)
 
     @param.depends("asked", watch=True)
     def _on_asked(self) -> None:

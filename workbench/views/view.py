@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -33,6 +34,10 @@ def session_of(data: Session | Feeds | Cruise) -> Session:
         feeds.poll()
         return Session(feeds)
     raise TypeError(f"a view shows a Session, Feeds or a Cruise (workbench.open_cruise), not {type(data).__name__}")
+
+
+#: Seconds between two looks whether new data brought other names to choose from.
+_AGAIN = 5.0
 
 
 class View(Viewer):
@@ -71,6 +76,7 @@ class View(Viewer):
         self._card: Viewable | None = None
         self._frame: pn.Column | None = None
         self._head: CardHead | None = None
+        self._again = 0.0  # when to look again for other names to choose from
         self._watchers = [self.session.param.watch(self._on_change, list(self.follows))]
         self.param.watch(self._on_change, "source")
 
@@ -112,7 +118,8 @@ class View(Viewer):
 
     def _on_change(self, *events: Any) -> None:
         if self._card is not None and not self.session.closed:
-            if self._head is not None:
+            if self._head is not None and (time.monotonic() > self._again or any(e.name != "revision" for e in events)):
+                self._again = time.monotonic() + _AGAIN
                 self._head.renew()
             self._renew()
             pn.io.push_notebook(self._card)  # figures changed by hand; a server sends such changes by itself
