@@ -24,7 +24,7 @@ from weakref import WeakSet
 log = logging.getLogger(__name__)
 
 #: Part of one core that all tabs together may take.
-SHARE = 0.15
+SHARE = 0.1
 #: Seconds between two ticks of a tab, at least and at most. Data come in several times a second; a person sees one.
 LEAST, MOST = 0.8, 30.0
 #: CPU seconds that a tick is thought to take before one was seen, and how much the newest counts in the mean. One that
