@@ -28,8 +28,8 @@ _TEXT = pa.dictionary(pa.int32(), pa.string())
 _DATE = pa.timestamp("us", tz="UTC")
 #: Columns whose least and greatest value a file tells; of the others nobody asks.
 TOLD = ["date", "file_id", "filter_id"]
-#: Rows of a row group, all but the last: an hour of the usual twenty files is one, and no more is in memory at once.
-GROUP = 1 << 17
+#: Rows of a row group, all but the last: no more are in memory at once, and they are packed while later files are read.
+GROUP = 1 << 16
 
 OPP = pa.schema(
     [("date", _DATE), ("file_id", _TEXT), *((name, pa.float64()) for name in CHANNELS)]
