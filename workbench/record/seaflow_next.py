@@ -17,6 +17,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
+
 from workbench.core.errors import ReaderError, WorkbenchError
 from workbench.readers.parameter_files import read_parameters
 from workbench.record.seaflow_work import Work
@@ -47,12 +49,13 @@ def needed(out: Path, work: Work) -> bool:
         before = read_parameters(out / "cruise.db")
     except (ReaderError, WorkbenchError):
         return False
-    for task in work.tasks:
-        if task.file_id in known:
-            gating = before.gatings.at(task.time) if before.gatings else None
-            if before.filters.at(task.time) != task.filter or gating != task.gating:
-                return True
-    return False
+    tasks = [task for task in work.tasks if task.file_id in known]
+    times = np.array([task.time for task in tasks], dtype="datetime64[ns]")
+    filters = before.filters.each_at(times)
+    gatings = before.gatings.each_at(times) if before.gatings else [None] * len(tasks)
+    pairs = {(id(a), id(b)): (a, b) for task, *held in zip(tasks, filters, gatings, strict=True)
+             for a, b in zip(held, (task.filter, task.gating), strict=True)}  # fmt: skip
+    return any(a != b for a, b in pairs.values())
 
 
 def begin(out: Path) -> Path:

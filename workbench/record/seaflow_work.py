@@ -112,7 +112,7 @@ def plan_work(
         on_disk.setdefault(parsed.file_id, os.fspath(path))
         times[parsed.file_id] = parsed.time64
     left_out = [] if sfl is None else [(name, "in the SFL, not on disk") for name in sfl if name not in on_disk]
-    tasks = []
+    chosen: list[tuple[str, str, np.datetime64]] = []
     base = _digest(table.scatter.tobytes(), table.values.tobytes()) if table is not None else ""
     known: dict[int, str] = {}
     for name, place in on_disk.items():
@@ -123,13 +123,17 @@ def plan_work(
         if np.isnat(time):
             left_out.append((name, "no time in its name and none in an SFL"))
             continue
-        if since is not None and time < since:
-            continue
-        task = _task(place, name, time, parameters, limits, base, known)
-        if task is None:
+        if since is None or time >= since:
+            chosen.append((place, name, time))
+    moments = np.array([time for _, _, time in chosen], dtype="datetime64[ns]")
+    filters = parameters.filters.each_at(moments)
+    held = parameters.gatings.each_at(moments) if parameters.gatings else [None] * len(chosen)
+    tasks = []
+    for (place, name, time), filter_, gating in zip(chosen, filters, held, strict=True):
+        if filter_ is None:
             left_out.append((name, "before the first entry of the filter plan"))
         else:
-            tasks.append(task)
+            tasks.append(_task(place, name, time, filter_, gating, limits, base, known))
     tasks.sort(key=lambda t: (t.time, t.file_id))
     gatings = parameters.gatings.sets if parameters.gatings else {}
     auto = tuple(f"{name}: {pop}" for name, gating in sorted(gatings.items()) for pop in gating.not_evaluated)
@@ -137,12 +141,9 @@ def plan_work(
 
 
 def _task(
-    path: str, name: str, time: np.datetime64, parameters: Parameters, limits: Limits, base: str, known: dict[int, str]
-) -> Task | None:
-    chosen = parameters.filters.at(time)
-    gating = parameters.gatings.at(time) if parameters.gatings else None
-    if chosen is None:
-        return None
+    path: str, name: str, time: np.datetime64, chosen: FilterParameters, gating: Gating | None, limits: Limits, base: str,
+    known: dict[int, str],
+) -> Task:  # fmt: skip
     for value in (chosen, gating):
         if id(value) not in known:
             known[id(value)] = _digest(json.dumps(_plain(value), sort_keys=True).encode())
