@@ -23,7 +23,7 @@ import numpy as np
 import xarray as xr
 
 from workbench.catalog.extent import Extent
-from workbench.catalog.files import Files
+from workbench.catalog.files import LONG, Files
 from workbench.catalog.source import Source
 from workbench.catalog.stored import Stored
 from workbench.core import clock
@@ -32,8 +32,8 @@ from workbench.core.window import Window
 
 #: Bytes of the files of a part, and how many files there may be in it.
 BYTES, FILES = 32 << 20, 256
-#: A longer file is opened some rows at a time.
-LONG = 64 << 20
+#: Bytes of the lines of a part of one long file.
+LINES = 8 << 20
 #: Rows of a part of what answers for itself.
 ROWS = 1 << 19
 #: Attributes that count something in the files.
@@ -163,7 +163,7 @@ def ways(source: Source, window: Window, block: int) -> Iterator[tuple[list[Open
             groups = _groups(paths, sizes)
             yield [lambda paths=group: origin.open_these(paths, window) for group in groups], False  # type: ignore[misc]
         try:
-            yield origin.stretches(window, BYTES, block), True
+            yield origin.stretches(window, LINES, block), True
         except ReaderError:  # as a whole, it is told
             return
 

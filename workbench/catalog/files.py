@@ -26,6 +26,8 @@ from workbench.core.window import ALWAYS, Window
 from workbench.readers.paths import find, matcher
 from workbench.readers.reader import Reader
 
+#: A file of more bytes is not opened whole, where its reader opens some rows at a time.
+LONG = 32 << 20
 #: All time, for files that have one.
 _DATED = Window(ALWAYS.start + np.timedelta64(1, "ns"), ALWAYS.stop)
 
@@ -140,11 +142,19 @@ class Files:
         if reader.fixed:
             return known
         try:
-            newest = self.files(ALWAYS)[-1]
-            own = named_in(reader.open_dataset(os.fspath(newest), **self._expanded()), {})
+            own = named_in(self._beginning(os.fspath(self.files(ALWAYS)[-1])), {})
             return {**known, **{name: spec for name, spec in own.items() if _is_new(spec, known.get(name))}}
         except (WorkbenchError, OSError, IndexError):  # no file that can be read, yet
             return known
+
+    def _beginning(self, path: str) -> xr.Dataset:
+        """The first rows of a long file, or of a container; all rows of another."""
+        reader, options = self._reader(), self._expanded()
+        long = reader.grows == "rows" or os.stat(path).st_size > LONG
+        if long and options.keys() <= signature(reader.stretches).parameters.keys():
+            for opener in (reader.stretches(path, 1 << 20, 1 << 12, **options) or [])[:1]:
+                return opener()
+        return reader.open_dataset(path, **options)
 
     def files(self, window: Window) -> list[Path]:
         return self._look()[2].paths(window)

@@ -115,19 +115,42 @@ def _probe(path: str) -> Hour:
             for name in columns:
                 _fits(path, name, schema.field(name).type)
             held = [name for name in IDS if name in schema.names]
-            table = file.read(columns=["date", *held], use_threads=False)
-        if table.num_rows != rows:
-            raise ReaderError(path, "broken Parquet file", expected=f"{rows} rows", found=table.num_rows)
+            begins, times, ids = _runs_of(path, file, held)
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError) as error:
+        raise ReaderError(path, f"not an hourly SeaFlow file ({_first_line(error)})") from error
+    ids.setdefault("file_id", _made_ids(times))
+    return Hour(path, size, rows, columns, begins, np.diff(np.append(begins, rows)), times, ids)
+
+
+def _runs_of(
+    path: str, file: Any, held: Sequence[str]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.datetime64], dict[str, npt.NDArray[np.str_]]]:
+    """Where each run of particles of one EVT file begins, its time, and its ids: of one row group after the other."""
+    import pyarrow as pa
+
+    at = 0
+    begins, times, ids = (
+        [np.empty(0, np.int64)],
+        [np.empty(0, np.int64)],
+        {name: [np.empty(0, object)] for name in held},
+    )
+    for group in range(file.metadata.num_row_groups):
+        table = file.read_row_group(group, columns=["date", *held], use_threads=False)
         moments = table.column("date").cast(pa.timestamp("ns", tz="UTC")).cast(pa.int64())
         time = np.asarray(moments.fill_null(_NAT).to_numpy(), dtype=np.int64)
         codes = {name: _coded(table.column(name)) for name in held}
-    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError) as error:
-        raise ReaderError(path, f"not an hourly SeaFlow file ({_first_line(error)})") from error
-    begins = _runs([time, *(indices for indices, _ in codes.values())])
-    times = time[begins].view("datetime64[ns]")
-    ids = {name: words[indices[begins]].astype(np.str_) for name, (indices, words) in codes.items()}
-    ids.setdefault("file_id", _made_ids(times))
-    return Hour(path, size, rows, columns, begins, np.diff(np.append(begins, rows)), times, ids)
+        here = _runs([time, *(indices for indices, _ in codes.values())])
+        begins.append(here + at)
+        times.append(time[here])
+        for name, (indices, words) in codes.items():
+            ids[name].append(words[indices[here]])
+        at += table.num_rows
+    if at != file.metadata.num_rows:
+        raise ReaderError(path, "broken Parquet file", expected=f"{file.metadata.num_rows} rows", found=at)
+    when, named = np.concatenate(times), {name: np.concatenate(each).astype(np.str_) for name, each in ids.items()}
+    runs = _runs([when, *(np.unique(each, return_inverse=True)[1] for each in named.values())])
+    chosen = {name: each[runs] for name, each in named.items()}
+    return np.concatenate(begins)[runs], when[runs].view("datetime64[ns]"), chosen
 
 
 def _fits(path: str, name: str, kind: Any) -> None:

@@ -48,7 +48,7 @@ UNITS = {
 _PLAIN = ("latitude", "longitude", "salinity")
 _PIECE = 1 << 24
 #: Rows of a file up to so long are kept when only its first and last time is asked for.
-_LONG = 1 << 26
+_LONG = 1 << 25
 
 
 class Tsdata(Reader):
@@ -132,7 +132,7 @@ class Tsdata(Reader):
         if stop <= _LONG:
             time = _table(path, False).time
         else:  # rows of a long file are not kept for two times
-            pieces = [group[0] for group in lines.stretches([(fspath(path), head.end, stop)], _PIECE)]
+            pieces = [group[0] for group in lines.stretches([(fspath(path), head.end, stop)], _PIECE // 4)]
             some = [_read(path, head, begin, False, end).time for _, begin, end in pieces]
             time = np.array([edge for each in some if each.size for edge in (each.min(), each.max())], "datetime64[ns]")
         return (time.min(), time.max()) if time.size else (nat, nat)
