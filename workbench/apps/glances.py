@@ -23,7 +23,7 @@ from workbench.raster.encode import frame as framed
 log = logging.getLogger(__name__)
 
 #: Seconds that a glance waits for pictures which nobody has looked at yet.
-PATIENCE = 0.5
+PATIENCE = 1.0
 
 
 async def glance(desk: Desk, query: str) -> str:

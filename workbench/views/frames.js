@@ -1,9 +1,12 @@
 // Frames of live pictures: what comes over the wire, and how it is told below the picture.
 
-async function unpack(bytes) {
-  const u8 = new Uint8Array(bytes)
+function headerOf(u8) {
   const size = new DataView(u8.buffer, u8.byteOffset, 4).getUint32(0, true)
-  const header = JSON.parse(new TextDecoder().decode(u8.subarray(4, 4 + size)))
+  return [JSON.parse(new TextDecoder().decode(u8.subarray(4, 4 + size))), size]
+}
+
+async function unpack(bytes) {
+  const u8 = new Uint8Array(bytes), [header, size] = headerOf(u8)
   if (!header.width) return [header, null]
   const stream = new Blob([u8.subarray(4 + size)]).stream().pipeThrough(new DecompressionStream("deflate"))
   return [header, new Uint8Array(await new Response(stream).arrayBuffer())]

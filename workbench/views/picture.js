@@ -40,18 +40,19 @@ export function render({model, view}) {
   const seen = (q) => {
     const frames = globalThis.workbenchGlance?.frames ?? [], same = ({question: g}) => ["source", "x", "y", "time", "by", "level"].every((k) => g[k] === q[k]) && q.range.every((v, i) => v === g.range[i])
     const at = frames.findIndex(same)
-    return at < 0 ? null : Uint8Array.from(atob(frames.splice(at, 1)[0].frame), (c) => c.charCodeAt(0)).buffer
+    return at < 0 ? null : Uint8Array.from(atob(frames.splice(at, 1)[0].frame), (c) => c.charCodeAt(0))
   }
   const send = (fresh) => {
     clearTimeout(timer)
     if (gone || document.visibilityState === "hidden") return
+    if (!(frameOf(figure)[0] > 10)) return                         // not laid out yet: how fine it should be is not known
     const q = question()
     if (!q.source) return
     const key = JSON.stringify(q)
     if (fresh || key !== shownKey) have = ""
     shownKey = key
     const known = have ? null : seen(q)
-    if (known) { show(known); return }
+    if (known) { have = headerOf(known)[0].revision ?? ""; show(known); return }
     ask += 1
     const text = {...q, ask, picture: "picture", have}
     if (model.path && socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(text))
@@ -92,7 +93,7 @@ export function render({model, view}) {
     // The page's template counts every socket that fails while it loads as the loss of the server; ours is no such thing.
     socket = new (typeof _origWebSocket === "undefined" ? WebSocket : _origWebSocket)(url)
     socket.binaryType = "arraybuffer"
-    socket.onopen = () => { opened = true; failures = 0; hint(""); have = ""; send(true) }
+    socket.onopen = () => { const again = opened || !have; opened = true; failures = 0; hint(""); send(again) }
     socket.onmessage = (event) => { if (typeof event.data !== "string") show(event.data) }
     socket.onclose = () => {
       if (gone) return
@@ -117,7 +118,7 @@ export function render({model, view}) {
     const plot = Bokeh.index.find_one_by_id?.(figure.id), frame = plot?.frame?.bbox
     if (frame) el.style.setProperty("--left", `${frame.left}px`)
   }
-  for (const p of ["inner_width", "inner_height"]) watch(figure.properties[p].change, () => { later(); place() })
+  for (const p of ["inner_width", "inner_height"]) watch(figure.properties[p].change, () => { if (shownKey === null) send(true); else later(); place() })
   const wake = () => { if (document.visibilityState === "visible") send(false) }
   document.addEventListener("visibilitychange", wake)
   const whole = () => { const w = model.whole; setRange(xr, w[0], w[1]); setRange(yr, w[2], w[3]) }
