@@ -68,6 +68,10 @@ def test_help_has_an_example_that_parses(command: str, capsys: pytest.CaptureFix
     cli.parser().parse_args(words)
 
 
+def test_an_outline_says_what_the_whole_says() -> None:
+    assert cli.parser(outline=True).format_help() == cli.parser().format_help()
+
+
 def test_no_command_prints_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert _run() == 2
     assert "usage: workbench" in capsys.readouterr().out

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from workbench.cli.options import Help, Parser, Run
+from workbench.cli.options import Help, Outline, Parser, Run
 
 #: Modules of this package, in the order of ``workbench --help``.
 MODULES = (
@@ -35,8 +35,8 @@ MODULES = (
 QUICK = {"status": "engine"}
 
 
-def parser(modules: Sequence[str] = MODULES) -> argparse.ArgumentParser:
-    """The whole command line, or what these modules declare of it."""
+def parser(modules: Sequence[str] = MODULES, *, outline: bool = False) -> argparse.ArgumentParser:
+    """The whole command line, or what these modules declare of it; an outline can say what ``workbench --help`` says."""
     top = argparse.ArgumentParser(
         prog="workbench",
         description="A workbench for science operations at sea: one catalog, live maps, cytograms and KPI tiles.",
@@ -44,7 +44,7 @@ def parser(modules: Sequence[str] = MODULES) -> argparse.ArgumentParser:
         formatter_class=Help,
     )
     top.add_argument("--version", action="store_true", help="print the version and stop")
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=Outline if outline else Parser)
 
     def command(name: str, text: str, example: str, run: Run) -> Parser:
         sub = commands.add_parser(
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 on success, 1 on failure, 2 on a misused command line, 130 when interrupted."""
     words = sys.argv[1:] if argv is None else argv
     quick = QUICK.get(words[0]) if words else None
-    args = parser((quick,) if quick else MODULES).parse_args(argv)
+    args = parser((quick,) if quick else MODULES, outline=list(words) in (["-h"], ["--help"])).parse_args(argv)
     if args.version:
         from importlib.metadata import version
 

@@ -70,6 +70,19 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args(words, namespace)
 
 
+class Outline(Parser):
+    """Of a command whose name and text are all that is shown: what it is given is forgotten, which takes no time."""
+
+    def add_argument(self, *args: Any, **kwargs: Any) -> Any:
+        return None
+
+    def add_mutually_exclusive_group(self, **kwargs: Any) -> Any:
+        return self
+
+    def verb(self, name: str, text: str, example: str, run: Run | None = None) -> Parser:
+        return self
+
+
 # Argparse looks for translations of "options" in a dozen folders for every command; ours are English, as all we say.
 argparse._ = str  # type: ignore[attr-defined]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 
 from workbench.cli.options import Command, number
 
+_ENDLESS = float("inf")
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -65,7 +65,7 @@ def _clock(args: argparse.Namespace, streams: list[Stream], window: Any) -> Any:
         import numpy as np
 
         start = np.datetime64(first, "ns")
-    return begin(args.clock, start, args.warp if math.isfinite(args.warp) else 1e6)
+    return begin(args.clock, start, 1e6 if args.warp == _ENDLESS else args.warp)
 
 
 def _first(stream: Stream) -> list[Any]:
@@ -109,7 +109,7 @@ def declare(command: Command) -> None:
         help="udp://HOST:PORT, tcp://HOST:PORT, tcp+listen://HOST:PORT, folder:DIR, mqtt://HOST/TOPIC or "
         "mqtts://USER@HOST/TOPIC?password_env=NAME&ca=FILE; repeatable",
     )  # fmt: skip
-    add("--warp", type=number(float, 1e-3, math.inf), default=1.0, help="cruise seconds a second, or inf (default 1)")
+    add("--warp", type=number(float, 1e-3, _ENDLESS), default=1.0, help="cruise seconds a second, or inf (default 1)")
     add("--window", metavar="RANGE", default="all", help='only this part: FROM..TO, "last 2 days" (default all)')
     add("--clock", metavar="DIR", help="set the clock of this cruise folder, or follow it where it has one")
     add("--data", metavar="DIR", help="root of the data, $WORKBENCH_DATA in the catalog")

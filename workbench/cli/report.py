@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from workbench.cli.options import Command, add_catalog
 
@@ -13,6 +12,8 @@ PARSED = 32 << 20
 
 
 def _report(args: argparse.Namespace) -> int:
+    from pathlib import Path
+
     from workbench.apps.memory import return_what_is_large
     from workbench.catalog.cruise import open_cruise
     from workbench.core.errors import WorkbenchError
