@@ -14,7 +14,7 @@ from workbench.core.window import Window
 from workbench.raster.levels import levels
 from workbench.reports.mosaic import FINE, PART, WHOLE, Mosaic, coarser, viewport
 from workbench.reports.pictures import Picture
-from workbench.views import cytogram, say
+from workbench.views import cytogram, planes, say
 
 
 def cytograms(mosaic: Mosaic, source: str) -> list[tuple[Picture, Picture]]:
@@ -26,7 +26,7 @@ def cytograms(mosaic: Mosaic, source: str) -> list[tuple[Picture, Picture]]:
         big = cytogram.draw(None, None, x=x, y=y)
         big.name = f"cytogram:{source}:{x}:{y}"
         pictures = [_packed(levels(coarser(fine, WHOLE)), WHOLE), _packed(levels(fine), FINE)]
-        names = f"{cytogram.title(x)} and {cytogram.title(y)}"
+        names = f"{planes.title(x)} and {planes.title(y)}"
         peak = np.unravel_index(int(coarser(fine, 64).argmax()), (64, 64))
         alt = f"Cytogram of {say.count(shown)} particles by {names}. Most lie near {_code(int(peak[1]))} and {_code(int(peak[0]))}."
         parts = [part for part in mosaic.parts if part.particles] if sparse else list(mosaic.parts)

@@ -17,7 +17,7 @@ from workbench.reports.finding import Finding
 from workbench.reports.findings import topics, value_text
 from workbench.reports.pictures import Picture
 from workbench.reports.provenance import Origin, catalog_sum, size_text
-from workbench.views import files, say, tiles
+from workbench.views import files, numbers, say
 from workbench.views.component import script, style
 from workbench.views.icons import MARK, icon
 from workbench.views.paint import FONT, ROLES
@@ -69,7 +69,7 @@ class Document:
     content: Content
     kind: str
     findings: list[Finding]
-    readings: list[tiles.Reading]
+    readings: list[numbers.Reading]
     pictures: Mapping[str, list[Picture]]
     origins: list[Origin]
     versions: Mapping[str, str]
@@ -149,7 +149,7 @@ class Document:
         )
 
     def _numbers(self) -> Section | None:
-        shown = "".join(f'<div class="cell">{tiles.draw(r)}</div>' for r in self.readings)
+        shown = "".join(f'<div class="cell">{numbers.draw(r)}</div>' for r in self.readings)
         strip = f'<div class="shadow strip" data-css="words">{_template(shown)}</div>' if shown else ""
         pictures = "".join(self._picture(p) for p in self.pictures.get("numbers", []))
         key = (

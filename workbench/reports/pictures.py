@@ -23,6 +23,7 @@ from workbench.reports.rules.populations import NOT_CELLS, called
 from workbench.reports.voyage import APART
 from workbench.views import cruise_map, say, series
 from workbench.views import populations as by_population
+from workbench.views.curves import Columns
 from workbench.views.paint import paint
 from workbench.views.track import Voyage, along, bounds
 
@@ -206,7 +207,7 @@ def _edges(windows: Sequence[Window]) -> dict[str, npt.NDArray[np.float64]]:
             (("left", [w.start for w in windows]), ("right", [w.stop for w in windows]))}  # fmt: skip
 
 
-def night_columns(content: Content) -> series.Columns:
+def night_columns(content: Content) -> Columns:
     """Columns left, right (ms) of the nights, where there is PAR that tells them."""
     source = content.first("par")
     if source is None:

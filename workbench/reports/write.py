@@ -21,7 +21,7 @@ from workbench.reports.finding import Finding
 from workbench.reports.findings import expected, findings, position_source
 from workbench.reports.pictures import Picture
 from workbench.reports.provenance import origins, versions
-from workbench.views import say, series, tiles
+from workbench.views import curves, numbers, say, series
 
 #: What each template calls itself, how long it looks back (None: everything), and how many pictures through time it shows.
 TEMPLATES = {"cruise": ("Cruise report", None, 12), "daily": ("Daily report", np.timedelta64(1, "D"), 24)}
@@ -156,7 +156,7 @@ def _has_values(content: Content, name: str) -> bool:
     return found is not None and bool(np.isfinite(found[0][found[1]].values.astype(float)).any())
 
 
-def readings(content: Content) -> list[tiles.Reading]:
+def readings(content: Content) -> list[numbers.Reading]:
     """Every KPI at the end of the window, with its history."""
     out = []
     for kpi in content.cruise.kpis.values():
@@ -171,12 +171,12 @@ def readings(content: Content) -> list[tiles.Reading]:
             inside = (times >= at - kpi.over) & (times <= at) & np.isfinite(values)
             if inside.any():
                 value, time = reduce_values(kpi.reduce, values[inside]), times[inside][-1]
-            told = series.columns(pictures.series_of(ds, kpi.variable, 60), kpi.variable)
+            told = curves.columns(pictures.series_of(ds, kpi.variable, 60), kpi.variable)
             when, line = told["time"].astype(float), told["mean"].astype(float)
             if kpi.unit and kpi.unit != unit and unit:
                 value, line = float(convert([value], unit, kpi.unit)[0]), convert(line, unit, kpi.unit)
         out.append(
-            tiles.Reading(
+            numbers.Reading(
                 kpi.name, kpi.label or say.name(kpi.variable), value, kpi.unit or unit, time, kpi.expect, None,
                 content.faults.get(kpi.source), when, line, False,
                 "newest value" if kpi.reduce == "last" else f"{kpi.reduce} over {say.age(kpi.over)}",
