@@ -53,8 +53,13 @@ class Chunk:
     bounds: tuple[bytes, bytes] | None = None
 
 
+_SMALL = [bytes([number]) for number in range(128)]
+
+
 def varint(number: int) -> bytes:
     """Seven bits a byte, the lowest first."""
+    if number < 128:  # most of them
+        return _SMALL[number]
     out = bytearray()
     while number > 127:
         out.append(number & 127 | 128)
