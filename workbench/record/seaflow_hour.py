@@ -92,17 +92,20 @@ class Hour:
             work()
             return
         self._running.append(self._threads[kind].submit(work))
-        while len(self._running) > 8:
+        self._wait(8)
+
+    def _wait(self, left: int = 0) -> None:
+        while len(self._running) > left:
             self._running.popleft().result()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is None:
                 self._write()
+                self._wait()  # neither takes its place before both have all their rows
                 for name, file in self._files.items():
                     self._do(name, file.finish)
-                while self._running:
-                    self._running.popleft().result()
+                self._wait()
         finally:
             for future in self._running:
                 future.cancel()
