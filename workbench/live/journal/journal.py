@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,6 +28,8 @@ from workbench.live.receipt import NotKept, Receipt
 
 log = logging.getLogger(__name__)
 
+#: Seconds of each look that go to compressing.
+PACKING = 0.1
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
 
 
@@ -87,10 +90,10 @@ class Journal:
 
     def _extend(self, name: str, entries: Sequence[tuple[bytes, str, np.datetime64]]) -> Position:
         frames = []
-        for body, peer, time in entries:
+        for body, peer, when in entries:
             if len(body) > LONGEST:
                 raise WorkbenchError(f"{name}: {len(body)} bytes at once are too many; an entry has at most {LONGEST}")
-            frames.append(encode(body, peer, int(time.astype("datetime64[ns]").astype(np.int64))))
+            frames.append(encode(body, peer, int(when.astype("datetime64[ns]").astype(np.int64))))
         return self._writer(name).append(b"".join(frames), entries[-1][2], synced=self.fsync <= 0)
 
     def sync(self) -> None:
@@ -99,7 +102,7 @@ class Journal:
             writer.sync()
 
     def tend(self) -> None:
-        """What the thread does each time: sync, close segments whose hour is over, compress one that is closed.
+        """What the thread does each time: sync, close segments whose hour is over, compress what is closed.
 
         Never raises; what goes wrong stands in `faults`, and is tried again.
         """
@@ -109,7 +112,9 @@ class Journal:
                 writer.rotate(clock.now())
             except NotKept as error:
                 log.warning("%s", error)
-        self._pack_one()
+        until = time.monotonic() + PACKING  # one at least; small ones do not gather
+        while self._pack_one() and time.monotonic() < until:
+            pass
 
     @property
     def failures(self) -> int:
@@ -221,9 +226,10 @@ class Journal:
         while not self._stop.wait(self.fsync or 1.0):
             self.tend()
 
-    def _pack_one(self) -> None:
+    def _pack_one(self) -> bool:
+        """Compress the oldest that waits; False when there is none, or it must wait longer."""
         if not self._waiting:
-            return
+            return False
         segment = self._waiting.popleft()
         try:
             done = segments.pack(segment)
@@ -232,3 +238,4 @@ class Journal:
             done = False
         if not done:
             self._waiting.append(segment)
+        return done

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.core.errors import WorkbenchError
+from workbench.live.listeners.taken import Arrival, Taken
 from workbench.readers.reader import Reader
+
+__all__ = ["Arrival", "Arrivals"]
 
 #: Ends of names that copying programs give to files under way.
 UNDER_WAY = (".partial", ".part", ".tmp", ".filepart", ".crdownload", "~")
@@ -19,27 +22,6 @@ PATIENCE = 60.0
 _BLOCK = 1 << 20
 #: Growing files whose sums are kept, so that only what is new of them is read.
 _SUMS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A whole file, or the whole rows of one that grows.
-
-    Attributes
-    ----------
-    path : str
-        Below the folder.
-    size : int
-        Bytes that are whole.
-    mtime_ns : int
-    sha256 : str
-        Of these bytes.
-    """
-
-    path: str
-    size: int
-    mtime_ns: int
-    sha256: str
 
 
 @dataclass(slots=True)
@@ -70,7 +52,7 @@ class Arrivals:
         self.wanted = wanted
         self.reader = reader
         self.settle = settle
-        self.taken: dict[str, Arrival] = {}
+        self.taken = Taken()
         self.waiting: dict[str, _Seen] = {}
         self._sums: dict[str, tuple[int, Any]] = {}
 
