@@ -57,10 +57,10 @@ function glance(told) {
       c.fillStyle = role.muted
       c.textAlign = "center"
       c.textBaseline = "top"
-      for (const [x, text] of ticks(x0, x1, true)) { c.fillText(text, X(x), top + h + 8); c.strokeRect(X(x), top + h, 0, 4) }
+      for (const [x, text] of ticks(x0, x1, true)) { c.fillText(text, X(x), top + h + 8); c.strokeRect(Math.round(X(x)) + 0.5, top + h, 0, 4) }
       c.textAlign = "right"
       c.textBaseline = "middle"
-      for (const [y, text] of ticks(y0, y1, false)) { c.fillText(text, left - 8, Y(y), left - (labels ? 26 : 8)); c.strokeRect(left - 4, Y(y), 4, 0) }
+      for (const [y, text] of ticks(y0, y1, false)) { c.fillText(text, left - 8, Y(y), left - (labels ? 26 : 8)); c.strokeRect(left - 4, Math.round(Y(y)) + 0.5, 4, 0) }
       c.fillStyle = role.ink
       c.font = `12px ${font}`
       c.textAlign = "center"
@@ -75,8 +75,8 @@ function glance(told) {
     const lines = (color) => {
       c.strokeStyle = color
       c.lineWidth = 1
-      for (const [x] of ticks(x0, x1, true)) c.strokeRect(X(x), top, 0, h)
-      for (const [y] of ticks(y0, y1, false)) c.strokeRect(left, Y(y), w, 0)
+      for (const [x] of ticks(x0, x1, true)) c.strokeRect(Math.round(X(x)) + 0.5, top, 0, h)
+      for (const [y] of ticks(y0, y1, false)) c.strokeRect(left, Math.round(Y(y)) + 0.5, w, 0)
     }
     return {inside, finish, lines, left, top, w, h, c, X, Y}
   }
@@ -179,7 +179,7 @@ function glance(told) {
       el.style.setProperty("--left", `${plot.left}px`)
       if (!one.frame) { cover.textContent = "Waiting for the picture"; return false }
       const [h, levels] = await unpack(Uint8Array.from(atob(one.frame), (c) => c.charCodeAt(0)))
-      if (h.fault || !levels || !h.particles) { cover.textContent = h.fault ?? "No data in this time range"; el.dataset.state = h.fault ? "fault" : "empty"; return true }
+      if (h.fault || !levels || !h.particles) { cover.textContent = ((text) => text[0].toUpperCase() + text.slice(1))(h.fault || h.empty || "no data in this time range"); el.dataset.state = h.fault ? "fault" : "empty"; return true }
       const image = new ImageData(h.width, h.height), [shades, colours] = h.populations ? shadesOf(h, levels) : [levels, palette.map(rgb)]
       const pixels = new Uint32Array(image.data.buffer)
       for (let y = 0; y < h.height; y++) for (let x = 0; x < h.width; x++) {
