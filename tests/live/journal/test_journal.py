@@ -238,6 +238,19 @@ def test_a_cursor_of_a_journal_that_was_begun_anew(tmp_path: Path) -> None:
         assert [entry.body for entry in journal.read("ship", Position(42, 10))] == [b"x"]
 
 
+def test_segments_that_wait_to_be_compressed_wait_once(tmp_path: Path) -> None:
+    """Where hours pass faster than they are compressed (a replay), what waits must not gather in memory."""
+    with Journal(tmp_path, fsync=3600) as journal:
+        for hour in range(30):
+            for name in ("ship", "wind"):
+                journal.append(name, b"x", "", START + np.timedelta64(hour, "h"))
+        assert len(journal._waiting) == len({each.path for each in journal._waiting}) == 58
+        for _ in range(30):
+            journal.tend()
+        assert not journal._waiting
+        assert len(list((tmp_path / "ship").glob("*.zst"))) == 29
+
+
 def test_who_follows_the_newest_looks_at_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After weeks a feed has hundreds of segments: following fifty feeds must cost what it did on the first day."""
     looked: list[int] = []

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import shutil
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from workbench.live.journal import Journal
 from workbench.live.listeners import open_listener
 from workbench.live.listeners.arrivals import PATIENCE, Arrival, Arrivals
 from workbench.live.listeners.folder import Folder, arrived, is_remote
+from workbench.live.listeners.taken import Taken
 from workbench.readers.nmea_log import NmeaLog
 from workbench.readers.seaflow_evt import V2, SeaflowEvt, write_evt
 from workbench.testing.listeners import Desk, until
@@ -161,6 +163,30 @@ def test_a_log_written_anew_comes_again(tmp_path: Path) -> None:
         path.write_bytes(text)
         os.utime(path, ns=(path.stat().st_mtime_ns + 10**9,) * 2)
         assert looks()[-1].sha256 == hashlib.sha256(text).hexdigest()
+
+
+@given(things=st.lists(st.tuples(st.text(max_size=5), st.integers(0, 2**40), st.integers(-5, 2**62)), max_size=20))
+def test_what_was_taken_is_remembered_like_in_a_dictionary(things: list[tuple[str, int, int]]) -> None:
+    taken, known = Taken(), {}
+    for path, size, mtime in things:
+        taken[path] = known[path] = Arrival(path, size, mtime, "0" * 64)
+    assert {path: taken.get(path) for path in known} == known
+    assert taken.get("of another name") is None
+
+
+def test_what_was_taken_lies_on_disk_or_in_memory_where_the_disk_refuses() -> None:
+    """Thirty thousand files, those of 60 days, take no memory; on a full disk the newest do, and none is forgotten."""
+    taken = Taken()
+    tracemalloc.start()
+    try:
+        for i in range(30_000):
+            taken[f"2023_012/{i:020d}"] = Arrival(f"2023_012/{i:020d}", i, i, "0" * 64)
+        assert tracemalloc.get_traced_memory()[0] < 100_000
+    finally:
+        tracemalloc.stop()
+    taken._file.execute("pragma query_only = on")
+    taken["late"] = late = Arrival("late", 1, 2, "")
+    assert taken.get("late") == late and taken.get(f"2023_012/{7:020d}").size == 7  # type: ignore[union-attr]
 
 
 def test_names_that_are_no_text(tmp_path: Path) -> None:
