@@ -107,8 +107,8 @@ performance: $(STAMP)  ## write docs/performance.md from what `make bench` kept
 	@$(BIN)/python -m tests.benchmarks.write_performance
 
 faults: $(STAMP) tools  ## 200 kills and 24 days at sea of a real engine (45 minutes)
-	WORKBENCH_KILLS=200 WORKBENCH_DAYS=24 $(PYTEST) -m fault -s tests/faults/test_engine_killed.py \
-	  tests/faults/test_engine_days.py tests/faults/test_engine_faults.py $(ARGS)
+	WORKBENCH_KILLS=200 WORKBENCH_DAYS=24 WORKBENCH_LOAD=60 $(PYTEST) -m fault -s tests/faults/test_engine_killed.py \
+	  tests/faults/test_engine_days.py tests/faults/test_engine_faults.py tests/faults/test_datagrams.py $(ARGS)
 
 soak: $(STAMP)  ## an hour of the demo with a page open: memory flat, logs clean (ARGS="--minutes 10")
 	$(BIN)/python -m tests.faults.soak $(ARGS)
