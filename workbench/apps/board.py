@@ -267,4 +267,6 @@ def served(arguments: Sequence[str]) -> Any:
 
 
 if __name__.startswith("bokeh_app"):
-    served(sys.argv[1:]).servable()
+    from workbench.apps import board  # this copy of the module is emptied before its tab is told that it closed
+
+    board.served(sys.argv[1:]).servable()
