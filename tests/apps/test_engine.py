@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import socket
 import subprocess
@@ -34,6 +35,7 @@ from workbench.readers.nmea_log import NmeaLog
 from workbench.record.budget import Budget
 from workbench.record.lock import EngineLock
 from workbench.record.record import Record
+from workbench.record.seen import Files
 
 CATALOG = """\
 metadata: {cruise: {id: E1}, kpis: {speed: {source: ship, variable: latitude, reduce: last, over: 1min}}}
@@ -43,7 +45,7 @@ sources:
   post: {driver: workbench, args: {reader: nmea_log, listen: "http:", longest: 1000}}
   files: {driver: workbench, args: {reader: seaflow_sfl, listen: "folder:{{ CATALOG_DIR }}/in"}}
 """
-SECRET = Token("post", "feed", __import__("hashlib").sha256(b"secret").hexdigest())
+SECRET = Token("post", "feed", hashlib.sha256(b"secret").hexdigest())
 
 
 @pytest.fixture
@@ -269,6 +271,9 @@ def test_a_folder_is_listened_to_and_read_where_it_is(catalog: Path) -> None:
 
     run(catalog, work, arrived=told.append)
     assert set(told) == {"files"}
+    (seen,) = Files(open_cruise(catalog).folder).of("files").values()
+    whole = (catalog.parent / "in" / "a.sfl").read_bytes()
+    assert (seen.path, seen.size, seen.sha256) == ("a.sfl", len(whole), hashlib.sha256(whole).hexdigest())
     assert open_cruise(catalog)["files"].open().sizes["time"] == 1
 
 

@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,7 @@ import numpy as np
 from workbench.catalog.registered import reader_class
 from workbench.core import clock
 from workbench.core.errors import WorkbenchError
+from workbench.live.file_list import FileList
 from workbench.live.journal import Journal
 from workbench.live.listeners import Listener, ListenerError, open_listener
 from workbench.live.receipt import Receipt
@@ -44,8 +46,8 @@ FILE = "engine.json"
 #: Seconds between two looks of a recorder at its journal, at least; and for each feed, so that with many of them the
 #: fixed costs of a look (a transaction, a reader's call) are shared by more rows.
 PACE, EACH = 0.5, 0.02
-#: Seconds between two statuses; between two looks at the disk; between two times that days are rolled.
-STATUS, DISK, ROLL = 1.0, 30.0, 600.0
+#: Seconds between two statuses; between two looks at the disk; between two times that days are rolled, files listed.
+STATUS, DISK, ROLL, LIST = 1.0, 30.0, 600.0, 5.0
 #: Seconds after which a listener that could not start is tried again.
 AGAIN = 5.0
 #: Threads that record.
@@ -86,6 +88,7 @@ class Engine:
     ----------
     listeners : dict of str to Listener
     recorders : dict of str to Recorder
+    files : FileList
     """
 
     def __init__(
@@ -102,6 +105,7 @@ class Engine:
         self.recorders = {
             name: self._recorder(source) for name, source in heard(cruise).items() if not _is_folder(source)
         }
+        self.files = FileList([name for name in self.listeners if name not in self.recorders], journal, record)
         self.use: Use | None = None
         self._awake = {name: asyncio.Event() for name in self.recorders}
         self._rates: dict[str, tuple[float, int, float]] = {}  # when, received by then, rate
@@ -118,6 +122,7 @@ class Engine:
         work = [self._listen(listener) for listener in self.listeners.values()]
         work += [self._record(name) for name in self.recorders]
         work += [self._every(STATUS, self._say), self._every(DISK, self._look_at_disk), self._every(ROLL, self._roll)]
+        work.append(self._every(LIST, self.files.keep))
         self._tasks = [asyncio.create_task(each) for each in work]
 
     async def stop(self) -> None:
@@ -128,6 +133,8 @@ class Engine:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self._threads.shutdown)  # a recorder may be at work still
+        with suppress(WorkbenchError, OSError):
+            await asyncio.to_thread(self.files.keep)
         for recorder in self.recorders.values():
             if not self._full():
                 await asyncio.to_thread(recorder.step)
@@ -169,6 +176,7 @@ class Engine:
         """Something came for a Source."""
         awake = self._awake.get(name)
         if awake is None:
+            self.files.came(name)
             self._arrived(name)
         elif self._loop is not None:
             self._loop.call_soon_threadsafe(awake.set)
