@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.catalog import small
-from workbench.catalog import export_parts
+from workbench.catalog import export_parts, files
 from workbench.catalog.cruise import open_cruise
 from workbench.catalog.export import export, open_netcdf
 from workbench.catalog.export_parts import Parts, together, ways
 from workbench.catalog.extent import Extent, sides
 from workbench.core.errors import WorkbenchError
 from workbench.core.window import ALWAYS
+from workbench.readers import nmea_stretches, tsdata
 from workbench.record.record import Record
 
 CATALOG = """
@@ -169,3 +170,46 @@ def test_an_extent_by_blocks_is_that_of_all(times: list[int], places: list[float
         assert extent.coverage()["time_coverage_resolution"] == "PT1.000S"
     step = {"seconds": 10**9, "milliseconds": 10**6, "microseconds": 1000, "nanoseconds": 1}[extent.step("time")]
     assert not (stamps.astype(np.int64) % step).any()
+
+
+def test_logs_that_overlap_are_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long ones, some rows at a time; with what is told of them."""
+    monkeypatch.setattr(export_parts, "LINES", 200)
+    monkeypatch.setattr(nmea_stretches, "LEAST", 1)
+    path = home(tmp_path)
+    days(tmp_path / "gyro", 3)
+    for day in sorted((tmp_path / "gyro").glob("gyro-2025-01-1[456]")):
+        other = day.read_text().replace(":00:00Z", ":30:00Z").replace("$GP", "$IN")
+        (tmp_path / "gyro" / day.name.replace("gyro", "second")).write_text(other)
+    source = open_cruise(path)["gyro"]
+    wanted, parts = source.open().load(), Parts(source, ALWAYS, 7)
+    assert parts._whole is None and len(parts._openers) > 9
+    found = put_together(parts)
+    xr.testing.assert_equal(found, wanted)
+    assert found.attrs == wanted.attrs and wanted.attrs["refused"]
+    export(open_cruise(path), "gyro", tmp_path / "x.nc", block=7)
+    xr.testing.assert_equal(open_netcdf(tmp_path / "x.nc").load(), wanted)
+
+
+def test_a_long_file_is_not_opened_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither to learn its variables, nor to export it."""
+    path = home(tmp_path)
+    text = "f\np\nNA\nNA\tNA\ntime\tfloat\nNA\tdegC\ntime\tT\n"
+    times = (np.datetime64("2025-01-14T00:00:00") + np.arange(999)).tolist()
+    (tmp_path / "x.tsdata").write_text(
+        text + "".join(f"{t:%Y-%m-%dT%H:%M:%S}Z\t{i / 8}\n" for i, t in enumerate(times))
+    )
+    path.write_text(
+        CATALOG
+        + '  one: {driver: workbench, description: One., args: {reader: tsdata, url: "{{ CATALOG_DIR }}/x.tsdata"}}\n'
+    )
+    wanted = open_cruise(path)["one"].open().load()
+    for module in (files, export_parts):
+        monkeypatch.setattr(module, "LONG", 0)
+    monkeypatch.setattr(export_parts, "LINES", 1000)
+    monkeypatch.setattr(tsdata, "_LONG", 0)
+    monkeypatch.setattr(tsdata, "_table", None)  # what opens a file whole
+    source = open_cruise(path)["one"]
+    assert source.variables()["T"].unit == "degC" and source.span() is not None
+    export(open_cruise(path), "one", tmp_path / "x.nc", block=100)
+    xr.testing.assert_equal(open_netcdf(tmp_path / "x.nc").load(), wanted)
