@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import errno
 import logging
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import wait
 from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlencode
@@ -21,7 +23,7 @@ from tornado.netutil import bind_sockets
 from workbench.apps import routes
 from workbench.apps.asking import asker_of
 from workbench.apps.desk import Desk
-from workbench.apps.glances import session_for
+from workbench.apps.glances import glance, session_for
 from workbench.apps.house import House
 from workbench.apps.indexing import building
 from workbench.apps.memory import leave_out_what_stays, return_now_and_then, return_what_is_large
@@ -235,6 +237,9 @@ def _warm_up(house: House, address: str, ready: Callable[[str], None]) -> None:
     try:
         warm()
         await_rows(house.desk)
+        # The first one loads what it needs, too; afterwards it would share the interpreter with what loads Panel.
+        made = asyncio.run_coroutine_threadsafe(glance(house.desk, ""), house.loop.asyncio_loop)  # type: ignore[attr-defined]
+        wait([made], timeout=PATIENCE)
     except Exception:
         log.exception("warming up")
     threading.Thread(target=ready, args=(address,), name="ready", daemon=True).start()  # it may take its time
