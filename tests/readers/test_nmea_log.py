@@ -402,3 +402,19 @@ def test_unreadable(tmp_path: Path) -> None:
     ds = nmea([good, tmp_path / "loop-2020-02-29"])
     assert ds.sizes["time"] == 1
     assert "loop-2020-02-29" in ds.attrs["refused"]
+
+
+def test_tails_of_files_of_weeks_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine reads another file each hour of each feed; one whose tail was forgotten is read like any other."""
+    monkeypatch.setattr(nmea_file, "_TAILS", {})
+    monkeypatch.setattr(nmea_file, "_MOST_TAILS", 3)
+    line = b"2023-01-12T03:00:%02dZ $GPVTG,054.7,T,,M,%d,N,010.2,K,A\n"
+    paths = [tmp_path / f"{i}.log" for i in range(6)]
+    for path in paths:
+        path.write_bytes(line % (0, 5))
+        assert nmea_file.read_on(path, 0).times.shape[-1] == 1
+    assert len(nmea_file._TAILS) == 3
+    for path in paths:
+        with path.open("ab") as file:
+            file.write(line % (1, 6))
+        assert nmea_file.read_on(path, len(line % (0, 5))).times.shape[-1] == 1

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ _STATE = np.array([0, *[np.iinfo(np.int64).min] * 5], dtype=np.int64)
 _KEPT: Kept[NmeaFile] = Kept(512 << 20)
 #: Where reading on ended, and the state there.
 _TAILS: dict[tuple[str, int], tuple[int, npt.NDArray[np.int64]]] = {}
+_MOST_TAILS = 256
+_TURN = Lock()
 Rows = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.uint8]]
 _DOUBT = 64
 _AGAIN = "It was rewritten: read it again from its beginning"
@@ -152,8 +155,17 @@ def read_on(path: str | PathLike[str], offset: int, every: int = 0) -> NmeaFile:
     if before is None and offset:
         before = read(path, 0, offset, every).state
     log = read(path, offset, stop, every, before)
-    _TAILS[key] = (stop, log.state)
+    _remember(key, (stop, log.state))
     return log
+
+
+def _remember(key: tuple[str, int], tail: tuple[int, npt.NDArray[np.int64]]) -> None:
+    """Keep the tail of a file; an engine reads another one each hour for weeks, so the oldest are forgotten."""
+    with _TURN:
+        _TAILS.pop(key, None)
+        _TAILS[key] = tail
+        while len(_TAILS) > _MOST_TAILS:
+            del _TAILS[next(iter(_TAILS))]
 
 
 def check(path: str | PathLike[str], log: NmeaFile) -> None:
