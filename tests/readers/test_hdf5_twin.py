@@ -58,7 +58,7 @@ def opened(index: Index, path: Path) -> tuple[Any, ...]:
         known.first,
         known.last,
         index.layout(known.signature).text(),
-        known.times(index, Asked()).tolist(),
+        known.times(index).tolist(),
     )
 
 
