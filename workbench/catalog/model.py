@@ -155,8 +155,8 @@ class Args(BaseModel):
     reader: Annotated[str, Field(examples=["seaflow_evt", "seaflow_sfl", "nmea_log", "hdf5", "influxdb"])] | None = None
     """Name of a reader."""
     url: Urls | None = None
-    """A folder, a file, a pattern or a list; begins with ``{{ CATALOG_DIR }}/``, ``$WORKBENCH_DATA/`` or ``/``. Of a
-    server, such as ``influxdb://host:8086/database/measurement``."""
+    """A folder, a file, a pattern or a list; begins with ``{{ CATALOG_DIR }}/``, ``$WORKBENCH_DATA/``,
+    ``$WORKBENCH_RECORD/`` (the cruise folder) or ``/``. Of a server, such as ``influxdb://host:8086/database/measurement``."""
     listen: str | None = None
     """In place of url: where it is received, such as ``udp://0.0.0.0:55501``."""
     product: Annotated[str, Field(examples=["seaflow", "track"])] | None = None
