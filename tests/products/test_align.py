@@ -48,7 +48,7 @@ def test_nearest_is_the_nearest(first, other, seconds):
 def test_linear_is_on_the_line_between(first, other, seconds):
     other = sorted(set(other))
     b = series(other, b=3.0 * np.array(other) + 1)
-    out = align({"a": series(first), "b": b}, tolerance=seconds * S, method="linear")["b"].values
+    out = align({"a": series(first), "b": b}, tolerance=seconds * S, method="interpolate")["b"].values
     for at, value in zip(first, out, strict=True):
         before = [o for o in other if o <= at]
         after = [o for o in other if o >= at]
@@ -83,7 +83,7 @@ def test_angles_go_the_short_way(start, turn, share):
     b = series([0, 100], heading=np.array([start % 360, (start + turn) % 360]))
     b["heading"].attrs = VARIABLES["heading"].attrs()
     at = round(share * 100)
-    value = float(align({"a": series([at]), "b": b}, method="linear", tolerance="1h")["heading"].values[0])
+    value = float(align({"a": series([at]), "b": b}, method="interpolate", tolerance="1h")["heading"].values[0])
     away = (value - (start + turn * at / 100) + 180) % 360 - 180
     assert away == pytest.approx(0, abs=1e-6)
     assert 0 <= value < 360 + 1e-9

@@ -107,7 +107,7 @@ class Cruise(Mapping[str, Source]):
         window : Window or str
             As for `Source.open`; of the others, rows within `tolerance` around it count too.
         tolerance : numpy.timedelta64 or str, optional
-        method : {"nearest", "linear", "mean"}
+        method : {"nearest", "interpolate", "mean"}
 
         Returns
         -------

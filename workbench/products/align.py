@@ -15,7 +15,7 @@ from workbench.core.variables import MISSING
 from workbench.core.window import duration
 from workbench.products.match import Match, match
 
-Method = Literal["nearest", "linear", "mean"]
+Method = Literal["nearest", "interpolate", "mean"]
 #: Names of `method`.
 METHODS: tuple[str, ...] = get_args(Method)
 
@@ -39,9 +39,9 @@ def align(
         rows. The first one gives the times.
     tolerance : numpy.timedelta64 or str, optional
         How far from a time a row may be. By default the usual step of the coarser of the two datasets for "nearest"
-        and "linear", and half the usual step of the first for "mean".
-    method : {"nearest", "linear", "mean"}
-        "nearest": the row nearest in time. "linear": on the line between the rows before and after, where both are
+        and "interpolate", and half the usual step of the first for "mean".
+    method : {"nearest", "interpolate", "mean"}
+        "nearest": the row nearest in time. "interpolate": on the line between the rows before and after, where both are
         within `tolerance`, or the row at that very time. "mean": of all rows within `tolerance` for which this is the
         nearest time of the first. Angles (headings, courses, directions, longitudes) go the short way round and have
         circular means; the mean of a wind or current given as speed and direction is that of its vectors. Text,
@@ -95,7 +95,7 @@ def _brought(ds: xr.Dataset, found: Match, method: str) -> dict[str, xr.Variable
             numbers = values.astype(np.float64)
             if method == "nearest":
                 made: npt.NDArray[Any] = _picked(numbers, found.nearest)
-            elif method == "linear":
+            elif method == "interpolate":
                 made = _between(numbers, found, _is_angle(name, attrs))
             else:
                 made = _mean(name, ds, numbers, found, vectors.get(name), attrs)

@@ -59,7 +59,7 @@ def match(times: Int, own: Int, tolerance: np.timedelta64 | None, method: str) -
     before, share, both = _around(sorted_times, times, reach)
     if method == "nearest":
         good, used = near >= 0, np.unique(near[near >= 0]).size
-    elif method == "linear":
+    elif method == "interpolate":
         good = both
         exact = share == 0
         used = np.unique(np.concatenate([before[both], before[both & ~exact] + 1])).size
