@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +143,88 @@ def test_killed_at_any_moment(catalog: Path, influxd: Influxd) -> None:
         subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=100, check=False).returncode == 0
     )
     check(influxd, 60_000)
+
+
+def waits(queue: Path) -> tuple[int, int]:
+    """Number of the oldest batch that waits, and of the newest, as anybody can read them; zeros while there is none."""
+    try:
+        with closing(sqlite3.connect(f"file:{queue}?mode=ro", uri=True, timeout=5)) as db:
+            first, last = db.execute("select coalesce(min(id), 0), coalesce(max(id), 0) from batches").fetchone()
+            return int(first), int(last)
+    except sqlite3.OperationalError:  # not made yet
+        return 0, 0
+
+
+def until(true: Callable[[], bool], process: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    """Wait for what the writer is about to do."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert process.poll() is None, "the writer has ended"
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.002)
+
+
+def count(influxd: Influxd) -> int:
+    """Points on the server, as it counts them."""
+    (result,) = influxd.query('SELECT count("par") FROM "met"', "cruise")
+    return int(result["series"][0]["values"][0][1]) if "series" in result else 0
+
+
+def test_an_outage_and_a_kill_in_one_run(catalog: Path, influxd: Influxd) -> None:
+    """The server is killed, then the writer with its queue full, then it again half way through: no row lost, or twice.
+
+    Rows come all the time, two of them at each moment; what is waited for is seen in the queue and on the server.
+    """
+    command = [sys.executable, "-m", "workbench", "influx", "write", str(catalog), "met", "--batch", "100",
+               "--to", influxd.url("cruise", "")[:-1]]  # fmt: skip
+    place = Place.parse(influxd.url("cruise", "met"))
+    queue = file_of(open_cruise(catalog).folder, "met", f"{place.server}/cruise/")
+    rows, kills = 0, 0
+
+    def more(several: int) -> None:
+        nonlocal rows
+        add(catalog, rows, rows + several)
+        rows += several
+
+    def kill(process: subprocess.Popen[bytes]) -> None:
+        nonlocal kills
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        kills += 1
+
+    for _ in range(2):
+        writer = _started(command)
+        try:
+            before = count(influxd)
+            more(3_001)
+            until(lambda before=before: count(influxd) > before, writer)
+            influxd.kill()
+            more(1_501)
+            until(lambda: waits(queue)[0] > 0, writer)
+            kill(writer)  # with a server that is away
+            stood = waits(queue)
+            assert stood[0] > 0, "what it had read waits on disk"
+            more(701)
+            writer = _started(command)
+            until(lambda last=stood[1]: waits(queue)[1] > last, writer)  # reading goes on
+            assert waits(queue)[0] == stood[0], "nothing is given up"
+            influxd.start()
+            until(lambda first=stood[0]: waits(queue)[0] != first, writer)
+            kill(writer)  # while it sends
+            more(301)
+        finally:
+            writer.kill()
+            writer.wait()
+    end = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=100, check=False)
+    assert end.returncode == 0, end.stderr.decode()
+    assert kills == 4 and waits(queue) == (0, 0)
+    assert count(influxd) == rows == open_cruise(catalog)["met"].open().sizes["time"]
+    check(influxd, rows)
+
+
+def _started(command: list[str]) -> subprocess.Popen[bytes]:
+    """The command, which follows its source from now on."""
+    return subprocess.Popen([*command, "--follow"], stdin=subprocess.DEVNULL)
 
 
 def test_what_the_server_will_not_take(catalog: Path, influxd: Influxd, capsys: pytest.CaptureFixture[str]) -> None:
