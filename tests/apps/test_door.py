@@ -12,7 +12,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from workbench.apps import board
-from workbench.apps.door import Door, parts
+from workbench.apps.door import Door, _Later, parts
 from workbench.catalog.cruise import open_cruise
 from workbench.live.access import Access
 
@@ -89,6 +89,17 @@ def test_what_is_not_there_yet_is_waited_for(desk) -> None:
         assert healthy.code == 200 and not other.done()
         later(door)
         assert (await other).body == b"made later"
+
+    asyncio.run(opened(desk, call))
+
+
+def test_nobody_is_sent_elsewhere(desk) -> None:
+    async def call(door, address, ask) -> None:
+        later(door)
+        door.app = Application([(r".*", _Later, {"door": door})])
+        with pytest.raises(HTTPClientError) as sent:
+            await ask(f"{address}//elsewhere.example/page", follow_redirects=False)
+        assert (sent.value.code, sent.value.response.headers["Location"]) == (307, "/elsewhere.example/page")
 
     asyncio.run(opened(desk, call))
 

@@ -83,7 +83,7 @@ class _Later(RequestHandler):
 
     async def prepare(self) -> None:
         await asyncio.shield(self._door._make)
-        self.redirect(self.request.uri or "/", status=307)
+        self.redirect("/" + (self.request.uri or "").lstrip("/"), status=307)  # //elsewhere/ would be another host
 
 
 class FrontPage(RequestHandler):
