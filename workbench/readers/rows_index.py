@@ -297,13 +297,11 @@ def rows_of(container: Container, layout: Layout) -> tuple[int, Moments]:
     if layout.time is None:
         return 0, np.empty(0, "datetime64[ns]")
     rows = whole_rows(container, layout)
-    times = rows_layout.times(container, layout, 0, rows)
     if getattr(container, "growing", False):
         live: Any = container
         rows = live.written(layout.time, rows, moment=True)
         rows = min([rows, *(live.written(each, rows) for each in layout.rows if each.dims[0] == "time")])
-        times = times[:rows]
-    return rows, times
+    return rows, rows_layout.times(container, layout, 0, rows)
 
 
 def pack(times: Moments) -> bytes:
