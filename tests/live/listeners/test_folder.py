@@ -292,3 +292,22 @@ def test_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
 def test_network_mounts_are_known() -> None:
     assert not is_remote("/")
     assert not is_remote("/proc/self")
+
+
+def test_a_look_at_everything_finds_what_was_not_taken_as_it_is(tmp_path: Path) -> None:
+    """Of tens of thousands of files, nothing is gathered in memory each minute but what is worth a look."""
+    arrivals = Arrivals(str(tmp_path), lambda name: True, None, settle=0.0)
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_text(name)
+    for path in arrivals.others():
+        arrivals.notice(path, 0.0)
+    for now in (1.0, 2.0):
+        for arrival in arrivals.look(now)[0]:
+            arrivals.take(arrival)
+    assert arrivals.others() == [] and arrivals.waiting == {}
+    (tmp_path / "b").write_text("other")
+    (tmp_path / "c").unlink()
+    (tmp_path / "d").write_text("d")
+    assert sorted(arrivals.others()) == ["b", "d"]
+    arrivals.notice("d", 3.0)
+    assert arrivals.others() == ["b"]

@@ -62,19 +62,34 @@ class Arrivals:
         while folders:
             folder = folders.pop()
             try:
-                entries = list(os.scandir(os.path.join(self.root, folder)))
+                entries = os.scandir(os.path.join(self.root, folder))
             except (FileNotFoundError, NotADirectoryError, PermissionError):
                 if not folder:
                     raise
                 continue
-            for entry in entries:
-                path = os.path.join(folder, entry.name)
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(path)
-                elif self.fits(path):
-                    yield path
+            with entries:
+                for entry in entries:
+                    path = os.path.join(folder, entry.name)
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(path)
+                    elif self.fits(path):
+                        yield path
+
+    def others(self) -> list[str]:
+        """Paths of files that are wanted and were not taken as they are: few of tens of thousands."""
+        return [path for path in self.all() if path not in self.waiting and not self._stands(path)]
+
+    def _stands(self, path: str) -> bool:
+        """True of a file that is as it was taken."""
+        before = None if self._appends() else self.taken.get(path)
+        try:
+            return before is not None and (before.size, before.mtime_ns) == _state(
+                os.stat(os.path.join(self.root, path))
+            )
+        except OSError:
+            return True  # gone
 
     def fits(self, path: str) -> bool:
         """Is a file of this path wanted? No part of it may be hidden."""

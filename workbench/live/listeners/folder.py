@@ -119,9 +119,8 @@ class Folder(Listener):
 
     async def _scan(self, now: float) -> None:
         try:
-            for path in await asyncio.to_thread(lambda: list(self.arrivals.all())):
-                if path not in self.arrivals.waiting:
-                    self.arrivals.notice(path, now)
+            for path in await asyncio.to_thread(self.arrivals.others):
+                self.arrivals.notice(path, now)
         except OSError as error:
             self.counters.fault = (
                 f"{self.root}: {error.strerror or error}; looked for again every {self.polling or self.rescan:g} s"
