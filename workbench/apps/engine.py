@@ -126,8 +126,7 @@ async def _run(
         server = listen(engine, access, doors)
         host, port = doors[0].getsockname()[:2]
         print(
-            f"engine of {cruise.id}: {len(engine.listeners)} feeds, {cruise.folder}, http://{host}:{port}/api/v1/status",
-            flush=True,
+            f"engine of {cruise.id}: {len(engine.listeners)} feeds, {cruise.folder}, API at {host}:{port}", flush=True
         )
         try:
             await stop.wait()
