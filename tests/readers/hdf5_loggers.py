@@ -3,7 +3,7 @@
     with Loggers(folder) as loggers:
         logger = loggers.start()
         logger.do(make=path, who=1, style={"chunk": 4})     # or open=path, rows=12, with the same style
-        logger.do(append=3, flush="all")                    # or "none", or a number: so many arrays, in their order
+        logger.do(append=3, flush="all")                    # "each" array but not the file, "none", or the first so many arrays
         logger.kill()                                       # or close(): the file is closed as it should be
 
 Row `i` (from 1 on) has `i` in every array, and the time of the file's own hour: nothing that was written is 0. A style says
@@ -99,7 +99,7 @@ def _do(file: Any, at: dict[str, Any], *, make: str = "", open: str = "", append
                 "spectrum": new[:, None] + [0, 1],
             }
             array[at["rows"] - append : at["rows"]] = values.get(name, new)
-    for name in order if flush == "all" else order[: 0 if flush == "none" else flush]:
+    for name in order if flush in ("all", "each") else order[: 0 if flush == "none" else flush]:
         file[name].flush()
     if flush == "all":
         file.flush()
