@@ -28,6 +28,7 @@ from tests.readers.hdf5_loggers import NAMES, Logger, Loggers
 from workbench.catalog.marks import PATIENCE
 from workbench.catalog.source import Source
 from workbench.core import clock
+from workbench.core.errors import ReaderError
 from workbench.readers import hdf5_superblock
 
 T0, SECOND = np.datetime64("2024-01-01", "ns"), np.timedelta64(1, "s")
@@ -197,6 +198,14 @@ class Logged(RuleBasedStateMachine):
 
     # the network
 
+    @rule(part=st.integers(40, 99), inplace=st.booleans(), whole=st.booleans())
+    def written_and_copied(self, part: int, inplace: bool, whole: bool) -> None:
+        """A long copy is looked at before anything else happens."""
+        self.append("far/c", 300, "each")
+        self.arrive("far/c", part, inplace, whole)
+        self.look()
+        self.check_open()
+
     @rule(name=names, part=st.integers(0, 99), inplace=st.booleans(), whole=st.booleans())
     def arrive(self, name: str, part: int, inplace: bool, whole: bool) -> None:
         """A copy from elsewhere, over the one before or moved into its place; perhaps broken off."""
@@ -251,9 +260,16 @@ class Logged(RuleBasedStateMachine):
 
     @rule()
     def check_open(self) -> None:
+        """All at once; lazily opened, a half copy may be refused when its rows are read."""
         ds = self.source.open()
         refused = _refused(ds)
-        found = rows(ds.load())
+        try:
+            found = rows(ds.load())
+        except ReaderError as error:
+            if not any(file.half and str(path) in str(error) for path, file in self.read().items()):
+                raise
+            told["half copies refused when read"] += 1
+            return
         for path, file in self.read().items():
             self.check(path, file, found.get(file.who, []), refused.get(path, ""))
 
@@ -319,10 +335,10 @@ def _run(folder: Path, examples: int, steps: int) -> None:
 
 
 def test_what_is_read_is_what_was_flushed(tmp_path: Path) -> None:
-    _run(tmp_path, 10, 25)
+    _run(tmp_path, 8, 20)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_what_is_read_is_what_was_flushed_many_times(tmp_path: Path) -> None:
-    _run(tmp_path, 150, 40)
+    _run(tmp_path, 100, 30)
