@@ -142,13 +142,9 @@ class CruiseMap(View):
     def draw(self, voyage: Voyage, viewport: Viewport | None = None, *, theme: Theme = "light") -> figure:
         """The map of `voyage` with its coast. Pure."""
         lon0 = middle(voyage.whole["longitude"].values)
-        west, south, east, north = bounds(voyage.whole, lon0)
-        near = (west - NEAR, max(-90.0, south - NEAR), east + NEAR, min(90.0, north + NEAR))
-        plot = draw(
-            voyage, land=rings(lon0 - 180, lon0 + 180, -90, 90, lon0, "110m"),
-            fine=rings(near[0], near[2], near[1], near[3], lon0, "50m"), lon0=lon0, theme=theme,
-            label=self.label_of(self.session.colour) if voyage.colour else "",
-        )  # fmt: skip
+        near = _near(voyage, lon0)
+        label = self.label_of(self.session.colour) if voyage.colour else ""
+        plot = draw(voyage, **_outlines(lon0, near), lon0=lon0, theme=theme, label=label)
         if viewport is not None:
             plot.x_range.update(start=viewport.x0, end=viewport.x1)
             plot.y_range.update(start=viewport.y0, end=viewport.y1)
@@ -181,7 +177,7 @@ class CruiseMap(View):
     def _build(self) -> pn.viewable.Viewable:
         voyage = self.voyage()
         self.figure = self.draw(voyage)
-        self._sources = {r.name: r.data_source for r in self.figure.renderers if r.name in ("whole", "track", "newest")}
+        self._sources = {str(r.name): r.data_source for r in self.figure.renderers}
         self._bar = self.figure.right[0]
         self._mapper = self._bar.color_mapper
         self.stage = MapStage(
@@ -190,8 +186,24 @@ class CruiseMap(View):
         )  # fmt: skip
         return self.stage
 
+    def _settle(self, voyage: Voyage) -> None:
+        """Move the map where the ship went: off the fine coast, or over an edge of the map, which tears its track."""
+        here, west, east = bounds(voyage.whole, self._lon0), self._near[0], self._near[2]
+        centre = middle(voyage.whole["longitude"].values)
+        own = bounds(voyage.whole, centre)
+        torn = here[2] - here[0] > own[2] - own[0] + 1.0
+        if not torn and west <= here[0] and here[2] <= east and self._near[1] <= here[1] and here[3] <= self._near[3]:
+            return
+        self._lon0 = centre if torn else self._lon0
+        self._near = _near(voyage, self._lon0)
+        for name, outlines in _outlines(self._lon0, self._near).items():
+            self._sources[name].data = land_columns(outlines)
+        self.figure.x_range.bounds = (self._lon0 - 270, self._lon0 + 270)
+        self.stage.param.update(home=list(bounds(voyage.whole, self._lon0)), fine=list(self._near))
+
     def _renew(self) -> None:
         voyage = self.voyage()
+        self._settle(voyage)
         for name, new in columns(voyage, self._lon0).items():
             renew(self._sources[name], new, key="time" if "time" in new else "x")
         low, high = limits(np.asarray(self._sources["track"].data["value"], float))
@@ -201,3 +213,18 @@ class CruiseMap(View):
         label = self.label_of(self.session.colour) if shown else ""
         if (self._bar.title, self._bar.visible) != (label, shown):
             self._bar.update(title=label, visible=shown)
+
+
+def _near(voyage: Voyage, lon0: float) -> tuple[float, float, float, float]:
+    """West, south, east, north of what gets the fine coast."""
+    west, south, east, north = bounds(voyage.whole, lon0)
+    return west - NEAR, max(-90.0, south - NEAR), east + NEAR, min(90.0, north + NEAR)
+
+
+def _outlines(lon0: float, near: tuple[float, float, float, float]) -> dict[str, list[Ring]]:
+    """The land of the whole map, and finer that of the part around the cruise."""
+    west, south, east, north = near
+    return {
+        "land": rings(lon0 - 180, lon0 + 180, -90, 90, lon0, "110m"),
+        "fine": rings(west, east, south, north, lon0, "50m"),
+    }
