@@ -324,6 +324,14 @@ def test_a_cruise_without_a_plan_says_so(simulated: Path, tmp_path: Path) -> Non
     session.close()
 
 
+def test_before_an_engine_has_worked_raw_particles_are_drawn_on(simulated: Path, tmp_path: Path) -> None:
+    feeds = Feeds(open_cruise(simulated, record=tmp_path / "record"))
+    feeds.poll()
+    editor = GateEditor(Session(feeds))
+    assert "vct" in editor.sources() and feeds["vct"].rows == 0
+    assert editor.source == "seaflow"
+
+
 def test_a_closer_look_has_finer_cells(edit: Any) -> None:
     editor = edit()
     ask(editor, "zoom", plane=0, range=[20_000.0, 30_000.0, 40_000.0, 50_000.0])

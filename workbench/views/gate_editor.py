@@ -69,9 +69,11 @@ class GateEditor(PlanEditor):
         return bool(feed.source.is_particles)
 
     def _first(self) -> str:
-        fitting = self.sources()
-        focused = [name for name in fitting if getattr(self.feeds[name], "groups", ())]
-        return next(iter([*focused, *fitting, *self.feeds]), "")
+        """Particles in focus, once there are some: before an engine has worked, raw ones."""
+        fitting = sorted(
+            self.sources(), key=lambda name: (not self.feeds[name].rows, not getattr(self.feeds[name], "groups", ()))
+        )
+        return next(iter([*fitting, *self.feeds]), "")
 
     def _focus(self) -> str:
         return next(iter(columns_of(self.feed)), "") if self._has_particles else ""
