@@ -18,11 +18,13 @@ from workbench.views import cytogram, planes, say
 
 
 def cytograms(mosaic: Mosaic, source: str) -> list[tuple[Picture, Picture]]:
-    """For each plane: the picture of all particles, and the pictures through time under the same axes."""
+    """For each plane with particles: the picture of all, and the pictures through time under the same axes."""
     out = []
     sparse = 2 * sum(part.particles == 0 for part in mosaic.parts) > len(mosaic.parts)  # gaps are told elsewhere
     for (x, y), fine in mosaic.whole.items():
         shown = int(fine.sum(dtype=np.int64))
+        if not shown:
+            continue  # what is missing is told in words
         big = cytogram.draw(None, None, x=x, y=y)
         big.name = f"cytogram:{source}:{x}:{y}"
         pictures = [_packed(levels(coarser(fine, WHOLE)), WHOLE), _packed(levels(fine), FINE)]

@@ -28,6 +28,8 @@ POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; "
     "font-src data:; connect-src 'none'; form-action 'none'; base-uri 'none'"
 )
+#: Readers of particles that were chosen among raw ones: not counted twice.
+_CHOSEN = ("seaflow_opp", "seaflow_vct")
 _STAGES = {"map": "map.js", "time": "time.js"}
 
 
@@ -120,7 +122,9 @@ class Document:
             if finding.topic == "Track" and finding.kind == "fact":
                 out.append(("sailed", f"{say.number(float(finding.numbers[0].value), 3)} nm"))  # type: ignore[arg-type]
                 break
-        total = sum(int(m.table.sizes.sum()) for m in self.content.mosaics.values())
+        counts = {name: int(mosaic.table.sizes.sum()) for name, mosaic in self.content.mosaics.items()}
+        raw = {name: n for name, n in counts.items() if self.content.cruise[name].reader not in _CHOSEN}
+        total = sum((raw or counts).values())
         if total:
             out.append(("particles", say.count(total)))
         return [*out, ("to look at", f"{faults} thing{'s' * (faults != 1)}" if faults else "nothing")]
