@@ -92,7 +92,7 @@ def serve(
             advice = f"Choose another one: --port {port + 1 if port < 65535 else 5007}, or --port 0 for any."
             print(f"workbench: port {port} of {host} {reason}. {advice}", file=sys.stderr)
             return 1
-        house = House(desk, _pages(desk), port, _origins(access, port, allow_origin), stack)
+        house = House(desk, _pages(desk), _origins(access, port, allow_origin), stack)
         http = HTTPServer(house.door)
         http.add_sockets(sockets)
         stack.callback(http.stop)

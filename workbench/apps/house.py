@@ -6,7 +6,6 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
-from unittest import mock
 
 from tornado.ioloop import IOLoop
 from tornado.web import RequestHandler
@@ -32,7 +31,6 @@ class House:
     desk : Desk
     pages : mapping of str to callable
         Makes each page of one tab, by its path.
-    port : int
     origins : sequence of str
         Under which names pages are opened.
     stack : ExitStack
@@ -40,10 +38,10 @@ class House:
     """
 
     def __init__(
-        self, desk: Desk, pages: Mapping[str, Callable[[], Any]], port: int, origins: Sequence[str], stack: ExitStack
+        self, desk: Desk, pages: Mapping[str, Callable[[], Any]], origins: Sequence[str], stack: ExitStack
     ) -> None:
         self.loop = IOLoop.current()
-        self.desk, self._pages, self._port, self._origins, self._stack = desk, pages, port, list(origins), stack
+        self.desk, self._pages, self._origins, self._stack = desk, pages, list(origins), stack
         self.door = Door(desk, _title(desk, ""))
         self._error: BaseException | None = None
         self._stop_on_signals()
@@ -74,16 +72,16 @@ class House:
             self._fail(error)
 
     def _server(self) -> Any:
-        """Panel's server, which listens nowhere: the door hands it what comes."""
-        import bokeh.server.server
+        """Panel's server, whose own port, any free one of this machine, is closed again: the door hands it what comes."""
         import panel as pn
 
-        with mock.patch.object(bokeh.server.server, "bind_sockets", lambda address, port: ([], port)):
-            return pn.io.server.get_server(
-                dict(self._pages), port=self._port, address=self.desk.access.host, websocket_origin=self._origins,
-                extra_patterns=list(routes.ROUTES), title={path: _title(self.desk, path[1:]) for path in self._pages},
-                **SERVING,
-            )  # fmt: skip
+        server = pn.io.server.get_server(
+            dict(self._pages), port=0, address="127.0.0.1", websocket_origin=self._origins,
+            extra_patterns=list(routes.ROUTES), title={path: _title(self.desk, path[1:]) for path in self._pages},
+            **SERVING,
+        )  # fmt: skip
+        server._http.stop()
+        return server
 
     def _fail(self, error: BaseException) -> None:
         self._error = error

@@ -223,13 +223,10 @@ def _count(label, mask, quantiles, labels):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _in_order(values, label, mask, count, labels):  # type: ignore[no-untyped-def]
-    """Values by quantile, then label, ascending: sorted once for all quantiles, a byte at a time from the lowest."""
-    keys = np.empty(values.size, np.uint32)
-    for i in range(values.size):
-        keys[i] = np.uint32(label[i]) << np.uint32(24) | np.uint32(values[i]) << np.uint32(8) | np.uint32(mask[i])
+def _by_bytes(keys, first, stop):  # type: ignore[no-untyped-def]
+    """uint32 numbers sorted by their bits `first` to `stop`: a byte at a time from the lowest, keeping the order so far."""
     other = np.empty_like(keys)
-    for shift in range(8, 24 if labels == 1 else 32, 8):
+    for shift in range(first, stop, 8):
         places = np.zeros(257, np.int64)
         for i in range(keys.size):
             places[1 + ((keys[i] >> np.uint32(shift)) & np.uint32(255))] += 1
@@ -240,6 +237,16 @@ def _in_order(values, label, mask, count, labels):  # type: ignore[no-untyped-de
             other[places[k]] = keys[i]
             places[k] += 1
         keys, other = other, keys
+    return keys
+
+
+@njit(cache=True, nogil=True)
+def _in_order(values, label, mask, count, labels):  # type: ignore[no-untyped-def]
+    """Values by quantile, then label, ascending: sorted once for all quantiles."""
+    keys = np.empty(values.size, np.uint32)
+    for i in range(values.size):
+        keys[i] = np.uint32(label[i]) << np.uint32(24) | np.uint32(values[i]) << np.uint32(8) | np.uint32(mask[i])
+    keys = _by_bytes(keys, 8, 24 if labels == 1 else 32)
     at = np.cumsum(count) - count
     out = np.empty(count.sum(), np.uint16)
     for i in range(keys.size):
@@ -263,25 +270,14 @@ def _ordered(values: npt.NDArray[Any], group: npt.NDArray[np.int64]) -> npt.NDAr
 
 @njit(cache=True, nogil=True)
 def _sorted_pairs(group, values):  # type: ignore[no-untyped-def]
-    """Values by group, then by value: a byte at a time from the lowest, each time keeping the order so far."""
+    """Values by group, then by value."""
     most = 0
     for i in range(group.size):
         most = max(most, group[i])
     keys = np.empty(group.size, np.uint32)
     for i in range(group.size):
         keys[i] = np.uint32(group[i]) << np.uint32(16) | np.uint32(values[i])
-    other = np.empty_like(keys)
-    for shift in range(0, 16 if most == 0 else 24 if most < 256 else 32, 8):
-        places = np.zeros(257, np.int64)
-        for i in range(keys.size):
-            places[1 + ((keys[i] >> np.uint32(shift)) & np.uint32(255))] += 1
-        for k in range(256):
-            places[k + 1] += places[k]
-        for i in range(keys.size):
-            k = (keys[i] >> np.uint32(shift)) & np.uint32(255)
-            other[places[k]] = keys[i]
-            places[k] += 1
-        keys, other = other, keys
+    keys = _by_bytes(keys, 0, 16 if most == 0 else 24 if most < 256 else 32)
     out = np.empty(keys.size, np.uint16)
     for i in range(keys.size):
         out[i] = keys[i] & np.uint32(0xFFFF)
