@@ -15,6 +15,8 @@ from workbench.raster.tier import Tier
 SECOND = 1_000_000_000
 #: A finer row of bins stays behind for the newest rows each time bins have become this much wider.
 STEP = 8
+#: So many of these are there from the beginning: memory grows first when the series is 64 x 8 seconds x capacity long.
+AHEAD = 2
 
 
 class Overview:
@@ -55,6 +57,7 @@ class Overview:
         self.first = self.last = np.datetime64("NaT", "ns")
         self._whole = Tier(len(self.names), capacity, SECOND)
         self._recent: list[Tier] = []  # finest first
+        self._ahead = [Tier(len(self.names), capacity, SECOND) for _ in range(AHEAD)]  # room that recent ones will take
         self._lock = Lock()
 
     @property
@@ -64,8 +67,8 @@ class Overview:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory held: at most one row of bins more for each time the series grows eightfold."""
-        return self._whole.nbytes + sum(tier.nbytes for tier in self._recent)
+        """Bytes of memory held: one row of bins more for each time the series grows eightfold, `AHEAD` in advance."""
+        return sum(tier.nbytes for tier in (self._whole, *self._recent, *self._ahead))
 
     def append(self, time: npt.NDArray[np.datetime64], values: Mapping[str, npt.ArrayLike]) -> None:
         """Add rows.
@@ -168,4 +171,5 @@ class Overview:
             stays *= STEP
         if stays == seconds:
             self._recent.append(self._whole)
+            del self._ahead[:1]
         self._whole = self._whole.coarser()
