@@ -8,6 +8,7 @@ these that puts it between 1980 and 2100; their ranges do not overlap.
 from __future__ import annotations
 
 import re
+import zlib
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,8 @@ _STANDARD = ("", "standard", "gregorian", "proleptic_gregorian", "none", "utc")
 _DATENUM, _JULIAN = 719_529, 2_440_587.5
 _FIRST, _LAST = np.datetime64("1980-01-01", "s").astype(int), np.datetime64("2100-01-01", "s").astype(int)
 _MOST = 2**63 - 2
+#: Times of one file that are kept packed.
+MOST_PACKED = 1 << 20
 
 
 def is_time_unit(unit: Any) -> bool:
@@ -176,4 +179,28 @@ def _from_text(values: Array) -> Moments:
             flat[i] = moment - np.timedelta64(minutes if zone[0] == "+" else -minutes, "m")
         else:
             flat[i] = moment
+    return out
+
+
+def pack(times: Moments) -> bytes:
+    """Times as bytes: a beginning and a step where they have one, else compressed differences; nothing when too many."""
+    numbers = times.astype(np.int64)
+    if len(numbers) == 0 or len(numbers) > MOST_PACKED:
+        return b""
+    steps = np.diff(numbers)
+    if len(steps) == 0 or (steps == steps[0]).all():
+        return b"R" + np.array([len(numbers), numbers[0], steps[0] if len(steps) else 0], "<i8").tobytes()
+    return b"D" + zlib.compress(np.concatenate([numbers[:1], steps]).astype("<i8").tobytes(), 1)
+
+
+def unpack(packed: bytes) -> Moments:
+    """What `pack` made."""
+    if not packed:
+        return np.empty(0, "datetime64[ns]")
+    if packed[:1] == b"R":
+        count, first, step = np.frombuffer(packed, "<i8", offset=1).tolist()
+        times: Moments = (first + step * np.arange(count, dtype=np.int64)).astype("datetime64[ns]")
+        return times
+    numbers = np.cumsum(np.frombuffer(zlib.decompress(packed[1:]), "<i8"))
+    out: Moments = numbers.astype("datetime64[ns]")
     return out

@@ -7,12 +7,10 @@ the index holds nothing of its own. Files that somebody is writing are looked at
 from __future__ import annotations
 
 import os
-import sqlite3
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,19 +20,13 @@ from workbench.core.errors import ReaderError
 from workbench.readers import containers, hdf5_fingerprint, hdf5_twin, rows_layout
 from workbench.readers.hdf5_file import again
 from workbench.readers.hdf5_twin import Rows, Twin
-from workbench.readers.moments import Moments
+from workbench.readers.moments import MOST_PACKED, Moments, pack, unpack
+from workbench.readers.rows_index_file import IndexFile
 from workbench.readers.rows_layout import Layout
 from workbench.readers.stored import Container
 
-VERSION = 1
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS layouts (signature TEXT PRIMARY KEY, layout TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS files (
-  path TEXT, asked TEXT, size INTEGER, mtime INTEGER, inode INTEGER, ctime INTEGER, rows INTEGER, first INTEGER,
-  last INTEGER, times BLOB, signature TEXT, PRIMARY KEY (path, asked)) WITHOUT ROWID;
-"""
 #: Files kept in memory, and the longest times kept of one.
-_MOST, _LONG = 50_000, 1 << 20
+_MOST, _LONG = 50_000, MOST_PACKED
 _NAT = np.iinfo(np.int64).min
 _TEMPLATES = 4
 
@@ -102,7 +94,7 @@ class Index:
     """
 
     def __init__(self, path: str | None = None) -> None:
-        self.path = path
+        self._file = None if path is None else IndexFile(path)
         self._files: OrderedDict[tuple[str, str], Known] = OrderedDict()
         self._layouts: dict[str, Layout] = {}
         self._prints: dict[str, list[tuple[str, Layout, Any]]] = {}
@@ -118,7 +110,8 @@ class Index:
         """What is known of each path now; the error where it is broken."""
         with self._lock:
             full = [os.path.abspath(path) for path in paths]
-            self._recall(full, asked.key)
+            if self._file is not None:
+                self._recall(self._file, full, asked.key)
             out: list[Known | ReaderError] = []
             new: list[Known] = []
             for path, key in zip(paths, full, strict=True):
@@ -132,8 +125,25 @@ class Index:
                     out.append(known)
                 except ReaderError as error:
                     out.append(error)
-            self._remember(new, asked.key)
+            if self._file is not None and new:
+                layouts = {known.signature: self._layouts[known.signature].text() for known in new}
+                self._file.remember(layouts, [(asked.key, *_cells(known)) for known in new])
             return out
+
+    def _recall(self, file: IndexFile, paths: Sequence[str], asked: str) -> None:
+        """Bring in what the file knows of these paths and memory does not."""
+        wanted = [path for path in paths if (path, asked) not in self._files]
+        layouts, rows = file.recall(wanted, asked)
+        try:
+            for name, text in layouts:
+                if name not in self._layouts:
+                    self._layouts[name] = Layout.parse(text)
+            for path, size, mtime, inode, ctime, count, first, last, times, signature in rows:
+                if signature in self._layouts:
+                    stamp = (size, mtime, inode, ctime)
+                    self._files[path, asked] = Known(path, stamp, count, first, last, times or b"", signature)
+        except (ValueError, KeyError, TypeError) as error:
+            raise file.unusable(error) from error
 
     @again
     def _scan(self, path: str, key: str, stamp: tuple[int, ...], asked: Asked) -> tuple[Known, bool]:
@@ -208,78 +218,13 @@ class Index:
             del templates[_TEMPLATES:]
         return signature, layout
 
-    # the file
 
-    def _recall(self, paths: Sequence[str], asked: str) -> None:
-        """Bring in what the file knows of these paths and memory does not."""
-        if self.path is None or not os.path.exists(self.path):
-            return
-        wanted = [path for path in paths if (path, asked) not in self._files]
-        if not wanted:
-            return
-        try:
-            with closing(self._open()) as db:
-                for name, text in db.execute("SELECT signature, layout FROM layouts"):
-                    if name not in self._layouts:
-                        self._layouts[name] = Layout.parse(text)
-                for row in _rows(db, wanted, asked):
-                    path, *stamp = row[:5]
-                    rows, first, last, times, signature = row[5:]
-                    known = Known(path, tuple(stamp), rows, first, last, times or b"", signature)
-                    if known.signature in self._layouts:
-                        self._files[path, asked] = known
-        except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
-            raise self._unusable(error) from error
-
-    def _remember(self, new: Sequence[Known], asked: str) -> None:
-        rows = [
-            (os.path.abspath(k.path), asked, *_four(k.stamp), k.rows, k.first, k.last, k.packed, k.signature)
-            for k in new
-        ]
-        if self.path is None or not rows:
-            return
-        used = {known.signature for known in new}
-        try:
-            os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
-            with closing(self._open()) as db, db:
-                db.executemany("INSERT OR REPLACE INTO layouts VALUES (?, ?)",
-                               [(name, self._layouts[name].text()) for name in sorted(used)])  # fmt: skip
-                db.executemany(f"INSERT OR REPLACE INTO files VALUES ({', '.join('?' * 11)})", rows)
-        except (sqlite3.Error, OSError) as error:
-            raise self._unusable(error) from error
-
-    def _open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path or ":memory:", timeout=20)
-        try:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, VERSION):
-                db.executescript("DROP TABLE IF EXISTS files; DROP TABLE IF EXISTS layouts;")
-            if version != VERSION:
-                db.execute("PRAGMA journal_mode = WAL")
-                db.executescript(_SCHEMA)
-                db.execute(f"PRAGMA user_version = {VERSION}")
-                db.commit()
-        except sqlite3.Error:
-            db.close()
-            raise
-        return db
-
-    def _unusable(self, error: Exception) -> ReaderError:
-        return ReaderError(
-            str(self.path), f"the index cannot be used ({error})", hint="It can be deleted: it is made again"
-        )
-
-
-def _four(stamp: tuple[int, ...]) -> tuple[int, ...]:
-    return (*stamp, 0, 0, 0, 0)[:4]
-
-
-def _rows(db: sqlite3.Connection, wanted: list[str], asked: str) -> Iterable[Any]:
-    columns = "path, size, mtime, inode, ctime, rows, first, last, times, signature"
-    for i in range(0, len(wanted), 500):
-        some = wanted[i : i + 500]
-        marks = ", ".join("?" * len(some))
-        yield from db.execute(f"SELECT {columns} FROM files WHERE asked = ? AND path IN ({marks})", (asked, *some))
+def _cells(known: Known) -> tuple[Any, ...]:
+    """A file as `IndexFile` keeps it."""
+    stamp = (*known.stamp, 0, 0, 0, 0)[:4]
+    return (
+        os.path.abspath(known.path), *stamp, known.rows, known.first, known.last, known.packed, known.signature,
+    )  # fmt: skip
 
 
 def whole_rows(container: Container, layout: Layout) -> int:
@@ -302,27 +247,3 @@ def rows_of(container: Container, layout: Layout) -> tuple[int, Moments]:
         rows = live.written(layout.time, rows, moment=True)
         rows = min([rows, *(live.written(each, rows) for each in layout.rows if each.dims[0] == "time")])
     return rows, rows_layout.times(container, layout, 0, rows)
-
-
-def pack(times: Moments) -> bytes:
-    """Times as bytes: a beginning and a step where they have one, else compressed differences; nothing when too many."""
-    numbers = times.astype(np.int64)
-    if len(numbers) == 0 or len(numbers) > _LONG:
-        return b""
-    steps = np.diff(numbers)
-    if len(steps) == 0 or (steps == steps[0]).all():
-        return b"R" + np.array([len(numbers), numbers[0], steps[0] if len(steps) else 0], "<i8").tobytes()
-    return b"D" + zlib.compress(np.concatenate([numbers[:1], steps]).astype("<i8").tobytes(), 1)
-
-
-def unpack(packed: bytes) -> Moments:
-    """What `pack` made."""
-    if not packed:
-        return np.empty(0, "datetime64[ns]")
-    if packed[:1] == b"R":
-        count, first, step = np.frombuffer(packed, "<i8", offset=1).tolist()
-        times: Moments = (first + step * np.arange(count, dtype=np.int64)).astype("datetime64[ns]")
-        return times
-    numbers = np.cumsum(np.frombuffer(zlib.decompress(packed[1:]), "<i8"))
-    out: Moments = numbers.astype("datetime64[ns]")
-    return out
