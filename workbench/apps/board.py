@@ -28,6 +28,7 @@ from workbench.apps.house import House
 from workbench.apps.indexing import building
 from workbench.apps.memory import leave_out_what_stays, return_now_and_then, return_what_is_large
 from workbench.apps.settled import SETTLED
+from workbench.apps.standing import board as standing
 from workbench.catalog.cruise import Cruise, open_cruise
 from workbench.catalog.declared import PAGES
 from workbench.core.errors import WorkbenchError
@@ -98,6 +99,7 @@ def serve(
         stack.callback(http.stop)
         address = f"http://{_shown(host)}:{port}"
         threading.Thread(target=_warm_up, args=(house, address, ready or announce), name="warm-up", daemon=True).start()
+        stack.enter_context(standing(cruise.folder, address))
         house.loop.start()
         return house.end()
 

@@ -1,7 +1,8 @@
-"""`workbench status`: how the engine of a cruise is. The standard library alone, so that it answers at once.
+"""`workbench status`: how the engine of a cruise is, and its boards. The standard library alone, so that it answers at once.
 
 What is said comes from ``engine.json`` (the engine writes it every second), ``engine.lock`` (who holds it is alive)
-and ``state.db``; the engine itself is not asked.
+and ``state.db``; the engine itself is not asked. Boards say where they are (`apps.standing`), and are asked whether they
+answer.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import os
 import re
 import sys
 import time
+
+from workbench.apps import standing
 
 TYPE_CHECKING = False  # as in typing; it and pathlib would take a tenth of the time of this command
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ def show(catalog: str, *, data: str | None = None, record: str | None = None, as
     Returns
     -------
     int
-        0 when the engine is up and no feed has a fault; 1 when something is down.
+        0 when the engine is up (with ``workbench up``, its board, too) and no feed has a fault; 1 when something is down.
     """
     found = status(folder_of(catalog, data, record))
     print(json.dumps(found, indent=1) if as_json else said(found), file=sys.stdout)
@@ -60,7 +63,9 @@ def folder_of(catalog: str, data: str | None, record: str | None) -> str:
 
 
 def status(folder: str | Path) -> dict[str, Any]:
-    """``{engine: {pid, up, ...}, feeds: [...], disk: {used, budget, ...}, runs: [...], changes: [...]}``."""
+    """``{engine: {pid, up, ...}, feeds: [...], disk: {used, budget, ...}, runs: [...], changes: [...]``,
+    ``boards: [{pid, address, up, ...}], up: {pid, ...} or None}``.
+    """
     try:
         with open(os.path.join(folder, "engine.json"), encoding="utf-8") as file:
             found: dict[str, Any] = json.load(file)
@@ -78,6 +83,7 @@ def status(folder: str | Path) -> dict[str, Any]:
         for feed in found["feeds"] if held is None else ():
             feed["age_s"] = None if feed["age_s"] is None else feed["age_s"] + age
     found["runs"], found["changes"] = _runs(folder), _changes(folder)
+    found["boards"], found["up"] = standing.boards(folder), standing.up(folder)
     return found
 
 
@@ -89,8 +95,19 @@ def down(found: dict[str, Any]) -> list[str]:
         wrong.append("the engine is not running")
     elif not engine["up"]:
         wrong.append("the engine holds the cruise folder, but says nothing")
+    if _boardless(found):
+        wrong.append("the board is not running; workbench up starts it again")
+    wrong += [f"the board with pid {board['pid']} does not answer" for board in found["boards"] if not board["up"]]
     wrong += [f"{feed['name']}: {feed['fault']}" for feed in found["feeds"] if feed.get("fault")]
     return wrong
+
+
+def _boardless(found: dict[str, Any]) -> bool:
+    """True when `workbench up` runs, and its board does not."""
+    keeper = found["up"]
+    return keeper is not None and not any(
+        (board["parent"], board["host"]) == (keeper["pid"], keeper["host"]) for board in found["boards"]
+    )
 
 
 def said(found: dict[str, Any]) -> str:
@@ -98,6 +115,11 @@ def said(found: dict[str, Any]) -> str:
     engine, disk = found["engine"], found["disk"]
     state = f"up, pid {engine['pid']}" if engine["up"] else "DOWN"
     lines = [f"engine  {state}  {engine['folder']}"]
+    if _boardless(found):
+        lines.append(f"board   DOWN (workbench up, pid {found['up']['pid']}, starts it again)")
+    for board in found["boards"]:
+        state = "up" if board["up"] else "DOES NOT ANSWER"
+        lines.append(f"board   {state}, pid {board['pid']}  {board['address']}")
     for feed in found["feeds"]:
         age = "nothing yet" if feed["age_s"] is None else f"{_span(feed['age_s'])} ago"
         counts = f"{feed['received']} received, {feed['dropped']} dropped, {feed['refused']} refused"

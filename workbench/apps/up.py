@@ -7,26 +7,32 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
+from workbench.apps.standing import UP, Standing
 from workbench.apps.supervisor import Supervisor
 
+if TYPE_CHECKING:
+    from workbench.catalog.cruise import Cruise
 
-def run(engine: Sequence[str], board: Sequence[str], *, check: Callable[[], object] = lambda: None) -> int:
+
+def run(engine: Sequence[str], board: Sequence[str], *, check: Callable[[], Cruise]) -> int:
     """Keep both running until SIGINT or SIGTERM; 0 then.
 
     Parameters
     ----------
     engine, board : sequence of str
         Arguments of ``workbench engine`` and ``workbench board``.
-    check : callable, optional
-        Called first; what it raises ends this: a mistake in the catalog does not go away by starting again.
+    check : callable
+        Opens the cruise; what it raises ends this: a mistake in the catalog does not go away by starting again.
     """
-    check()
+    folder = check().folder
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     start = [sys.executable, "-m", "workbench"]
     with ExitStack() as stack:
+        stack.enter_context(Standing(folder / UP))  # with the cruise folder, where the board says that it is there
         for name, arguments in (("engine", engine), ("board", board)):
             stack.enter_context(Supervisor([*start, name, *arguments], name=f"the {name}", piped=False))
         stop.wait()

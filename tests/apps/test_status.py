@@ -1,0 +1,120 @@
+"""What `workbench status` says of boards: whether they are there, where, and when one is missed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.faults.engine_load import free_port
+from workbench.apps import standing
+from workbench.apps import status as light
+from workbench.apps.standing import UP, Standing
+from workbench.record.lock import EngineLock
+
+ENGINE = {"engine": {"at": 0}, "feeds": [], "disk": {}}
+
+
+def told(folder: Path) -> list[str]:
+    """What is down of a cruise whose engine is up."""
+    with EngineLock(folder):
+        (folder / "engine.json").write_text(json.dumps(ENGINE | {"engine": {"at": time.time()}}))
+        return light.down(light.status(folder))
+
+
+def test_an_engine_alone_misses_no_board(tmp_path: Path) -> None:
+    """Nor does one whose board was killed: who started it by itself knows."""
+    assert told(tmp_path) == []
+    (tmp_path / standing.BOARDS).mkdir()
+    (tmp_path / standing.BOARDS / "ship-1.json").write_text(json.dumps({"pid": 1, "parent": 1, "host": "x"}))
+    assert told(tmp_path) == [] and light.status(tmp_path)["boards"] == []
+    with standing.board(tmp_path, "http://localhost:1"):
+        assert [path.name for path in (tmp_path / standing.BOARDS).iterdir()] == [
+            f"{socket.gethostname()}-{os.getpid()}.json"
+        ]
+
+
+def test_a_board_says_where_it_is_while_it_lives(tmp_path: Path) -> None:
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(503)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with standing.board(tmp_path, address := f"http://localhost:{server.server_port}"):
+        (found,) = light.status(tmp_path)["boards"]
+        assert (found["pid"], found["address"], found["up"]) == (os.getpid(), address, True)
+        assert told(tmp_path) == []
+        server.shutdown()
+        server.server_close()
+        assert told(tmp_path) == [f"the board with pid {os.getpid()} does not answer"]
+        assert "DOES NOT ANSWER" in light.said(light.status(tmp_path))
+    assert told(tmp_path) == [] and not list((tmp_path / standing.BOARDS).iterdir())
+
+
+def test_up_misses_its_own_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Standing(tmp_path / UP), standing.board(tmp_path, "http://localhost:1"):  # not started by it
+        assert told(tmp_path)[0].startswith("the board is not running")
+        assert "board   DOWN" in light.said(light.status(tmp_path))
+    monkeypatch.setattr(os, "getppid", os.getpid)
+    with Standing(tmp_path / UP), standing.board(tmp_path, "http://localhost:1"):
+        assert not any("not running" in each for each in told(tmp_path))
+    assert told(tmp_path) == [] and not (tmp_path / UP).exists()
+
+
+def test_where_nothing_can_be_written_nothing_is_said(tmp_path: Path) -> None:
+    with standing.board(tmp_path / "none", "http://localhost:1"):
+        assert list(tmp_path.iterdir()) == []
+    (tmp_path / standing.BOARDS).write_text("a file")
+    with standing.board(tmp_path, "http://localhost:1"):
+        assert [path.name for path in tmp_path.iterdir()] == [standing.BOARDS]
+
+
+@pytest.mark.slow
+def test_a_board_that_is_killed_under_up_is_told_and_comes_back(tmp_path: Path) -> None:
+    """The user sees status end with 1 and name the board; a second or two later it is there again, at its address."""
+    catalog, folder, port = tmp_path / "c.yaml", tmp_path / "U1.cruise", free_port()
+    catalog.write_text(
+        'metadata: {cruise: {id: U1}}\nsources:\n  ship: {driver: workbench, args: {reader: nmea_log, listen: "http:"}}\n'
+    )
+    command = [sys.executable, "-m", "workbench", "up", catalog, "--port", f"{port}", "--engine-port", "0"]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen([*map(str, command)], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    try:
+        until(lambda: light.down(light.status(folder)) == [])
+        (first,) = light.status(folder)["boards"]
+        assert first["up"] and first["address"] == f"http://localhost:{port}"
+        assert light.status(folder)["up"]["pid"] == process.pid
+        os.kill(first["pid"], signal.SIGKILL)
+        until(lambda: any("board is not running" in each for each in light.down(light.status(folder))), 5)
+        assert light.show(str(catalog)) == 1
+        until(lambda: light.show(str(catalog)) == 0)
+        (again,) = light.status(folder)["boards"]
+        assert again["pid"] != first["pid"] and again["address"] == first["address"]
+    finally:
+        process.terminate()
+        assert process.wait(40) == 0
+    found = light.status(folder)
+    assert (found["boards"], found["up"]) == ([], None)
+    assert light.down(found) == ["the engine is not running"]
+
+
+def until(call: Callable[[], bool], seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while not call():
+        assert time.monotonic() < end
+        time.sleep(0.1)
