@@ -74,7 +74,8 @@ def test_an_outline_says_what_the_whole_says() -> None:
 
 def test_no_command_prints_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert _run() == 2
-    assert "usage: workbench" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "usage: workbench" in said and "None" not in said
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,7 +86,15 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["bord"], "bord"),
+        (["bord"], "did you mean 'board'?"),
+        (
+            ["status", "x.yaml", "--recrod", "y"],
+            "workbench status: error: --recrod is not known here; did you mean '--record'?",
+        ),
+        (["demo", "--prot=1"], "workbench demo: error: --prot=1 is not known here; did you mean '--port'?"),
+        (["gates"], "say which: list, show"),
+        (["gates", "lits"], "did you mean 'list'?"),
+        (["gates", "list", "x.yaml", "--jsn"], "workbench gates list: error: --jsn"),
         (["board"], "CATALOG"),
         (["simulate", "x", "--days", "soon"], "'soon' is not a number"),
         (["simulate", "x", "--days", "0"], "0 is outside 0.01 to 120"),
@@ -137,6 +146,11 @@ def test_check_prints_every_mistake(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_init_of_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _fails(["init", str(tmp_path / "nowhere")], "nowhere", capsys)
+
+
+def test_init_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("mine")
+    _fails(["init", str(tmp_path / "file")], "is a file", capsys)
 
 
 def test_init_keeps_what_is_there(simulated: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -100,7 +100,8 @@ def survey(folder: str | os.PathLike[str]) -> Survey:
     """
     top = os.path.abspath(folder)
     if not os.path.isdir(top):
-        raise WorkbenchError(f"{os.fspath(folder)}: there is no such folder")
+        why = "is a file; name the folder it is in" if os.path.exists(top) else "there is no such folder"
+        raise WorkbenchError(f"{os.fspath(folder)}: {why}")
     known = readers()
     claims = {name: matcher(reader.patterns) for name, reader in known.items()}
     candidates: dict[tuple[str, str, str], Group] = {}

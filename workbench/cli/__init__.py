@@ -37,7 +37,7 @@ QUICK = {"status": "engine"}
 
 def parser(modules: Sequence[str] = MODULES, *, outline: bool = False) -> argparse.ArgumentParser:
     """The whole command line, or what these modules declare of it; an outline can say what ``workbench --help`` says."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="workbench",
         description="A workbench for science operations at sea: one catalog, live maps, cytograms and KPI tiles.",
         epilog="example: workbench demo",

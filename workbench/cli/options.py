@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 TYPE_CHECKING = False
@@ -62,12 +62,35 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
+        """As argparse does, but what a command does not know, the command itself says, with its own usage."""
         words = sys.argv[1:] if args is None else list(args)
         if words and words[0] in self._verbs:
             return self._verbs[words[0]].parse_known_args(words[1:], namespace)
         if self._only_verbs and words[:1] not in (["-h"], ["--help"]):
-            self.error(f"{words[0] if words else 'nothing'}: not one of {', '.join(self._verbs)}")
-        return super().parse_known_args(words, namespace)
+            known = ", ".join(self._verbs)
+            self.error(
+                f"'{words[0]}' is not one of {known}{meant(words[0], self._verbs)}" if words else f"say which: {known}"
+            )
+        found, unknown = super().parse_known_args(words, namespace)
+        if unknown:
+            self.error(f"{unknown[0]} is not known here{meant(unknown[0], self._option_string_actions)}")
+        return found, unknown
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """A word that is none of those asked for: the nearest one is named."""
+        if action.choices is not None and value not in action.choices:
+            known = [str(choice) for choice in action.choices]
+            raise argparse.ArgumentError(
+                action, f"'{value}' is not one of {', '.join(known)}{meant(str(value), known)}"
+            )
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """``; did you mean '...'?`` where something known is near, else nothing."""
+    from workbench.core.errors import nearest
+
+    name = nearest(word.split("=")[0], known)
+    return f"; did you mean '{name}'?" if name else ""
 
 
 class Outline(Parser):
@@ -84,7 +107,7 @@ class Outline(Parser):
 
 
 # Argparse looks for translations of "options" in a dozen folders for every command; ours are English, as all we say.
-argparse._ = str  # type: ignore[attr-defined]
+argparse._ = lambda text: text  # type: ignore[attr-defined]
 
 #: ``command(name, text, example, run)`` adds a command and gives its parser.
 Command = Callable[[str, str, str, Run], Parser]
