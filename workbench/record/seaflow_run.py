@@ -103,7 +103,8 @@ def _run(
             popcycle.put_parameters(database, parameters)
         known = {name: (key, hour) for name, key, hour in marks.execute("SELECT file, key, hour FROM done")}
         gone = _forget(database, out, known, work)
-        marks.executemany("DELETE FROM done WHERE file = ?", [(name,) for name in gone])
+        with _transaction(marks):
+            marks.executemany("DELETE FROM done WHERE file = ?", [(name,) for name in gone])
         pending = [task for task in work.tasks if known.get(task.file_id) != (task.key, _hour(task))]
         pending.sort(key=lambda task: (_hour(task), task.file_id))  # in an hour as its Parquet files have them
         with closing(_worked(pending, table, limits, workers, client)) as results:
@@ -111,7 +112,8 @@ def _run(
                 tasks = list(group)
                 _store(out, database, tasks, zip(tasks, results, strict=False), table, workers > 1, done)
                 rows = [(task.file_id, task.key, _hour(task)) for task in tasks]
-                marks.executemany("INSERT OR REPLACE INTO done VALUES (?, ?, ?)", rows)
+                with _transaction(marks):  # row by row they would be as many waits for the disk
+                    marks.executemany("INSERT OR REPLACE INTO done VALUES (?, ?, ?)", rows)
         excluded = [each.file for each in parameters.excluded]
         before = [name for (name,) in marks.execute("SELECT file FROM excluded")]
         seaflow_cruise.put_excluded(database, excluded, before)
