@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import subprocess
 import sys
 
@@ -30,6 +31,18 @@ def test_large_arrays_stand_alone() -> None:
     told, more = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True).stdout.split()
     assert told == "True"
     assert int(more) >= 1 << 20
+
+
+def test_arrow_keeps_no_pool() -> None:
+    """Loaded afterwards, as the engine does; who named another pool gets it."""
+    code = (
+        "from workbench.apps.memory import return_what_is_large; return_what_is_large(); import pyarrow; "
+        "print(pyarrow.default_memory_pool().backend_name)"
+    )
+    for named, pool in (({}, "system"), ({"ARROW_DEFAULT_MEMORY_POOL": "mimalloc"}, "mimalloc")):
+        env = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"} | named
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+        assert done.stdout.strip() == pool
 
 
 HOLES = """

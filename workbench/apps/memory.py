@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 import time
 
@@ -15,7 +16,11 @@ EVERY = 60.0
 
 
 def return_what_is_large() -> bool:
-    """Have large arrays given back as soon as nobody holds them. Call it before threads begin; False without glibc."""
+    """Have large arrays given back as soon as nobody holds them. Call it before threads begin; False without glibc.
+
+    Arrow, where it is not loaded yet, keeps no pool of its own, which would hold on to pages that nobody uses.
+    """
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):

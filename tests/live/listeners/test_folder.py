@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.live.journal import Journal
@@ -111,6 +111,37 @@ def test_a_file_is_left_alone_until_it_stood_still(tmp_path: Path) -> None:
         os.utime(tmp_path / "a", (1673492400 + index,) * 2)
         assert looks(2, 0.4) == []
     assert [arrival.sha256 for arrival in looks(3, 0.4)] == [hashlib.sha256(b"0004").hexdigest()]
+
+
+@given(order=st.permutations(range(5)), still=st.integers(0, 30), room=st.booleans())
+@settings(deadline=None, max_examples=25)
+def test_a_file_of_its_final_length_waits_for_its_bytes(order: list[int], still: int, room: bool) -> None:
+    """Parts in any order, as rclone copies with several streams; with room made first; however long a part takes."""
+    with _folder() as folder:
+        data = _evt(folder.parent / "source" / NAME, 20_000)
+        parts = [slice(i * 65536, (i + 1) * 65536) for i in order]
+        path, looks = folder / NAME, _Looks(_arrivals(folder, SeaflowEvt()))
+        path.parent.mkdir(parents=True)
+        with path.open("wb", buffering=0) as file:
+            file.truncate(len(data))
+            if os.lseek(file.fileno(), 0, os.SEEK_HOLE) == len(data):
+                return  # this disk does not tell
+            if room:
+                os.posix_fallocate(file.fileno(), 0, len(data))
+            for part in parts:
+                assert looks(1 + still) == []
+                os.pwrite(file.fileno(), data[part], part.start)
+                os.fsync(file.fileno())
+        assert [arrival.sha256 for arrival in looks(3)] == [hashlib.sha256(data).hexdigest()]
+
+
+def test_holes_that_stay_are_taken_for_what_the_file_is(tmp_path: Path) -> None:
+    """Copied by a program that leaves out zeros, say: it stood still for a minute."""
+    with (tmp_path / "a").open("wb") as file:
+        file.truncate(1 << 20)
+    looks = _Looks(_arrivals(tmp_path, None))
+    found = looks(int(PATIENCE) + 4)
+    assert [arrival.size for arrival in found] == [1 << 20] and looks.refused == 0
 
 
 def test_the_truncated_file_that_rsync_partial_leaves_waits(tmp_path: Path) -> None:
@@ -269,6 +300,39 @@ def test_new_folders_moved_folders_and_plain_copies(tmp_path: Path, more: str) -
         await asyncio.sleep(0.3)
         await listener.stop()
         assert _paths(desk) == [names[0], *moved]
+
+    asyncio.run(run())
+
+
+COPIES = (
+    "cp",
+    "cp -p",
+    "cp --sparse=always",
+    "rsync -a",
+    "rsync -a --inplace",
+    "rclone copyto",
+    "rclone copyto --inplace",
+)
+
+
+@pytest.mark.parametrize("command", [each for each in COPIES if shutil.which(each.split()[0])])
+def test_real_programs_that_copy(tmp_path: Path, command: str) -> None:
+    """A file of some size is taken once, with the bytes of its source, whichever program brought it."""
+    root, source = tmp_path / "incoming", tmp_path / "source" / NAME
+    (root / NAME).parent.mkdir(parents=True)
+    data = _evt(source, 300_000)
+
+    async def run() -> None:
+        desk = Desk()
+        listener = _listener(root, desk, reader="seaflow_evt")
+        await listener.start()
+        process = await asyncio.create_subprocess_exec(*command.split(), str(source), str(root / NAME))
+        assert await process.wait() == 0
+        await until(lambda: len(desk.bodies) > 0, 10)
+        await asyncio.sleep(0.3)
+        await listener.stop()
+        (arrival,) = [found for body in desk.bodies if (found := arrived(body))]
+        assert (arrival.path, arrival.size, arrival.sha256) == (NAME, len(data), hashlib.sha256(data).hexdigest())
 
     asyncio.run(run())
 

@@ -17,7 +17,7 @@ __all__ = ["Arrival", "Arrivals"]
 
 #: Ends of names that copying programs give to files under way.
 UNDER_WAY = (".partial", ".part", ".tmp", ".filepart", ".crdownload", "~")
-#: Seconds that a file may stay half before it is counted as refused.
+#: Seconds that a file may stay half before it is counted as refused; that one with holes must stay as it is.
 PATIENCE = 60.0
 _BLOCK = 1 << 20
 #: Growing files whose sums are kept, so that only what is new of them is read.
@@ -165,6 +165,8 @@ class Arrivals:
         if whole <= 0 or (whole != seen.size and not self._appends()):
             seen.tried = still
             return None
+        if not self._appends() and now - seen.since < PATIENCE and _holed(full, whole):
+            return None  # its size is final, its bytes are not
         seen.tried = still
         return self._summed(path, full, whole, seen, before)
 
@@ -206,3 +208,15 @@ class Arrivals:
 
 def _state(status: os.stat_result) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
+
+
+def _holed(path: str, size: int) -> bool:
+    """Has a file places that were never written? Programs that copy in several streams leave them until the end.
+
+    Where the file system does not know, it has none.
+    """
+    with open(path, "rb", buffering=0) as file:
+        try:
+            return os.lseek(file.fileno(), 0, os.SEEK_HOLE) < size
+        except (OSError, AttributeError):
+            return False

@@ -34,7 +34,9 @@ class Folder(Listener):
     The body of a receipt is JSON, ``{"path", "size", "mtime_ns", "sha256"}`` (see `arrived`); the path is told from the
     folder, which is the peer. A file is taken when its size and mtime stay and it is whole by its format's own test
     (`Reader.complete`); of files that grow (logs), the whole rows are taken, again and again. Hidden files, which
-    rsync fills before it gives them their name, and those dated 1970, which it leaves when it is cut off, wait. What is
+    rsync fills before it gives them their name, and those dated 1970, which it leaves when it is cut off, wait. One that is
+    copied under its final name waits as well, although it may have its whole length from the beginning (rclone copies
+    large ones in several streams, some programs make room first): while parts of it were never written, for a minute. What is
     there at the start and was not taken before is taken then; a file that changed comes again.
 
     Parameters
