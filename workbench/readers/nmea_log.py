@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import pairwise
 from os import PathLike, fspath
 from typing import Any, ClassVar
 
@@ -16,17 +15,15 @@ import xarray as xr
 from workbench.core.errors import ReaderError, suggest
 from workbench.core.variables import VARIABLES, VariableSpec
 from workbench.core.window import ALWAYS, Window, duration
-from workbench.readers import lines, nmea_file, nmea_stretches, sequence
+from workbench.readers import lines, nmea_file, nmea_stretches
 from workbench.readers import paths as locate
 from workbench.readers.nmea_file import NmeaFile
-from workbench.readers.nmea_stretches import Looked, Part
+from workbench.readers.nmea_rows import NAMES, attrs, dataset, merged, tally
+from workbench.readers.nmea_stretches import Looked
 from workbench.readers.reader import Reader, window_of
 
 Thin = str | np.timedelta64 | None
 
-_NAMES = (
-    "time", "time_instrument", "sentence", "latitude", "longitude", "speed", "course", "heading", "altitude",
-)  # fmt: skip
 #: A logger's clock is set back by seconds now and then: files are chosen with this much to spare.
 _SPARE = np.timedelta64(1, "h")
 _NAT = np.iinfo(np.int64).min
@@ -53,7 +50,7 @@ class NmeaLog(Reader):
     """
 
     description = "NMEA 0183 logs: position, speed, course, heading"
-    provides: ClassVar[tuple[VariableSpec, ...]] = tuple(VARIABLES[name] for name in _NAMES)
+    provides: ClassVar[tuple[VariableSpec, ...]] = tuple(VARIABLES[name] for name in NAMES)
     patterns: ClassVar[tuple[str, ...]] = (
         "*[-_][12][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]", "*[-_][12][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T*",
         "*[-_][12][0-9][0-9][0-9][01][0-9][0-3][0-9]", "*.nmea", "*.NMEA", "*.raw", "*.log",
@@ -95,7 +92,7 @@ class NmeaLog(Reader):
         window, step = window_of(start, stop), _step(thin)
         opened, refused = _open_all(found.paths, window, step, found.alone)
         opened.sort(key=lambda item: int(item[1].times[0, 0]) if len(item[1]) else _NAT)
-        return _dataset(opened, window, step, [*found.refused, *refused], drop_variables)
+        return dataset(opened, window, step, [*found.refused, *refused], drop_variables)
 
     def stretches(
         self, filename_or_obj: Any, size: int, rows: int, *, start: np.datetime64 | None = None,
@@ -108,12 +105,12 @@ class NmeaLog(Reader):
         pieces = [log.pieces for log in logs]
         after = [_NAT, *nmea_stretches.edges(pieces, rows)]
         merge = nmea_stretches.Merge(pieces, step)
-        told = _tally((log.path, log.tally) for log in logs) | {"refused": "\n".join(refused)}
-        untold = _tally([]) | {"refused": ""}
+        told = tally((log.path, log.tally) for log in logs) | {"refused": "\n".join(refused)}
+        untold = tally([]) | {"refused": ""}
 
         def some(at: int) -> xr.Dataset:
-            merged = _merged(merge.rows(after[at], after[at + 1]), window)
-            return merged.assign_attrs(untold if at else told)
+            ds = merged(merge.rows(after[at], after[at + 1]), window)
+            return ds.assign_attrs(untold if at else told)
 
         return [partial(some, at) for at in range(len(after) - 1)]
 
@@ -131,8 +128,8 @@ class NmeaLog(Reader):
     ) -> dict[str, npt.NDArray[Any]]:
         """Variables of one file as plain arrays (not to be written to)."""
         for name in names:
-            if name not in _NAMES:
-                raise ReaderError(path, f"there is no variable '{name}'", hint=suggest(name, _NAMES))
+            if name not in NAMES:
+                raise ReaderError(path, f"there is no variable '{name}'", hint=suggest(name, NAMES))
         log = nmea_file.parsed(path, _step(thin))
         return {name: log.column(name) for name in names}
 
@@ -148,8 +145,8 @@ class NmeaLog(Reader):
             When the file cannot be read, or is shorter than `offset`.
         """
         log = nmea_file.read_on(path, offset, _step(thin))
-        rows = {name: xr.Variable("time", log.column(name), _attrs(name)) for name in _NAMES}
-        return xr.Dataset(rows, attrs=_tally([(fspath(path), log)])).set_coords("time"), log.end
+        rows = {name: xr.Variable("time", log.column(name), attrs(name)) for name in NAMES}
+        return xr.Dataset(rows, attrs=tally([(fspath(path), log)])).set_coords("time"), log.end
 
 
 def _step(thin: Thin) -> int:
@@ -191,71 +188,6 @@ def _touches(path: str, window: Window) -> bool:
     return not np.isnat(low) and bool(low - _SPARE < window.stop) and bool(high + _SPARE >= window.start)
 
 
-class NmeaFiles:
-    """The files behind one dataset: their paths, how many rows each had, and which of these are wanted (None: all)."""
-
-    def __init__(
-        self, paths: list[str], step: int, rows: list[int], wanted: list[npt.NDArray[np.int64] | None]
-    ) -> None:
-        self.paths = paths
-        self.step = step
-        self.rows = rows
-        self.wanted = wanted
-
-    def read(self, index: int, name: str) -> npt.NDArray[Any]:
-        """Variable `name` of file `index`."""
-        log = nmea_file.parsed(self.paths[index], self.step)
-        if len(log) < self.rows[index]:
-            raise ReaderError(self.paths[index], "was rewritten after it was opened", hint="Open it again")
-        wanted = self.wanted[index]
-        column = log.column(name)[: self.rows[index]]
-        return column if wanted is None else column[wanted]
-
-
-class Merged:
-    """Several files whose times overlap, as one file."""
-
-    def __init__(self, files: NmeaFiles, order: npt.NDArray[np.int64]) -> None:
-        self.files = files
-        self.order = order
-
-    def read(self, index: int, name: str) -> npt.NDArray[Any]:
-        """Variable `name`, all rows in order; there is only one `index`."""
-        parts = [self.files.read(i, name) for i in range(len(self.files.paths))]
-        return np.concatenate(parts)[self.order]
-
-
-def _dataset(
-    opened: list[tuple[str, NmeaFile]], window: Window, step: int, refused: list[str], drop: str | Iterable[str] | None
-) -> xr.Dataset:
-    """The rows of `opened`, in the order of time, that lie in `window`."""
-    dropped = {drop} if isinstance(drop, str) else set(drop or ())
-    paths, rows, wanted, times, keys = [], [], [], [], []
-    for path, log in opened:
-        inside = np.flatnonzero(window.contains(log.column("time")))
-        if len(inside):
-            whole = len(inside) == len(log)
-            paths.append(path)
-            rows.append(len(log))
-            wanted.append(None if whole else inside)
-            times.append(log.column("time") if whole else log.column("time")[inside])
-            keys.append(np.maximum.accumulate(log.times[0])[inside])
-    parts = NmeaFiles(paths, step, rows, wanted)
-    files: sequence.Files = parts
-    sizes = np.array([len(each) for each in times], dtype=np.int64)
-    time = np.concatenate(times) if times else np.empty(0, "datetime64[ns]")
-    if any(after[0] < before[-1] for before, after in pairwise(keys)):
-        order = np.argsort(np.concatenate(keys), kind="stable")
-        files, sizes, time = Merged(parts, order), sizes.sum(keepdims=True), time[order]
-    variables = {
-        name: sequence.variable("time", files, name, sizes, _dtype(name), _attrs(name))
-        for name in _NAMES
-        if name not in dropped and name != "time"
-    }
-    coords = {} if "time" in dropped else {"time": xr.Variable("time", time, _attrs("time"))}
-    return xr.Dataset(variables, coords, _tally(opened) | {"refused": "\n".join(refused)})
-
-
 def _looked(found: locate.Found, window: Window, step: int, size: int) -> tuple[list[Looked], list[str]]:
     """The logs that may have rows in `window`, gone through, by the times of their first rows; and what was refused."""
     logs, refused, paths = [], [], []
@@ -274,43 +206,3 @@ def _looked(found: locate.Found, window: Window, step: int, size: int) -> tuple[
                 raise
             refused.append(str(error))
     return sorted(logs, key=lambda log: log.first), [*found.refused, *refused]
-
-
-def _merged(parts: list[Part], window: Window) -> xr.Dataset:
-    """Rows of several logs in the order of time, in memory."""
-    keys = np.concatenate([np.empty(0, np.int64), *(keys for _, keys, _ in parts)])
-    order = np.argsort(keys, kind="stable")
-    columns = {}
-    for name in _NAMES:
-        rows = [
-            np.empty(0, _dtype(name) if name != "time" else "datetime64[ns]"),
-            *(log.column(name)[some] for log, _, some in parts),
-        ]
-        columns[name] = ("time", np.concatenate(rows)[order], _attrs(name))
-    ds = xr.Dataset(columns).set_coords("time")
-    inside = window.contains(ds["time"].values)
-    return ds if inside.all() else ds.isel(time=inside)
-
-
-def _dtype(name: str) -> str:
-    return {"sentence": "<U3", "time_instrument": "datetime64[ns]"}.get(name, "float64")
-
-
-def _attrs(name: str) -> dict[str, Any]:
-    return VARIABLES[name].attrs()
-
-
-def _tally(opened: Iterable[tuple[str, NmeaFile]]) -> dict[str, Any]:
-    """What became of the lines, as attributes of the dataset."""
-    from workbench.readers.nmea_sentences import GARBAGE, VERDICTS
-
-    totals = dict.fromkeys(VERDICTS, 0)
-    examples: dict[str, str] = {}
-    for path, log in opened:
-        for verdict, count, first in zip(VERDICTS, log.counts.tolist(), log.firsts.tolist(), strict=True):
-            totals[verdict] += count
-            if count:
-                examples.setdefault(verdict, f"first at byte {first} of {path}")
-    bad = [f"{verdict}: {totals[verdict]} ({examples[verdict]})" for verdict in VERDICTS[GARBAGE:] if totals[verdict]]
-    taken = {name: totals[name] for name in ("rows", "unchecked", "other")}
-    return {"Conventions": "CF-1.11", **taken, "bad": "\n".join(bad)}
