@@ -37,6 +37,8 @@ CHANNELS = {"v1": V1, "v2": V2, "parquet": PARQUET}
 PACKED = (".gz", ".zst", ".parquet")
 #: A Parquet file may not claim more values than this for each of its bytes (run lengths compress without limit).
 _PARQUET_RATIO = 2000
+#: Bytes of a stored Parquet column that are in memory at once: else it is all that a row group has of it.
+PARQUET_BUFFER = 1 << 18
 _TWO = struct.Struct("<II").unpack
 
 
@@ -277,7 +279,8 @@ def _parquet_columns(path: str, header: Header, names: Sequence[str]) -> dict[st
     import pyarrow.parquet as pq
 
     try:
-        table = pq.ParquetFile(path).read(columns=list(names), use_threads=False)
+        with pq.ParquetFile(path, buffer_size=PARQUET_BUFFER, pre_buffer=False) as file:
+            table = file.read(columns=list(names), use_threads=False)
         out = {name: np.asarray(table.column(name).to_numpy(), dtype=np.float32) for name in names}
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
         raise ReaderError(path, f"broken Parquet file ({first_line(error)})") from error
@@ -298,7 +301,7 @@ def parquet_rows(path: str, header: Header, name: str, begin: int, stop: int) ->
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, buffer_size=PARQUET_BUFFER, pre_buffer=False) as file:
             table, before = row_groups(file, [name], begin, stop)
             out = np.asarray(table.column(name).slice(begin - before, stop - begin).to_numpy(), dtype=np.float32)
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:

@@ -83,7 +83,7 @@ def _parquet_pieces(
 
     count = 0
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, buffer_size=layout.PARQUET_BUFFER, pre_buffer=False) as file:
             for batch in file.iter_batches(size, columns=list(names), use_threads=False):
                 count += batch.num_rows
                 yield {
