@@ -60,6 +60,12 @@ def test_beyond_localhost_numeric_addresses_are_ours() -> None:
     [
         ("tornado.application", "WebSocketClosedError: gone", False),
         ("bokeh.server.views.ws", "Failed sending message as connection was closed", False),
+        (
+            "bokeh.server.protocol_handler",
+            "error handling message\n message: 'PATCH-DOC'\n error: AssertionError()",
+            False,
+        ),
+        ("bokeh.server.protocol_handler", "error handling message\n message: 'PATCH-DOC'\n error: KeyError('x')", True),
         ("tornado.application", "Uncaught exception GET /", True),
     ],
 )

@@ -206,8 +206,8 @@ def _isopycnals(plot: figure, shown: Sequence[Mapping[str, Floats]], theme: Them
     )
     paint(lines.glyph, theme, line_color="whole")
     words = plot.text(
-        "x", "y", "text", source=ColumnDataSource(told), text_font=value(FONT), text_font_size="10.5px", x_offset=3,
-        y_offset=-2, level="underlay", name="sigma",
+        "x", "y", "text", source=ColumnDataSource(told), text_font=value(FONT), text_font_size="10.5px",
+        text_align="right", x_offset=-2, y_offset=-2, level="underlay", name="sigma",  # over its line, which rises
     )  # fmt: skip
     paint(words.glyph, theme, text_color="muted")
 

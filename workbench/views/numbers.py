@@ -157,9 +157,8 @@ def draw(reading: Reading) -> str:
     middle = f'<p class="why"><span>{say.escape(why(reading.fault))}</span></p>' if reading.fault else line
     return (
         f'<article class="tile" data-watch data-kpi="{say.escape(reading.name)}" data-state="{sign}" title="{say.escape(tip)}">'
-        f'<h3>{say.escape(reading.label)}</h3>'
-        f'<p class="value"><b>{figure}</b><span class="unit">{say.escape(unit)}</span>'
-        f'<span class="expect">{want}</span></p>'
+        f'<div class="top"><h3>{say.escape(reading.label)}</h3><span class="expect">{want}</span></div>'
+        f'<p class="value"><b>{figure}</b><span class="unit">{say.escape(unit)}</span></p>'
         f"{middle}"
         f'<p class="foot">{badge}<span class="badge stale">{icon("old")}stale</span>'
         f"{when}</p></article>"
