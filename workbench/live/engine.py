@@ -47,7 +47,7 @@ FILE = "engine.json"
 #: fixed costs of a look (a transaction, a reader's call) are shared by more rows.
 PACE, EACH = 0.5, 0.02
 #: Seconds between two statuses; between two looks at the disk; between two times that days are rolled, files listed.
-STATUS, DISK, ROLL, LIST = 1.0, 30.0, 600.0, 5.0
+STATUS, DISK, ROLL, LIST = 1.0, 30.0, 300.0, 5.0
 #: Seconds after which a listener that could not start is tried again.
 AGAIN = 5.0
 #: Threads that record.
