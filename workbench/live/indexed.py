@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from workbench.core.viewport import Viewport
 from workbench.live.labels import Labels
+from workbench.live.numbered import Numbered
 from workbench.raster.time_index import Contents, count_files, count_raw
 from workbench.record.picture_index import IndexFolder, Opened
 
@@ -37,29 +38,33 @@ class Marks:
 
     def __init__(self, look: Callable[[str], tuple[int, int]] | None = None) -> None:
         self._look = look or _look
-        self._known: dict[int, int] = {}
+        self._known = Numbered(1)
         self._lock = Lock()
 
     def of(self, table: FileTable) -> npt.NDArray[np.uint64]:
         """uint64 of each file of the table."""
         with self._lock:
-            serials = table.serials.tolist()
+            there, _ = self._known.find(table.serials)
             looked: dict[str, tuple[int, int]] = {}
-            for i, serial in enumerate(serials):
-                if serial not in self._known:
-                    path = table.paths[i]
-                    if path not in looked:
-                        looked[path] = self._look(path)
-                    self._known[serial] = _mark(table.names[i], int(table.sizes[i]), *looked[path])
-            if len(self._known) > 2 * len(serials) + 1000:
-                self._known = {serial: self._known[serial] for serial in serials}
-            marks = np.array([self._known[serial] for serial in serials], np.uint64)
+            made: list[int] = []
+            for i in np.flatnonzero(~there).tolist():
+                path = table.paths[i]
+                if path not in looked:
+                    looked[path] = self._look(path)
+                made.append(_mark(table.names[i], int(table.sizes[i]), *looked[path]))
+            if made:
+                self._known.add(table.serials[~there], np.array(made, np.uint64).view(np.int64))
+            if len(self._known) > 2 * len(table) + 1000:
+                self._known.forget_others(table.serials)
+            marks = self._known.find(table.serials)[1][:, 0].view(np.uint64)
         return _distinct(marks)
 
     def still(self, table: FileTable, i: int) -> bool:
         """True when a file is as it was when its mark was made."""
-        known = self._known.get(int(table.serials[i]))
-        return known == _mark(table.names[i], int(table.sizes[i]), *self._look(table.paths[i]))
+        _, known = self._known.find(table.serials[i : i + 1])
+        return len(known) > 0 and int(known.view(np.uint64)[0, 0]) == _mark(
+            table.names[i], int(table.sizes[i]), *self._look(table.paths[i])
+        )
 
 
 def _look(path: str) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from workbench.live.feed import Feed
 from workbench.live.hours import Run, hourly, runs
 from workbench.live.indexed import Indexed
 from workbench.live.labels import Labels
+from workbench.live.numbered import Numbered
 from workbench.live.texts import Texts
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ Codes = npt.NDArray[np.uint16]
 
 #: Bytes of decoded columns kept, over all files: the newest ones, which several pictures count at about the same time.
 KEPT = 8 << 20
+#: Files in hours that were written anew whose places are still known: who took a table before reads on.
+STALE = 1024
 _NAT = np.iinfo(np.int64).min
 _PACKED = (".gz", ".zst", ".bz2", ".parquet")
 
@@ -125,7 +128,7 @@ class ParticleFeed(Feed):
         self.index: Indexed | None = None
         self._channels: tuple[str, ...] = ()
         self._groups: tuple[str, ...] = ()
-        self._runs: dict[int, Run] = {}
+        self._runs = Numbered(4)  # key, first row, row after the last, total: of files in an hourly file
         self._columns = Columns(source, kept, self.labels)
         self._rewritten: dict[str, int] = {}
         self._serial = 0
@@ -171,7 +174,11 @@ class ParticleFeed(Feed):
 
     def place(self, serial: int) -> Run | None:
         """Where a file's particles stand in its hourly file; None where they are a file of their own."""
-        return self._runs.get(serial)
+        there, found = self._runs.find([serial])
+        if not there[0]:
+            return None
+        key, start, stop, total = found[0].tolist()
+        return Run(key, slice(start, stop), total)
 
     def codes(self, path: str, serial: int, x: str, y: str, *, keep: bool = True) -> tuple[Codes, Codes]:
         """Two channels of one file as log codes.
@@ -213,7 +220,7 @@ class ParticleFeed(Feed):
         return dict(zip(names, self._read(path, serial, names, False), strict=True))
 
     def _read(self, path: str, serial: int, names: Sequence[str], keep: bool) -> list[npt.NDArray[Any]]:
-        run = self._runs.get(serial)
+        run = self.place(serial)
         if run is None:
             return self._columns.read(path, serial, names, keep)
         columns = self._columns.read(path, run.key, names, True)  # of an hour, the next file is asked for next
@@ -238,6 +245,10 @@ class ParticleFeed(Feed):
             self._rewritten[path] = self._rewritten.get(path, 0) + 1
         files = self._files(new)
         self.table = self.table.without(gone).with_files(files)
+        if (
+            len(self._runs) > len(self.table) + 2 * STALE
+        ):  # of an hour that was written anew: somebody may still read it
+            self._runs.forget_others(self.table.serials, STALE)
         well = set(files.paths)
         self.refused = tuple(line for line in self.refused if line.split(": ", 1)[0] not in well)
         return True
@@ -255,7 +266,8 @@ class ParticleFeed(Feed):
         files = list(self.source.files(_around(times)))
         hours = hourly(files)
         placed = runs(times, sizes, serials, hours) if hours else {}
-        self._runs.update({serial: run for serial, (_, run) in placed.items()})
+        rows = [(run.key, run.rows.start, run.rows.stop, run.total) for _, run in placed.values()]
+        self._runs.add([*placed], rows)
         paths = _located(names, files)
         paths = [placed[n][0] if n in placed else path for n, path in zip(serials.tolist(), paths, strict=True)]
         versions = np.array([self._rewritten.get(path, 0) for path in paths], np.int64)
