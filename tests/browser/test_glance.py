@@ -14,6 +14,15 @@ from tests.browser.board_page import Board
 
 pytestmark = pytest.mark.timeout(300)
 
+VEIL = """
+globalThis.veiled = 0
+const look = () => {
+  const loader = document.getElementById("loader")
+  if (loader && document.querySelector(".glance") && getComputedStyle(loader).display !== "none") veiled += 1
+  requestAnimationFrame(look)
+}
+look()
+"""
 PAINTED = "document.querySelector('.glance[data-painted=true]') !== null"
 
 
@@ -63,8 +72,10 @@ def test_the_pictures_of_a_glance_are_taken_over(board, open_tab, simulated: Pat
             socket.on("framesent", lambda text: asked.append(json.loads(text)))
 
     tab.page.on("websocket", told)
+    tab.page.add_init_script(VEIL)
     tab.page.goto(f"{server.address}/?time=all")
     Board(tab, 2)
     first = next(one for one in asked if one["level"] == 256 and not one.get("by"))
     assert first["have"]
+    assert tab.page.evaluate("veiled") == 0, "nothing lies over the glance while the page is made"
     assert not tab.trouble()

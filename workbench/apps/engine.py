@@ -116,7 +116,7 @@ async def _run(
         record = Record(cruise.folder)
         swept = record.runs.sweep()
         if swept:
-            log.info("%d runs were interrupted; they are done again", swept)
+            log.info("%d %s interrupted and begun again", swept, "run was" if swept == 1 else "runs were")
             record.runs.again()
         limit = Budget(cruise.folder, budget)
         online = Online(cruise, journal, record, scheduler=scheduler, budget=limit)
