@@ -254,6 +254,8 @@ def _report(database: sqlite3.Connection, found: Outcome, since: str | None) -> 
         notes.append(f"no file since {since}")
     if not found.with_sfl:
         notes.append("no SFL: times come from file names, abundance is left out")
+    said = "SELECT message, count(*) FROM opp2 WHERE file_flag = 0 AND message <> '' GROUP BY message ORDER BY message"
+    notes += [f"{files} files: {why}" for why, files in database.execute(said)]
     if not found.with_gates:
         notes.append("no gates: particles have no population, vct/ is left out")
     elif not found.with_sizes:

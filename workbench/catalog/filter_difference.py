@@ -52,8 +52,8 @@ class FilterDifference:
 def proposed(filters: Filters, window: Any, files: int, options: dict[str, float]) -> tuple[FilterParameters, Beads]:
     """See `Filters.propose`."""
     from workbench.products.seaflow.beads import bright, find_beads
-    from workbench.products.seaflow.cruise import loaded
     from workbench.products.seaflow.limits import MAX_EVENTS
+    from workbench.products.seaflow.loading import loaded
 
     source = filters.made()
     ds = filters.cruise[source.inputs["evt"]].open(window)
@@ -78,9 +78,9 @@ def filter_difference(filters: Filters, a: Any, b: Any, ds: xr.Dataset | None) -
 
 def _focused(a: FilterParameters, b: FilterParameters, ds: xr.Dataset) -> xr.Dataset:
     """Particles in focus by both, file by file; a file with too many events is missing."""
-    from workbench.products.seaflow.cruise import loaded
     from workbench.products.seaflow.filter import focus
     from workbench.products.seaflow.limits import MAX_EVENTS
+    from workbench.products.seaflow.loading import loaded
 
     many = ds.sizes["file"]
     counts = np.full((2, many, len(QUANTILES)), np.nan)

@@ -25,7 +25,7 @@ from workbench.core.errors import ReaderError, WorkbenchError
 from workbench.core.parameters import Parameters
 from workbench.core.sizes import SizeTable
 from workbench.products.seaflow.limits import Flag
-from workbench.products.seaflow.process import CHANNELS, FileResult, process, too_many
+from workbench.products.seaflow.process import CHANNELS, FileResult, others, process, too_many
 from workbench.readers import popcycle, seaflow_hourly, seaflow_layout, seaflow_pieces
 from workbench.record import seaflow_cruise, seaflow_hour, seaflow_next
 from workbench.record.seaflow_work import Limits, Task, Work
@@ -135,7 +135,8 @@ def process_file(task: Task, table: SizeTable | None, limits: Limits) -> FileRes
             header = seaflow_layout.probe(path)
             if header.rows > limits.events:
                 return too_many(header.rows, limits.events)
-            pieces = seaflow_pieces.pieces(path, header, CHANNELS)
+            more = (name for name in others(task.gating) if name in seaflow_layout.CHANNELS[header.layout])
+            pieces = seaflow_pieces.pieces(path, header, (*CHANNELS, *more))
             return process(pieces, task.filter, task.gating, table, max_events=limits.events, max_opp=limits.opp)
         except ReaderError as error:
             said = said or str(error).removeprefix(f"{path}: ")

@@ -35,6 +35,12 @@ def _holds(x, y, corners, label, number):  # type: ignore[no-untyped-def]
             label[i] = number
 
 
+def asked(gating: Gating | None) -> tuple[str, ...]:
+    """The channels that the gates of a gating look at; of those that are not evaluated, none."""
+    gates = () if gating is None else gating.gates
+    return tuple(dict.fromkeys(name for gate in gates if gate.method == "manual" for name in (gate.x, gate.y)))
+
+
 def inside(x: npt.ArrayLike, y: npt.ArrayLike, gate: Gate) -> npt.NDArray[np.bool_]:
     """Which points lie in `gate`, its edges and corners included.
 

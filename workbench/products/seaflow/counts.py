@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +12,10 @@ from workbench.core.codes import to_linear
 from workbench.core.errors import WorkbenchError, suggest
 from workbench.core.filters import QUANTILES, FilterParameters
 from workbench.core.gates import Gating, Plan
-from workbench.products.seaflow.classify import classify
-from workbench.products.seaflow.cruise import loaded
+from workbench.products.seaflow.classify import asked, classify
 from workbench.products.seaflow.limits import MAX_EVENTS
-from workbench.products.seaflow.process import process
+from workbench.products.seaflow.loading import in_pieces, loaded
+from workbench.products.seaflow.process import others, process
 
 #: Particles that are looked at together.
 ROWS = 1 << 20
@@ -93,20 +93,25 @@ def _focused(ds: xr.Dataset, gating: Gating, filters: Filters) -> npt.NDArray[np
         at: found for at, time in enumerate(times)
         if (found := filters.at(time) if isinstance(filters, Plan) else filters) is not None
     }  # fmt: skip
-    for at, codes in loaded(ds, sorted(chosen), MAX_EVENTS):
+    _check(ds, asked(gating))
+    for at, codes in loaded(ds, sorted(chosen), MAX_EVENTS, others(gating)):
         if codes is None:
             continue
-        for (quantile, name), (n, _) in process([codes], chosen[at], gating).summary.items():
+        for (quantile, name), (n, _) in process(in_pieces(codes), chosen[at], gating).summary.items():
             total[QUANTILES.index(quantile), names.index(name)] += n
     return total
 
 
-def _pieces(ds: xr.Dataset, gating: Gating, also: tuple[str, ...]) -> Iterator[dict[str, npt.NDArray[np.generic]]]:
-    """The channels of the gates, linear, some particles after the other."""
-    channels = sorted({name for gate in gating.gates if gate.method == "manual" for name in (gate.x, gate.y)})
+def _check(ds: xr.Dataset, channels: Iterable[str]) -> None:
     for name in channels:
         if name not in ds:
             raise WorkbenchError(f"a gate asks for channel '{name}'. {suggest(name, map(str, ds.data_vars))}")
+
+
+def _pieces(ds: xr.Dataset, gating: Gating, also: tuple[str, ...]) -> Iterator[dict[str, npt.NDArray[np.generic]]]:
+    """The channels of the gates, linear, some particles after the other."""
+    channels = sorted(asked(gating))
+    _check(ds, channels)
     channels = channels or [name for name in ("fsc_small",) if name in ds]
     if "particle" not in ds.dims:
         raise WorkbenchError("these are no particles: a dataset with the dim particle is needed, raw, OPP or VCT")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -14,6 +14,7 @@ import xarray as xr
 
 from workbench.core.errors import WorkbenchError, suggest
 from workbench.core.filters import QUANTILES
+from workbench.core.gates import Gating
 from workbench.core.parameters import Parameters
 from workbench.core.plan_dataset import parameters_in, size_table_in
 from workbench.core.sizes import INDICES, SizeTable
@@ -22,6 +23,7 @@ from workbench.products.contract import CRUISE, product
 from workbench.products.seaflow.abundance import BY_FILE, abundance, virtual_core
 from workbench.products.seaflow.flow import flow_rate, volume
 from workbench.products.seaflow.limits import MAX_EVENTS, MAX_OPP, Flag
+from workbench.products.seaflow.loading import in_pieces, loaded
 from workbench.products.seaflow.worked import Worked, key_of
 
 Float = npt.NDArray[np.float64]
@@ -31,8 +33,6 @@ _BY_QUANTILE = ("time", "quantile")
 HANDED = (
     "latitude", "longitude", "sea_water_temperature", "salinity", "par", "stream_pressure", "file_duration", "event_rate",
 )  # fmt: skip
-#: Rows of particles that are loaded at a time.
-_ROWS = 1 << 20
 
 
 def _spec(name: str, dims: tuple[str, ...], unit: str, label: str, dtype: str = "float64") -> VariableSpec:
@@ -128,7 +128,7 @@ def seaflow(
     Raises
     ------
     WorkbenchError
-        When the instrument is not known, or the plan has no gate's channel.
+        When the instrument is not known.
 
     Sources: popcycle 7, seaflowpy 15.1.3; Ribalet et al. (2019), doi:10.1038/s41597-019-0292-2.
     """
@@ -151,6 +151,7 @@ def seaflow(
     gatings = parameters.gatings.sets if parameters.gatings else {}
     auto = [f"{name}: {pop}" for name, gating in sorted(gatings.items()) for pop in gating.not_evaluated]
     notes = [] if sfl is not None else ["no SFL: times come from file names, abundance is left out"]
+    notes += _lacking(evt, gatings)
     notes += [] if table is not None else ["no size table: diameter, carbon quota and biomass are missing"]
     ds.attrs = {
         "Conventions": "CF-1.11",
@@ -168,6 +169,22 @@ def seaflow(
 def _populations(parameters: Parameters) -> tuple[str, ...]:
     gatings = parameters.gatings.sets.values() if parameters.gatings else ()
     return (*sorted({name for gating in gatings for name in gating.populations} - {"unknown"}), "unknown")
+
+
+def _others(parameters: Parameters) -> list[str]:
+    """Channels that OPP does not carry and gates ask for."""
+    from workbench.products.seaflow.process import others
+
+    gatings = parameters.gatings.sets.values() if parameters.gatings else ()
+    return sorted({name for gating in gatings for name in others(gating)})
+
+
+def _lacking(evt: xr.Dataset, gatings: Mapping[str, Gating]) -> list[str]:
+    """Of each gating whose gates ask for channels that there are not."""
+    from workbench.products.seaflow.process import lacking
+
+    said = {name: lacking(gating, map(str, evt.data_vars)) for name, gating in sorted(gatings.items())}
+    return [f"{name}: {why}" for name, why in said.items() if why]
 
 
 def _column(index: str | Mapping[str, str], population: str) -> str:
@@ -209,14 +226,15 @@ def _work(
             chosen[at] = filters[at], gatings[at]
     sizes = evt["row_size"].to_numpy().tolist()
     each = {(id(filter_), id(gating)): (filter_, gating) for filter_, gating in chosen.values()}
-    told = {of: key_of(*map(_identity, (*parts, table)), max_events, max_opp) for of, parts in each.items()}
+    more = [name for name in _others(parameters) if name in evt]
+    told = {of: key_of(*map(_identity, (*parts, table)), max_events, max_opp, *more) for of, parts in each.items()}
     keys = {at: key_of(ids[at], sizes[at], told[id(of[0]), id(of[1])]) for at, of in chosen.items()}
-    for at, codes in loaded(evt, [at for at, key in keys.items() if key not in worked], max_events):
+    for at, codes in loaded(evt, [at for at, key in keys.items() if key not in worked], max_events, more):
         if codes is None:
             result = too_many(sizes[at], max_events)
         else:
             filter_, gating = chosen[at]
-            result = process([codes], filter_, gating, table, max_events=max_events, max_opp=max_opp)
+            result = process(in_pieces(codes), filter_, gating, table, max_events=max_events, max_opp=max_opp)
         worked.add(keys[at], result)
     worked.forget_others([*keys.values()])
     order = sorted(keys, key=lambda at: (times[at], ids[at]))
@@ -232,32 +250,6 @@ def _work(
 def _identity(part: Any) -> str:
     """A text that is equal only for equal parameters, gates or tables."""
     return blake2b(pickle.dumps(part), digest_size=12).hexdigest()
-
-
-def loaded(evt: xr.Dataset, chosen: list[int], most: int) -> Iterator[tuple[int, dict[str, npt.NDArray[Any]] | None]]:
-    """Channels of file after file; None for a file of more than `most` events, which is not loaded."""
-    from workbench.products.seaflow.process import CHANNELS
-
-    sizes = evt["row_size"].to_numpy()
-    ends = np.cumsum(sizes)
-    starts = ends - sizes
-    particles = evt[list(CHANNELS)]
-    group: list[int] = []
-    for at in [*chosen, None]:
-        full = bool(group) and (
-            at is None or ends[at] - starts[group[0]] > _ROWS or at != group[-1] + 1 or sizes[at] > most
-        )
-        if full:
-            first = starts[group[0]]
-            loaded = particles.isel(particle=slice(int(first), int(ends[group[-1]]))).load()
-            columns = {name: loaded[name].to_numpy() for name in CHANNELS}
-            for file in group:
-                yield file, {name: c[starts[file] - first : ends[file] - first] for name, c in columns.items()}
-            group = []
-        if at is not None and sizes[at] > most:
-            yield at, None
-        elif at is not None:
-            group.append(at)
 
 
 def _counted(files: _Files, populations: tuple[str, ...], excluded: npt.NDArray[np.bool_]) -> xr.Dataset:

@@ -18,6 +18,7 @@ from workbench.core.filters import FilterParameters
 from workbench.core.plan_dataset import parameters_in
 from workbench.core.variables import VARIABLES, VariableSpec
 from workbench.products.contract import CRUISE, product
+from workbench.products.seaflow.worked import key_of
 
 _CHANNELS = ("fsc_small", "D1", "D2")
 _NEEDED = ("D1", "D2", "fsc_small", "pe")
@@ -106,14 +107,14 @@ def bead_drift(
 def _keys(
     evt: xr.Dataset, dated: npt.NDArray[np.intp], places: npt.NDArray[np.intp],
     references: list[npt.NDArray[np.float64]], limits: tuple[float, float],
-) -> list[tuple[Any, ...]]:  # fmt: skip
-    """All that the numbers of each hour come from: its files with their sizes, the reference, the limits."""
+) -> list[bytes]:  # fmt: skip
+    """Of all that the numbers of each hour come from: its files with their sizes, the reference, the limits."""
     sizes = evt["row_size"].to_numpy()
     names = evt["file_id"].to_numpy() if "file_id" in evt else np.arange(len(sizes))
     files: list[list[Any]] = [[] for _ in references]
     for file, at in zip(dated.tolist(), places.tolist(), strict=True):
         files[at].append((str(names[file]), int(sizes[file])))
-    return [(tuple(own), where.tobytes(), *limits) for own, where in zip(files, references, strict=True)]
+    return [key_of(own, where.tobytes(), *limits) for own, where in zip(files, references, strict=True)]
 
 
 def _reference(parameters: FilterParameters | None) -> npt.NDArray[np.float64]:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from workbench.core.codes import CHANNELS as LOGARITHMIC
 from workbench.core.codes import to_linear
 from workbench.core.filters import QUANTILES, FilterParameters
 from workbench.core.gates import Gating
 from workbench.core.sizes import SizeTable
-from workbench.products.seaflow.classify import by_quantile, classify
+from workbench.products.seaflow.classify import asked, by_quantile, classify
 from workbench.products.seaflow.filter import Focused, Focusing
 from workbench.products.seaflow.limits import MAX_EVENTS, MAX_OPP, Flag
 from workbench.products.seaflow.size import rows_by_quantile
@@ -34,7 +35,7 @@ class FileResult:
         None when the file could not be read, or has too many events to look at.
     flag : Flag
     message : str
-        Why `flag` is not OK; empty otherwise.
+        Why `flag` is not OK, or why nothing in the file has a population; empty otherwise.
     events : int
         Events in the file, as far as they are known.
     codes : dict of str to ndarray (k,)
@@ -73,11 +74,11 @@ def process(
     Parameters
     ----------
     pieces : iterable of mapping of str to ndarray (n,)
-        `CHANNELS` on the log scale (codes or log values), some events after the other. A piece may be overwritten
-        when the next one is asked for.
+        `CHANNELS` on the log scale (codes or log values), some events after the other, and the `others` that gates ask
+        for and the file has. A piece may be overwritten when the next one is asked for.
     parameters : FilterParameters
     gating : Gating, optional
-        Without it every particle is unknown.
+        Without it every particle is unknown, and so it is where a gate asks for a channel that is not there.
     table : SizeTable, optional
         Without it diameters and quotas are NaN.
     max_events, max_opp : int
@@ -87,18 +88,32 @@ def process(
     -------
     FileResult
     """
-    focusing, parts = Focusing(parameters), []
+    focusing, parts, more = Focusing(parameters), [], others(gating)
+    held: tuple[str, ...] = CHANNELS
     for piece in pieces:
         at = focusing.add(piece["D1"], piece["D2"], piece["fsc_small"])
         if focusing.events > max_events:
             return too_many(focusing.events, max_events)
-        parts.append({name: piece[name][at] for name in CHANNELS})
+        held = (*CHANNELS, *(name for name in more if name in piece))
+        parts.append({name: piece[name][at] for name in held})
     found, kept = focusing.result()
     flag = found.flag(max_events=max_events, max_opp=max_opp)
     if flag is not Flag.OK:
         return FileResult(found, flag, _why(found, flag, max_opp), found.all_count)
-    codes = {name: np.concatenate([part[name] for part in parts])[kept] for name in CHANNELS}
+    codes = {name: np.concatenate([part[name] for part in parts])[kept] for name in held}
     return _populations(found, codes, parameters, gating or Gating("", ()), table)
+
+
+def others(gating: Gating | None) -> tuple[str, ...]:
+    """Channels beside `CHANNELS` that gates ask for; some layouts of EVT files have them."""
+    return tuple(name for name in asked(gating) if name in LOGARITHMIC and name not in CHANNELS)
+
+
+def lacking(gating: Gating | None, held: Iterable[str]) -> str:
+    """What is to be said of particles with the channels `held`, where the gates ask for others; empty where they do not."""
+    known = {*held}
+    absent = [name for name in asked(gating) if name not in known]
+    return f"gates ask for {', '.join(absent)}, which the file does not have: all particles are unknown" * bool(absent)
 
 
 def too_many(events: int, most: int) -> FileResult:
@@ -109,9 +124,12 @@ def too_many(events: int, most: int) -> FileResult:
 def _populations(
     found: Focused, codes: dict[str, npt.NDArray[Any]], parameters: FilterParameters, gating: Gating, table: SizeTable | None
 ) -> FileResult:  # fmt: skip
-    asked = {name for gate in gating.gates if gate.method == "manual" for name in (gate.x, gate.y)}
-    linear = {name: to_linear(some) for name, some in codes.items() if name in asked or not asked <= codes.keys()}
-    classes = classify(linear, gating, len(found.index))
+    said = lacking(gating, codes)
+    if said:  # as popcycle has it: an error of one gate, and all are unknown
+        classes = np.zeros(len(found.index), np.int8)
+    else:
+        classes = classify({name: to_linear(codes[name]) for name in asked(gating)}, gating, len(found.index))
+    codes = {name: codes[name] for name in CHANNELS}
     label, beads = by_quantile(found.mask, classes), parameters.beads_fsc.tolist()
     sized = np.full(label.shape, -1, np.int32)
     if table is not None:
@@ -120,7 +138,7 @@ def _populations(
     count, numbers = of_quantiles(codes, beads, table, classes, found.mask, len(names))
     each = [(quantile, name) for quantile in QUANTILES for name in names]
     summary = {key: (int(n), row) for key, n, row in zip(each, count, numbers, strict=True) if n}
-    return FileResult(found, Flag.OK, "", found.all_count, codes, label, sized, gating.populations, summary)
+    return FileResult(found, Flag.OK, said, found.all_count, codes, label, sized, gating.populations, summary)
 
 
 def _why(found: Focused, flag: Flag, max_opp: int) -> str:
