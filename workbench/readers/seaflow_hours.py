@@ -54,8 +54,8 @@ class Hour:
         First row of each run of particles of one EVT file.
     row_size : numpy.ndarray of int64, shape (files,)
     time : numpy.ndarray of datetime64[ns], shape (files,)
-    ids : dict of str to numpy.ndarray of str, shape (files,)
-        Those of `IDS` that it has.
+    packed : dict of str to numpy.ndarray
+        `ids` in little memory: bytes where all is ASCII, one where all are the same.
     """
 
     path: str
@@ -65,11 +65,17 @@ class Hour:
     begins: npt.NDArray[np.int64]
     row_size: npt.NDArray[np.int64]
     time: npt.NDArray[np.datetime64]
-    ids: dict[str, npt.NDArray[np.str_]]
+    packed: dict[str, npt.NDArray[Any]]
 
     @property
     def nbytes(self) -> int:
-        return 1024 + sum(a.nbytes for a in (self.begins, self.row_size, self.time, *self.ids.values()))
+        return 1024 + sum(a.nbytes for a in (self.begins, self.row_size, self.time, *self.packed.values()))
+
+    @property
+    def ids(self) -> dict[str, npt.NDArray[np.str_]]:
+        """Those of `IDS` that it has, as texts, of each run."""
+        files = len(self.begins)
+        return {name: np.broadcast_to(ids.astype(np.str_), files) for name, ids in self.packed.items()}
 
 
 _KEPT: Kept[Hour] = Kept(64 << 20)
@@ -119,7 +125,17 @@ def _probe(path: str) -> Hour:
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError) as error:
         raise ReaderError(path, f"not an hourly SeaFlow file ({_first_line(error)})") from error
     ids.setdefault("file_id", _made_ids(times))
-    return Hour(path, size, rows, columns, begins, np.diff(np.append(begins, rows)), times, ids)
+    packed = {name: _packed(each) for name, each in ids.items()}
+    return Hour(path, size, rows, columns, begins, np.diff(np.append(begins, rows)), times, packed)
+
+
+def _packed(ids: npt.NDArray[np.str_]) -> npt.NDArray[Any]:
+    """The same in little memory, as `Hour.packed`."""
+    some = ids[:1].copy() if len(ids) and (ids == ids[0]).all() else ids
+    try:
+        return some.astype(np.bytes_)
+    except UnicodeEncodeError:
+        return some
 
 
 def _runs_of(
