@@ -69,7 +69,8 @@ class Derived:
         self._lock = threading.RLock()
         self._made: tuple[str, xr.Dataset] | None = None  # what came of everything, and of which state
         self._cursors: dict[str, Any] = {}
-        self._state = ""  # of the cursors, as text
+        self._said: dict[str, bytes] = {}  # of each cursor, what is equal only for equal ones
+        self._state = ""  # the same of all cursors, as text
         self._parameters: dict[str, tuple[Any, xr.Dataset]] = {}  # inputs that people decide, and of which cursor
         self._kept: dict[Any, Any] = {}  # what the product worked out of files
         reach = getattr(self.product, "reach", "cruise")
@@ -181,8 +182,13 @@ class Derived:
                         self._kept.clear()
                     more = bool(new.attrs.get("more"))
         if not self._state or any(before.get(given) is not cursor for given, cursor in self._cursors.items()):
-            text = json.dumps(self._cursors, sort_keys=True, default=str)
-            self._state = blake2b(text.encode(), digest_size=16).hexdigest()
+            state = blake2b(digest_size=16)
+            for given, cursor in sorted(self._cursors.items()):
+                if before.get(given) is not cursor or given not in self._said:
+                    text = json.dumps(cursor, sort_keys=True, default=str)
+                    self._said[given] = blake2b(f"{given}\0{text}".encode(), digest_size=16).digest()
+                state.update(self._said[given])
+            self._state = state.hexdigest()
         return self._state
 
     def _nothing(self) -> xr.Dataset:

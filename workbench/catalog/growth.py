@@ -91,8 +91,9 @@ class Growth:
             kind = kin.get(folder) or kin.setdefault(folder, Kin(folders[folder].names, known))
             self._consider(folder, name, known.get(name), kind, first=cursor is None)
         ds = self._dataset()
-        after = {"version": VERSION, "folders": self._marks}
-        return ds, cursor if cursor is not None and not self._own else after
+        if cursor is not None and not self._own:
+            return ds, cursor
+        return ds, {"version": VERSION, "folders": self.look.shared(self._marks)}
 
     def _set(self, folder: str, name: str, mark: Mark | None) -> None:
         if mark == self._marks.get(folder, {}).get(name):
@@ -103,7 +104,7 @@ class Growth:
         if mark is None:
             own.pop(name, None)
         else:
-            own[name] = mark
+            own[name] = self.look.mark(folder, name, mark)
 
     def _consider(self, folder: str, name: str, mark: Mark | None, kin: Kin, *, first: bool) -> None:
         path = os.path.join(folder, name)

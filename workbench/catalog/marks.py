@@ -61,9 +61,25 @@ class Look:
         self._turn = 0
         self._marks: Marks | None = None
         self._stamps: dict[str, int] = {}
-        self._calm: list[tuple[str, str]] = []
-        self._restless: list[tuple[str, str]] = []
+        self._calm: dict[str, list[str]] = {}  # names by folder
+        self._restless: dict[str, list[str]] = {}
+        self._newest: Marks = {}
         self._lock = threading.Lock()
+
+    def shared(self, marks: Marks) -> Marks:
+        """The same marks, of the objects that another cursor holds: feeds and products follow the same files."""
+        with self._lock:
+            newest = self._newest
+            if marks.keys() == newest.keys() and all(newest[path] == known for path, known in marks.items()):
+                return newest
+            both = {path: newest[path] if newest.get(path) == known else known for path, known in marks.items()}
+            self._newest = both
+            return both
+
+    def mark(self, folder: str, name: str, mark: Mark) -> Mark:
+        """The same mark, as the object that another cursor holds."""
+        known = self._newest.get(folder, {}).get(name)
+        return known if known is not None and known == mark else mark
 
     def due(self, folders: Mapping[str, Folder], marks: Marks) -> list[tuple[str, str]]:
         """(folder, name) of these files; of one file under several names, the one that is read comes first."""
@@ -73,7 +89,8 @@ class Look:
             if marks is not self._marks or stamps != self._stamps:
                 self._learn(folders, marks)
                 self._marks, self._stamps = marks, stamps
-            files = [*self._restless, *self._calm[self._turn % ROUND :: ROUND]]
+            files = [(path, name) for path, names in self._restless.items() for name in names]
+            files += [(path, name) for path, names in self._calm.items() for name in names[self._turn % ROUND :: ROUND]]
         return sorted(files, key=lambda file: (file[0], rank(file[1])))
 
     def _learn(self, folders: Mapping[str, Folder], marks: Marks) -> None:
@@ -81,13 +98,13 @@ class Look:
         young = (
             int(np.partition(np.array(times, dtype=np.int64), -NEWEST)[-NEWEST]) if len(times) > max(FEW, NEWEST) else 0
         )
-        self._calm, self._restless = [], []
+        self._calm, self._restless = {path: [] for path in folders}, {path: [] for path in folders}
         for path, folder in folders.items():
             known = marks.get(path, {})
             for name in folder.names:
                 mark = known.get(name)
                 calm = mark is not None and mark[MTIME] < young and mark[TAKEN] not in (WAITING, SHADOW)
-                (self._calm if calm else self._restless).append((path, name))
+                (self._calm if calm else self._restless)[path].append(name)
 
 
 class Kin:
