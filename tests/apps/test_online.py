@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import sqlite3
+import tracemalloc
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from workbench.apps import gates, online
@@ -18,6 +21,7 @@ from workbench.apps.online import Online, job_of
 from workbench.catalog.cruise import open_cruise
 from workbench.live.engine import Engine
 from workbench.live.journal import Journal
+from workbench.readers.seaflow_evt import V2, write_evt
 from workbench.record.record import Record
 from workbench.record.seaflow_work import Limits
 
@@ -99,6 +103,69 @@ def test_each_file_is_worked_on_as_it_comes(catalog: Path, data: Path) -> None:
     found = cruise["populations"].open()
     assert int(found["n_count"].sum()) == 2042
     assert float(found["abundance"].sum()) == pytest.approx(34.3968, rel=5e-6)
+
+
+#: Bytes of memory that a file of a cruise may cost the engine.
+A_FILE = 60
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_what_the_engine_keeps_does_not_grow_with_the_files(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cruise of 60 days has 29,000: taken, listed, queued and looked for each minute, with 60 bytes each at most."""
+    monkeypatch.setenv("WORKBENCH_DATA", str(data))
+    monkeypatch.setattr(Online, "_process", lambda self: None)
+    (tmp_path / "evt").mkdir()
+    (tmp_path / "c.yaml").write_text(CATALOG)
+    cruise = open_cruise(tmp_path / "c.yaml")
+
+    async def done_at_once(self: Online, call: Any, *given: Any) -> int:
+        return 0
+
+    monkeypatch.setattr(Online, "_in_process", done_at_once)
+
+    def come(day: int) -> None:
+        """The files of a day are there all at once."""
+        folder, stamp = tmp_path / "evt" / f"2014_{day:03d}", np.datetime64("2014-01-01") + np.timedelta64(day - 1, "D")
+        folder.mkdir()
+        for minute in range(0, 1440, 6):
+            name = f"{stamp}T{minute // 60:02d}-{minute % 60:02d}-00+00-00"
+            write_evt(folder / name, {channel: np.arange(3) for channel in V2})
+
+    async def used(engine: Engine, online: Online, days: range) -> int:
+        """Bytes in use when the files of some days were taken, day by day, and are done."""
+        listener = engine.listeners["evt"]
+        for day in days:
+            come(day)
+            while listener.counters.received < 240 * day or online.record.runs.counts()["ok"] < 240 * day:
+                await asyncio.sleep(0.1)
+            await asyncio.to_thread(engine.files.keep)
+            listener.arrivals.others()  # type: ignore[attr-defined]
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    async def run() -> None:
+        with EngineLock(cruise.folder), Journal(cruise.folder / "raw") as journal:
+            record = Record(cruise.folder)
+            online = Online(cruise, journal, record)
+            engine = Engine(cruise, journal, record, arrived=online.arrived)
+            await engine.start()
+            online.start()
+            await used(engine, online, range(1, 3))  # what is loaded when it is needed
+            tracemalloc.start()
+            try:
+                first = await used(engine, online, range(3, 5))
+                later = await used(engine, online, range(5, 11))
+            finally:
+                tracemalloc.stop()
+            assert later - first < A_FILE * 240 * 6, (later - first) / (240 * 6)
+            await online.stop()
+            await engine.stop()
+            record.close()
+
+    asyncio.run(run())
 
 
 @pytest.mark.slow
