@@ -22,9 +22,9 @@ from workbench.core.window import ALWAYS, Window
 from workbench.record.state import State
 from workbench.reports import paper
 from workbench.reports.content import gather
-from workbench.reports.document import POLICY, asked_for
 from workbench.reports.findings import findings
 from workbench.reports.mosaic import FINE, PART, coarser, count, split
+from workbench.reports.page import POLICY, asked_for
 from workbench.reports.write import Report, write
 
 pytestmark = pytest.mark.slow

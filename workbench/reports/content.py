@@ -20,6 +20,8 @@ from workbench.reports.voyage import way_of
 
 #: Told what is being done, how much of it is done, and how much there is.
 Progress = Callable[[str, int, int], object]
+#: Readers of particles that were chosen among raw ones: not counted, and not missed, twice.
+CHOSEN = ("seaflow_opp", "seaflow_vct")
 _MONTH = np.timedelta64(30 * 86_400_000_000_000, "ns")
 _TICK = np.timedelta64(1, "ns")
 
@@ -67,6 +69,11 @@ class Content:
         source, _, variable = name.partition(".")
         ds = self.rows.get(source)
         return (ds, variable) if ds is not None and variable in ds.variables else None
+
+    def raw(self) -> dict[str, Mosaic]:
+        """Particle sources, without those that were chosen among others where there are others."""
+        raw = {name: mosaic for name, mosaic in self.mosaics.items() if self.cruise[name].reader not in CHOSEN}
+        return raw or dict(self.mosaics)
 
     def first(self, *variables: str) -> str | None:
         """The first source that has all of these variables, with values."""

@@ -27,16 +27,32 @@ def findings(content: Content) -> list[Finding]:
         found += beads.drifted(ds, name)
     for name, ds in content.rows.items():
         found += [] if name in content.populations else beads.drifted(ds, name)
+    found += _silences(content)
+    for name, ds in content.rows.items():
+        found += clocks.told(content.clocks.get(name, ds), name)
+        found += refused.lines(str(ds.attrs.get("bad") or ""), ds.sizes.get("time", 0), name, content.window)
+    return [*found, *_files(content)]
+
+
+def _silences(content: Content) -> list[Finding]:
+    """Gaps of every source, but not again those that one has because what it is made of has them."""
+    found: list[Finding] = []
     for name, ds in content.rows.items():
         times, source = ds["time"].values if ds.sizes.get("time") else np.empty(0, "M8[ns]"), content.cruise[name]
         found += gaps.silent(times, name, every=source.every, allowed=source.stale_after)
     for name, mosaic in content.mosaics.items():
         times = mosaic.table.times.view("M8[ns]")
         found += gaps.silent(times, name, every=content.cruise[name].every, what="files")
-    for name, ds in content.rows.items():
-        found += clocks.told(content.clocks.get(name, ds), name)
-        found += refused.lines(str(ds.attrs.get("bad") or ""), ds.sizes.get("time", 0), name, content.window)
-    return [*found, *_files(content)]
+    silent = {finding.source: finding.episodes for finding in found}
+    raw = content.raw()
+    out = []
+    for finding in found:
+        name = finding.source
+        origins = content.cruise[name].inputs.values() if name not in content.mosaics else set(raw) - {name}
+        own = name in raw or not origins
+        if own or not gaps.explained(finding.episodes, [gap for each in origins for gap in silent.get(each, ())]):
+            out.append(finding)
+    return out
 
 
 def position_source(content: Content) -> str | None:
@@ -91,9 +107,10 @@ def _files(content: Content) -> list[Finding]:
         total = int(mosaic.table.sizes.sum())
         found += refused.files(len(mosaic.table), mosaic.refused, name, content.window, particles=total)
         there = [*mosaic.table.names, *(line.split(": ", 1)[0] for line in mosaic.refused)]
-        for log, ds in content.rows.items():
+        for log, ds in content.rows.items() if name in content.raw() else ():
             if "file_id" in ds.variables and ds.sizes.get("time"):
-                found += refused.unmatched(list(map(str, ds["file_id"].values)), there, log, name, content.window)
+                theirs = mosaic.table.names if content.cruise[log].product else there  # nothing is made of refused ones
+                found += refused.unmatched(list(map(str, ds["file_id"].values)), theirs, log, name, content.window)
     for name, ds in content.rows.items():
         lines = [line for line in str(ds.attrs.get("refused") or "").splitlines() if line]
         if lines:

@@ -130,9 +130,11 @@ def strips(
     rows = [(name, series_of(ds, variable), variable) for name, ds, variable in data if ds is not None]
     figures, told, words = [], {}, []
     marks = [series.Mark(event.time, event.text, event.who) for event in content.events]
+    called = {f"{kpi.source}.{kpi.variable}": kpi.label for kpi in content.cruise.kpis.values() if kpi.label}
     nights = ColumnDataSource(night_columns(content))
     for i, (name, ds, variable) in enumerate(rows):
         label, unit = name_of(content, name)
+        label = called.get(name, label)
         plot = series.draw(ds, variable, content.window, x_range=x_range, line=i, last=i == len(rows) - 1, marks=marks)
         plot.name = f"series:{name}"
         _bands(plot, nights, "grid", 0.5)

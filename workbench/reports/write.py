@@ -164,6 +164,8 @@ def readings(content: Content) -> list[numbers.Reading]:
         value, when, line = float("nan"), np.empty(0), np.empty(0)
         time = np.datetime64("NaT", "ns")
         unit = ""
+        if (ds is None or not ds.sizes["time"]) and kpi.source not in content.faults:
+            continue  # what has no data is told in words
         if ds is not None and kpi.variable in ds.variables and ds.sizes["time"]:
             unit = str(ds[kpi.variable].attrs.get("units", ""))
             values, times = ds[kpi.variable].values.astype(float), ds["time"].values

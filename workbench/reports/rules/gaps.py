@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,6 +14,7 @@ from workbench.views import say
 TOPIC = "Gaps"
 #: A silence over four minutes is a gap (over three of the usual steps where rows are sparse).
 LEAST = np.timedelta64(240_000_000_000, "ns")
+_NONE = np.timedelta64(0, "ns")
 
 
 def gaps(
@@ -75,6 +78,12 @@ def silent(
         text = f"{source} came without interruption: no two {what} were more than {_age(limit)} apart."
         return [Finding(TOPIC, "fact", text, about, source, whole, rule)]
     return [_told(found, source, what, about, rule)]
+
+
+def explained(found: Sequence[Window], others: Sequence[Window]) -> bool:
+    """Whether there are gaps, and nine tenths of each lie in one of the `others`."""
+    shared = [max((min(gap.stop, o.stop) - max(gap.start, o.start) for o in others), default=_NONE) for gap in found]
+    return bool(found) and all(10 * s >= 9 * (gap.stop - gap.start) for gap, s in zip(found, shared, strict=True))
 
 
 def _told(found: list[Window], source: str, what: str, about: tuple[Number, ...], rule: str) -> Finding:

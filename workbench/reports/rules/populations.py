@@ -55,8 +55,8 @@ def _one(ds: xr.Dataset, variable: str, name: str, source: str) -> Finding | Non
     low, middle, high = (float(v) for v in np.percentile(values[good], (2.5, 50, 97.5)))
     peak = int(np.nanargmax(values))
     numbers = [
-        Number("median", middle, unit), Number("2.5 percent of the rows are below", low, unit),
-        Number("2.5 percent of the rows are above", high, unit), Number("highest", float(values[peak]), unit),
+        Number("median", middle, unit), Number("2.5 % of the rows are below", low, unit),
+        Number("2.5 % of the rows are above", high, unit), Number("highest", float(values[peak]), unit),
         Number("highest at", time[peak]), Number("rows with a value", int(good.sum())), Number("share told", 95, "percent"),
     ]  # fmt: skip
     where = ""

@@ -88,8 +88,8 @@ def _usual(
     low, middle, high = (float(v) for v in np.percentile(values, (2.5, 50, 97.5)))
     shown = say.unit(unit)
     numbers: tuple[Number, ...] = (
-        Number("median", middle, unit), Number("2.5 percent of the rows are below", low, unit),
-        Number("2.5 percent of the rows are above", high, unit), Number("lowest", float(values.min()), unit),
+        Number("median", middle, unit), Number("2.5 % of the rows are below", low, unit),
+        Number("2.5 % of the rows are above", high, unit), Number("lowest", float(values.min()), unit),
         Number("highest", float(values.max()), unit), Number("rows with a value", int(values.size)),
     )  # fmt: skip
     text = f"{label}: median {_with(middle, shown)}; 95 % of the rows lie between {say.number(low)} and {_with(high, shown)}"
