@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,6 +70,7 @@ def kept(files: int) -> int:
     return tracemalloc.get_traced_memory()[0]
 
 
+@pytest.mark.slow
 def test_what_is_kept_of_a_file_is_little() -> None:
     """From N files on to 4 N: beyond the places of hours written anew, which are at most so many."""
     n = 80

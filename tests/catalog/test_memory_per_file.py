@@ -1,0 +1,63 @@
+"""What a Source and those who follow it keep of each file is little."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from workbench.catalog.source import Source
+from workbench.readers.seaflow_evt import V2, write_evt
+
+#: Bytes of a file: its name and path, its times, its mark; three follow it (a feed and two products).
+EACH = 600
+T0 = np.datetime64("2025-01-14T00:00", "s")
+
+
+def written(folder: Path, first: int, last: int) -> None:
+    """Files of one particle, one every three minutes."""
+    columns = {name: np.ones(1, np.uint16) for name in V2}
+    for number in range(first, last):
+        time = (T0 + np.timedelta64(180 * number, "s")).astype(str).replace(":", "-")
+        day = folder / f"2025_{14 + number // 480:03}"
+        day.mkdir(exist_ok=True, parents=True)
+        write_evt(day / f"{time}+00-00", columns)
+
+
+class Followers:
+    """Three who follow one Source, as a feed and the inputs of two products do."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.cursors: list[Any] = [None] * 3
+
+    def look(self) -> None:
+        for i, cursor in enumerate(self.cursors):
+            _, self.cursors[i] = self.source.changed(cursor)
+        self.source.files()
+
+
+@pytest.mark.slow
+def test_what_is_kept_of_a_file_is_little(tmp_path: Path) -> None:
+    """From 60 files on to 4 times as many, a few at a time."""
+    step, few = 10, 60
+    followers = Followers(Source("seaflow_evt", str(tmp_path)))
+    held = []
+    tracemalloc.start()
+    try:
+        for count in (few, 4 * few):
+            for first in range(len(list(tmp_path.glob("*/*"))), count, step):
+                written(tmp_path, first, first + step)
+                followers.look()
+            gc.collect()
+            mine = [tracemalloc.Filter(True, "*/workbench/catalog/*", all_frames=False)]
+            held.append(sum(t.size for t in tracemalloc.take_snapshot().filter_traces(mine).traces))
+    finally:
+        tracemalloc.stop()
+    assert all(sum(map(len, cursor["folders"].values())) == 4 * few for cursor in followers.cursors)
+    each = (held[1] - held[0]) / (3 * few)
+    assert each < EACH, f"{each:.0f} bytes a file"
