@@ -154,7 +154,7 @@ class Cytogram(View):
             self._renew()
 
         def columns() -> dict[str, str]:
-            groups = {name: f"by {name.replace('_q', ', quantile ')}" for name in getattr(self.feed, "groups", ())}
+            groups = {name: name.replace("_q", ", quantile ") for name in getattr(self.feed, "groups", ())}
             return {"": "all together", **groups}
 
         return Choice("by", "by", "Populations that have a colour of their own", columns, lambda: [self.by], chosen)

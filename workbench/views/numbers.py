@@ -100,7 +100,8 @@ def expected(reading: Reading) -> str:
         return f"≤{say.THIN}{say.plain(high)}"
     if math.isinf(high):
         return f"≥{say.THIN}{say.plain(low)}"
-    return f"{say.plain(low)}{say.THIN}–{say.THIN}{say.plain(high)}"
+    apart = say.THIN if min(low, high) < 0 else ""  # 11.5–12.5, but -2 – 4
+    return f"{say.plain(low)}{apart}–{apart}{say.plain(high)}"
 
 
 def sparkline(

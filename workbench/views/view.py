@@ -135,7 +135,9 @@ class View(Viewer):
                 size["height"] = self.tall
             kinds = ["card", self.kind, *(["alone"] if alone else [])]
             self._frame = pn.Column(css_classes=kinds, stylesheets=[style("board.css")], margin=0, **size)
-            if not self.later:
+            if self.later:
+                self._frame[:] = [CardHead(self.title, ())]  # what will stand here
+            else:
                 self.fill()
         return self._frame
 
