@@ -71,3 +71,33 @@ def test_holes_between_what_stays_go_back() -> None:
     before, full, after = map(int, told)
     assert full - before > 40_000
     assert after - before < (full - before) / 4
+
+
+NAMES = """
+import ctypes, sys
+from workbench.apps.memory import return_what_is_large, settle_names
+class Info(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in "a b c d alone f g h i j".split()]
+ask = ctypes.CDLL(None).mallinfo2
+ask.restype = Info
+return_what_is_large()
+live = [sys.intern(f"live {i}") for i in range(60_000)]  # as many as with all libraries
+if len(sys.argv) > 1:
+    settle_names()
+before = ask().alone
+for i in range(300_000):
+    sys.intern(f"passing {i}")
+print(ask().alone - before)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="glibc is asked")
+def test_names_that_come_and_go_take_no_more_once_settled() -> None:
+    """The other way round, they do: when that changes with Python, there is nothing to settle."""
+    plain, settled = (
+        int(subprocess.run([sys.executable, "-c", NAMES, *more], capture_output=True, text=True, check=True).stdout)
+        for more in ([], ["settled"])
+    )
+    assert settled == 0
+    if sys.version_info < (3, 12):
+        assert plain > 1 << 20
