@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
+import weakref
 
 import intake
 import numpy as np
@@ -96,6 +98,26 @@ def test_it_is_made_again_only_when_an_input_changed(cruise, tmp_path, monkeypat
     new, _ = cruise["total"].changed(cursor)
     assert new.attrs["replaces"] and new.sizes["time"] == 7
     assert len(calls) == 2
+
+
+def test_what_a_feed_took_is_not_kept_for_others_until_somebody_opens_it(cruise, tmp_path, monkeypatch):
+    calls = []
+    origin = cruise["total"].origin
+    product = origin.product
+    monkeypatch.setattr(origin, "product", lambda **given: calls.append(1) or product(**given))
+    _, cursor = cruise["total"].changed()
+    write(tmp_path, 6, 7)
+    new, cursor = cruise["total"].changed(cursor)
+    held = weakref.ref(next(iter(new.data_vars.values())).to_numpy())
+    rows = new.load().copy(deep=True).drop_attrs()
+    del new
+    gc.collect()
+    assert held() is None and len(calls) == 2
+    nothing, _ = cruise["total"].changed(cursor)
+    assert nothing.sizes["time"] == 0 and len(calls) == 2
+    for _ in range(2):  # who opens it finds it again: made once, and kept from now on
+        xr.testing.assert_identical(cruise["total"].open().load().drop_attrs(), rows)
+        assert len(calls) == 3
 
 
 def test_it_travels_with_its_inputs(cruise):

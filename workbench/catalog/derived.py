@@ -68,6 +68,8 @@ class Derived:
         self._lookup = lookup
         self._lock = threading.RLock()
         self._made: tuple[str, xr.Dataset] | None = None  # what came of everything, and of which state
+        self._opened = False  # somebody opens it: what is made is kept; for a feed, which has its own rows, it is not
+        self._empty: xr.Dataset | None = None  # what was made last, without its rows
         self._cursors: dict[str, Any] = {}
         self._said: dict[str, bytes] = {}  # of each cursor, what is equal only for equal ones
         self._state = ""  # the same of all cursors, as text
@@ -83,6 +85,7 @@ class Derived:
 
     def open(self, window: Window, max_points: int | None = None) -> xr.Dataset:
         if self.reach is None:
+            self._opened = True
             return _cut(self._whole(), window)
         wide = window.widened(self.reach)
         with self._entered():
@@ -97,6 +100,8 @@ class Derived:
             if cursor is not None and cursor.get("state") == state:
                 return _cut(self._nothing(), Window(MAX, MAX)), cursor
             ds = self._whole(state).copy()
+            if cursor is not None and not self._opened:
+                self._made = None
             ds.attrs |= {"replaces": self.name if cursor is not None else "", "all": 1, "more": 0, "refused": ""}
             return ds, {"state": state}
 
@@ -111,8 +116,8 @@ class Derived:
 
     def variables(self) -> dict[str, VariableSpec]:
         known = provided_by(self.product)
-        made = self._made
-        return known if made is None else {**known, **named_in(made[1], known)}
+        made = self._empty
+        return known if made is None else {**known, **named_in(made, known)}
 
     def files(self, window: Window) -> list[Path]:
         return []
@@ -150,6 +155,7 @@ class Derived:
                 with self._entered():
                     inputs = {given: self._input(given, source) for given, source in self.sources.items()}
                 self._made = state, self._make(inputs).load()
+                self._empty = _cut(self._made[1], Window(MAX, MAX))
             return self._made[1]
 
     def _input(self, given: str, source: Source) -> xr.Dataset:
@@ -192,8 +198,7 @@ class Derived:
         return self._state
 
     def _nothing(self) -> xr.Dataset:
-        ds = self._made[1] if self._made is not None else self._whole()
-        ds = ds.copy()
+        ds = (self._whole() if self._empty is None else self._empty).copy()
         ds.attrs |= {"replaces": "", "more": 0, "refused": ""}
         return ds
 
