@@ -37,6 +37,7 @@ HOUR = {
     "test_influx.py",
     "test_ingest.py",
     "test_record.py",
+    "test_report.py",
     "test_seaflow.py",
     "test_viewers_soak.py",
 }
