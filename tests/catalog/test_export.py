@@ -116,6 +116,7 @@ def test_netcdf_gives_back_what_was_put_in(
     path = tmp_path_factory.mktemp("law") / "x.nc"
     done = export(One(ds.copy(deep=True)), "rows", path, block=block)
     assert done.rows == ds.sizes["time"] and done.path == path
+    assert not done.across and done.told.startswith(f"{done.rows} row" if done.rows else "no rows")
     with open_netcdf(path) as found:
         same(found.load(), ds)
 
@@ -148,7 +149,8 @@ def test_populations_keep_their_three_dimensions(tmp_path: Path) -> None:
     )  # fmt: skip
     export(One(ds), "rows", tmp_path / "x.nc")
     same(open_netcdf(tmp_path / "x.nc").load(), ds)
-    export(One(ds), "rows", tmp_path / "x.csv")
+    done = export(One(ds), "rows", tmp_path / "x.csv")
+    assert done.told == "2 times x 3 populations x 2 quantiles"
     table = pd.read_csv(tmp_path / "x.csv")
     assert table["abundance (uL-1)"].tolist() == list(range(12))
     assert table["population"].tolist() == ["a", "a", "b", "b", "c", "c"] * 2

@@ -15,7 +15,8 @@ from tests.catalog import small
 from workbench.catalog import export_parts, files
 from workbench.catalog.cruise import open_cruise
 from workbench.catalog.export import export, open_netcdf
-from workbench.catalog.export_parts import Parts, together, ways
+from workbench.catalog.export_attributes import together
+from workbench.catalog.export_parts import Parts, ways
 from workbench.catalog.extent import Extent, sides
 from workbench.core.errors import WorkbenchError
 from workbench.core.window import ALWAYS

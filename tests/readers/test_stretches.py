@@ -12,7 +12,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.catalog.export_parts import together
+from workbench.catalog.export_attributes import together
 from workbench.readers import nmea_stretches, seaflow_evt, seaflow_hours, seaflow_layout
 from workbench.readers.hdf5 import Hdf5
 from workbench.readers.nmea_log import NmeaLog

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import Any
 
 from workbench.cli.options import Command, add_catalog
 
@@ -24,7 +25,7 @@ def _export(args: argparse.Namespace) -> int:
     to, window = asked(args)
     kind = to or format_of(args.output)
     cruise = open_cruise(args.catalog, data=args.data, record=args.record)
-    with _Bar() as bar:
+    with _Bar(_unit(cruise.get(args.source))) as bar:
 
         def on_the_way(rows: int, total: int) -> None:
             bar.show(rows, total)
@@ -35,8 +36,7 @@ def _export(args: argparse.Namespace) -> int:
         )
     for line in done.refused:
         print(f"left out: {line}", file=sys.stderr)
-    what = f"{done.rows} rows" if done.rows else "no rows (nothing was written in this time)"
-    print(f"{done.path} written: {what}, {done.size / 1e6:.1f} MB")
+    print(f"{done.path} written: {done.told}, {done.size / 1e6:.1f} MB")
     return 0
 
 
@@ -58,13 +58,19 @@ def asked(args: argparse.Namespace) -> tuple[str | None, str]:
     return (formats[0] if formats else None), window
 
 
+def _unit(source: Any) -> str:
+    """What is counted: of populations, the times at which there is one of each."""
+    made = source.variables().values() if source is not None and source.product else ()
+    return " times" if any({"time"} < set(spec.dims) for spec in made) else " rows"
+
+
 class _Bar:
     """A progress bar on a terminal, nothing elsewhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, unit: str) -> None:
         from tqdm import tqdm
 
-        self._bar = tqdm(unit=" rows", unit_scale=True, leave=False, disable=None, desc="exporting")
+        self._bar = tqdm(unit=unit, unit_scale=True, leave=False, disable=None, desc="exporting")
 
     def __enter__(self) -> _Bar:
         return self
