@@ -90,6 +90,14 @@ def test_a_seaflow_cruise(tmp_path):
     assert cruise.kpis["speed"].source == "underway"
 
 
+def test_many_folders_of_particles_leave_room_for_the_others(tmp_path):
+    for i, name in enumerate("abcdefg"):
+        evt(tmp_path / f"{name}_{i}" / name, n=2 + i, start=START + np.timedelta64(i, "D"))
+    sfl(tmp_path / "TN413.sfl")
+    views = [item.view for item in opened(write(tmp_path)).board]
+    assert views.count("cytogram") <= 4 and "series" in views and views.count("files") == 1
+
+
 def test_data_that_still_come_have_no_end(tmp_path):
     from workbench.core import clock
 

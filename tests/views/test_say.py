@@ -55,3 +55,5 @@ def test_units_and_names_are_for_people() -> None:
     assert say.unit("degree_Celsius") == "°C"
     assert say.unit("1") == ""
     assert say.name("sea_water_temperature") == "Sea water temperature"
+    assert say.name("abundance_prochloro") == "Abundance of Prochlorococcus"
+    assert say.name("my_count") == "My count"

@@ -26,8 +26,8 @@ _WATCHED = {
 }  # fmt: skip
 _DRAWN = ("sea_water_temperature", "salinity", "par", "stream_pressure", "event_rate", "bulk_red", "conductivity", "speed",
           "course", "heading")  # fmt: skip
-#: Pictures on a board.
-_MOST = 12
+#: Pictures on a board, and how many of them are cytograms: many folders of particles leave room for the others.
+_MOST, _PLANES = 12, 4
 _FAR = np.timedelta64(120, "D")
 
 
@@ -136,9 +136,13 @@ def _board(sources: list[Proposed], watched: bool) -> list[str]:
         colour = _colour(sources, located)
         items.append(f"view: cruise_map, source: {located.name}" + (f", colour: {colour}" if colour else ""))
     particles = [p for p in sources if p.source.is_particles]
+    planes = []
     for p in particles:
         pairs = [(x, y) for x, y in (("fsc_small", "pe"), ("fsc_small", "chl_small")) if {x, y} <= set(p.has)]
-        items += [f"view: cytogram, source: {p.name}, x: {x}, y: {y}" for x, y in pairs]
+        planes += [
+            f"view: cytogram, source: {p.name}, x: {x}, y: {y}" for x, y in (pairs if p is particles[0] else pairs[:1])
+        ]
+    items += planes[:_PLANES]
     for p in sources:
         drawn = [
             name
@@ -147,7 +151,7 @@ def _board(sources: list[Proposed], watched: bool) -> list[str]:
         ]
         if drawn and not p.source.is_particles and len(items) < _MOST:
             items.append(f"view: series, source: {p.name}, variables: [{', '.join(drawn[:5])}]")
-    return [*items, *(f"view: files, source: {p.name}" for p in particles)]
+    return [*items, *(f"view: files, source: {p.name}" for p in particles[:1])]
 
 
 def _located(sources: list[Proposed]) -> Proposed | None:

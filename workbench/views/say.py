@@ -48,8 +48,20 @@ def unit(text: str | None) -> str:
 def name(variable: str, attrs: dict[str, object] | None = None) -> str:
     """What a variable is called on a screen, starting with a capital."""
     spec = VARIABLES.get(variable)
-    text = spec.long_name if spec else str((attrs or {}).get("long_name") or variable.replace("_", " "))
+    text = (
+        spec.long_name
+        if spec
+        else str((attrs or {}).get("long_name") or _of_population(variable) or variable.replace("_", " "))
+    )
     return text[:1].upper() + text[1:]
+
+
+def _of_population(variable: str) -> str:
+    """``abundance of Prochlorococcus`` for ``abundance_prochloro``; nothing for what is of none."""
+    from workbench.views.colours import NAMES
+
+    quantity, _, population = variable.rpartition("_")
+    return f"{quantity.replace('_', ' ')} of {NAMES[population]}" if quantity and population in NAMES else ""
 
 
 def milliseconds(time: np.datetime64) -> float:
