@@ -70,6 +70,20 @@ def test_a_gap_is_told_with_its_time() -> None:
     assert gaps.silent(time[:1], "underway") == []
 
 
+def test_a_gap_that_lies_in_another_is_explained_by_it() -> None:
+    def window(a: int, b: int) -> Window:
+        return Window(*at([a, b]))
+
+    raw = [window(0, 4000), window(9000, 12000)]
+    assert gaps.explained([window(0, 4000)], raw) and gaps.explained([window(0, 4300), window(9000, 11000)], raw)
+    assert not gaps.explained([window(0, 4000), window(20000, 30000)], raw)
+    assert (
+        not gaps.explained([window(0, 8000)], raw)
+        and not gaps.explained([window(0, 9)], [])
+        and not gaps.explained([], raw)
+    )
+
+
 def table(values: np.ndarray, variable: str = "stream_pressure", unit: str = "psi") -> xr.Dataset:
     return xr.Dataset({variable: ("time", values, {"units": unit})}, {"time": at(np.arange(len(values)) * 180)})
 

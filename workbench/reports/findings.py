@@ -136,5 +136,9 @@ def value_text(value: object, unit: str) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, int | np.integer):
-        return f"{say.count(int(value))} {say.unit(unit)}".strip()
-    return f"{say.number(float(value), 6)} {say.unit(unit)}".strip()  # type: ignore[arg-type]
+        return f"{say.count(int(value))} {_unit(unit)}".strip()
+    return f"{say.number(float(value), 6)} {_unit(unit)}".strip()  # type: ignore[arg-type]
+
+
+def _unit(unit: str) -> str:
+    return say.unit(unit).replace("_", " ")

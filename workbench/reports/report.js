@@ -20,7 +20,7 @@ for (const el of document.querySelectorAll(".shadow")) {
   const shadow = el.attachShadow({mode: "open"}), css = make("style")
   css.textContent = CSS[el.dataset.css] + `
     :host(.strip) { display: grid !important; grid-template-columns: repeat(auto-fill, minmax(225px, 1fr)); gap: 10px; }
-    .cell { height: 116px; } .files { height: auto; overflow: visible; } .files th:last-child { visibility: hidden; } td.reason > span { -webkit-line-clamp: none; display: block; overflow-wrap: anywhere; }
+    .cell { height: 116px; } .files { height: auto; overflow: visible; } .files th:last-child, .files table:not(:has(tbody tr:not(.refused))) th:not(:first-child) { visibility: hidden; } td.reason > span { -webkit-line-clamp: none; display: block; overflow-wrap: anywhere; }
     .tile h3 { font-size: 13px; } .tile .value b { font-size: 25px; } .tile .unit { font-size: 13px; } .tile .foot { font-size: 12px; }
     @media (max-width: 700px) { :host(.strip) { grid-template-columns: 1fr 1fr; } }`
   shadow.append(css, el.querySelector("template").content)
