@@ -82,7 +82,9 @@ def declare(command: Command) -> None:
         "--engine-port", metavar="PORT", type=number(int, 0, 65535), default=5007, help="of its API (default 5007)"
     )
     up.add_argument("--allow-origin", metavar="HOST[:PORT]", action="append", default=[], help="as for the board")
-    status = command("status", "say how the engine and its feeds are", "workbench status TN413.yaml --json", _status)
+    status = command(
+        "status", "say how the engine, its feeds and the boards are", "workbench status TN413.yaml --json", _status
+    )
     add_catalog(status)
     _add_record(status)
     status.add_argument("--json", action="store_true", help="as JSON")
