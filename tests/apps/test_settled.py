@@ -86,10 +86,10 @@ def test_pages_are_set_aside_and_found_when_closed(monkeypatch: pytest.MonkeyPat
         for document in documents:
             pages.opened(document)
         assert await _until(lambda: empties() < before)
-        pages.closed()
+        pages.closed(documents[0])
         await asyncio.sleep(0.1)
         assert alive() is not None, "one of twenty is not worth a look among all"
-        pages.closed()
+        pages.closed(documents[1])
         assert await _until(lambda: alive() is None)
 
     gc.disable()
@@ -102,12 +102,28 @@ def test_pages_are_set_aside_and_found_when_closed(monkeypatch: pytest.MonkeyPat
         gc.enable()
 
 
+def test_a_page_closed_before_it_was_drawn_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages, document, told = Settled(), drawn(), []
+    monkeypatch.setattr(settled, "DRAWN", 0.01)
+
+    async def live() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+        pages.on = True
+        pages.opened(document)
+        document.models.destroy()  # as its server does
+        pages.closed(document)
+        await asyncio.sleep(0.1)
+
+    asyncio.run(live())
+    assert not told
+
+
 def test_where_nobody_began_nothing_is_set_aside() -> None:
     pages, before = Settled(), gc.get_freeze_count()
 
     async def live() -> None:
-        pages.opened(drawn())
-        pages.closed()
+        pages.opened(document := drawn())
+        pages.closed(document)
         await asyncio.sleep(0)
 
     asyncio.run(live())

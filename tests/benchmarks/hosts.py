@@ -1,6 +1,6 @@
 """Servers to be watched, each in a process of its own: our board, and the plain way to show a live cytogram.
 
-    python -m tests.benchmarks.hosts board CATALOG
+    python -m tests.benchmarks.hosts board CATALOG [SECONDS after which a page that was closed is let go of]
     python -m tests.benchmarks.hosts plain POINTS.npy
 
 The first answer is the address; each line then read is answered with what the process has used and holds
@@ -10,6 +10,7 @@ on by its own periodic callback.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -32,15 +33,43 @@ def used() -> dict[str, float]:
     return {"cpu": time.process_time(), "rss": int(told["VmRSS"].split()[0]) / 1024}
 
 
-def board(catalog: str) -> None:
+def alive() -> dict[str, int]:
+    """How many there are of what a page is made of, and of all blocks of memory that Python has given out."""
+    from bokeh.document import Document
+    from bokeh.model import Model
+
+    from workbench.live.session import Session
+    from workbench.views.component import Component
+    from workbench.views.view import View
+
+    gc.unfreeze()  # what was set aside is not told otherwise
+    gc.collect()
+    there = gc.get_objects()
+    kinds = (Session, View, Component, Document, Model)
+    found = {kind.__name__: sum(issubclass(type(one), kind) for one in there) for kind in kinds}
+    del there
+    gc.freeze()
+    return {**found, "blocks": sys.getallocatedblocks()}
+
+
+def board(catalog: str, patience: str = "") -> None:
     """`workbench board`, with a thread that answers."""
     from workbench.apps import board as app
+    from workbench.apps import house
     from workbench.apps.desk import find
     from workbench.apps.settled import SETTLED
     from workbench.core import clock
     from workbench.core.clock import Clock
 
+    if patience:
+        milliseconds = int(1000 * float(patience))
+        house.SERVING.update(
+            unused_session_lifetime_milliseconds=milliseconds, check_unused_sessions_milliseconds=milliseconds
+        )
+
     def state(said: dict[str, Any]) -> dict[str, Any]:
+        if said.get("alive"):
+            return alive()
         if said.get("collect"):
             SETTLED.collect()  # pages that are open or were closed are set aside: look among them, too
         if "warp" in said:  # it stood still while pages were opened, however long that took
@@ -98,4 +127,4 @@ def _answer(state: Callable[[dict[str, Any]], Any]) -> None:
 
 
 if __name__ == "__main__":
-    {"board": board, "plain": plain}[sys.argv[1]](sys.argv[2])
+    {"board": board, "plain": plain}[sys.argv[1]](*sys.argv[2:])

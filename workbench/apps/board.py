@@ -197,7 +197,7 @@ def page_for(
 
     def gone(_: object) -> None:
         session.close()
-        SETTLED.closed()
+        SETTLED.closed(document)
 
     pn.state.on_session_destroyed(gone)
     around = pages.links(links if isinstance(links, str) else "") if links else ()

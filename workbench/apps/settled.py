@@ -7,7 +7,7 @@ closed are looked for once they are a tenth of all, or a while after the last on
 
     begin()                 in a program of ours, once all is imported
     opened(document)        a page is being made, on the event loop
-    closed()                it was closed
+    closed(document)        it was closed
     collect()               all garbage, now
 """
 
@@ -18,6 +18,7 @@ import gc
 import time
 import weakref
 from contextlib import suppress
+from contextvars import Context
 from typing import Any
 
 #: Seconds in which no model is added to a page that has been drawn.
@@ -33,6 +34,7 @@ class Settled:
     def __init__(self) -> None:
         self.on = False
         self._open = self._ended = 0
+        self._gone: weakref.WeakSet[Any] = weakref.WeakSet()
         self._looked = time.monotonic()  # when circles were looked for last
         self._took = self._first = 0.0  # how long that took, and when the first page was closed since
         self._timer: asyncio.TimerHandle | None = None
@@ -45,10 +47,12 @@ class Settled:
     def opened(self, document: Any) -> None:
         """Set this page aside once it has been drawn."""
         self._open += 1
+        held_by_none()
         self._later(weakref.ref(document), -1)
 
-    def closed(self) -> None:
+    def closed(self, document: Any) -> None:
         """Look for its circles, by and by."""
+        self._gone.add(document)
         self._open, self._ended = max(0, self._open - 1), self._ended + 1
         self._first = self._first if self._ended > 1 else time.monotonic()
         if self.on:
@@ -88,11 +92,12 @@ class Settled:
     def _settle(self, document: weakref.ref[Any], models: int) -> None:
         """Unless it has grown from `models`: then its cards are still being drawn."""
         found = document()
-        if found is not None and len(found.models) != models:
+        if found is None or found in self._gone:
+            return  # closed before it was drawn: Bokeh has taken it apart
+        if len(found.models) != models:
             self._later(document, len(found.models))
             return
-        if found is not None:
-            lighten(found)
+        lighten(found)
         gc.collect(1)
         gc.freeze()
 
@@ -110,6 +115,18 @@ def lighten(document: Any) -> int:
                 del held[name]
             gone += len(empty)
     return gone
+
+
+def held_by_none() -> None:
+    """Begin here, for no page, the one task of the process that Panel begins with the first page that is busy: it would
+    hold that page for ever. Without an event loop nothing is done."""
+    import panel as pn
+
+    begin = getattr(pn.state, "_schedule_busy_cleanup", None)
+    if begin is not None:
+        with suppress(RuntimeError):
+            asyncio.get_running_loop()
+            Context().run(begin)
 
 
 #: Of this process.
