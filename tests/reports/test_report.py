@@ -172,6 +172,27 @@ def test_particles_are_counted_once(faulty: Cruise) -> None:
     assert len(mosaic.refused) == 1
 
 
+def test_what_is_indexed_is_not_read_again(calm: Cruise, monkeypatch: pytest.MonkeyPatch) -> None:
+    from workbench.cli import main
+    from workbench.live import indexed
+
+    plane, source = ("fsc_small", "pe"), calm["seaflow"]
+    window = Window(source.span().start, source.span().stop)  # type: ignore[union-attr]
+    read = count(source, window, [plane], 5)
+    assert main(["index", str(calm.path)]) == 0
+    assert calm.folder.joinpath(*indexed.PLACE, "seaflow").is_dir()
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a file was read")
+
+    monkeypatch.setattr(source, "columns", refuse)
+    found = count(source, window, [plane], 5)
+    assert np.array_equal(found.whole[plane], read.whole[plane]) and read.whole[plane].any()
+    for one, other in zip(found.parts, read.parts, strict=True):
+        assert (one.window, one.files, one.particles) == (other.window, other.files, other.particles)
+        assert np.array_equal(one.counts[plane], other.counts[plane])
+
+
 def test_windows_split_without_a_seam() -> None:
     window = Window(np.datetime64("2025-01-01", "ns"), np.datetime64("2025-01-03", "ns"))
     parts = split(window, 7)

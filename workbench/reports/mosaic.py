@@ -1,4 +1,7 @@
-"""All particles of a time range, counted once: a picture of the whole, and one for each part of the time."""
+"""All particles of a time range, counted once: a picture of the whole, and one for each part of the time.
+
+What the picture index of the cruise has counted is taken from there; other files are read.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +20,7 @@ from workbench.core.codes import SIZE
 from workbench.core.errors import WorkbenchError
 from workbench.core.viewport import Viewport
 from workbench.core.window import Window
+from workbench.live.indexed import PLACE, Indexed
 from workbench.live.particle_feed import FileTable, ParticleFeed
 from workbench.raster.count import count_codes
 
@@ -110,6 +116,8 @@ def count(
         Told files done and files in all.
     """
     feed = ParticleFeed(source, kept=0)
+    if source.folder is not None:
+        feed.index = Indexed(Path(source.folder).joinpath(*PLACE, str(source.name)), feed.labels)
     feed.poll()
     while feed.more:
         feed.poll()
@@ -119,7 +127,8 @@ def count(
     table = feed.table._chosen(np.arange(len(feed.table))[inside])
     refused = tuple(line for line in str(source.open(window).attrs.get("refused") or "").splitlines() if line)
     known = [plane for plane in dict.fromkeys(planes) if set(plane) <= set(feed.channels)]
-    every = max(1, -(-int(table.sizes.sum()) // MOST))
+    unknown = int(table.sizes.sum()) - (feed.index.covered(table) if feed.index is not None else 0)
+    every = max(1, -(-unknown // MOST))
     whole = {plane: np.zeros((FINE, FINE), np.uint32) for plane in known}
     work = _Work(feed, table, known, every, progress, len(table) // every)
     made = []
@@ -140,16 +149,18 @@ class _Work:
     ) -> None:  # fmt: skip
         self._feed, self._table, self._planes, self._every = feed, table, planes, every
         self._progress, self._total, self._done = progress, total, 0
+        self._lock = Lock()
         self.faults: list[str] = []
 
     def part(self, window: Window) -> tuple[Part, dict[tuple[str, str], Counts]]:
         """The counts of one part of the time, coarse and fine."""
-        fine = {plane: np.zeros((FINE, FINE), np.uint32) for plane in self._planes}
-        inside = range(len(self._table))[self._table.within(window)]
+        span = self._table.within(window)
+        inside = range(len(self._table))[span]
+        fine, held = self._indexed(span)
         waiting: list[dict[str, npt.NDArray[np.uint16]]] = []
-        size = files = particles = 0
-        for i in inside:
-            if i % self._every:
+        size, files, particles = 0, int(held.sum()), int(self._table.sizes[span][held].sum())
+        for i, known in zip(inside, held.tolist(), strict=True):
+            if known or i % self._every:
                 continue
             columns = self._read(i)
             if columns is not None:
@@ -159,10 +170,29 @@ class _Work:
             if size > _BATCH:
                 _count(waiting, fine)
                 waiting, size = [], 0
-            self._done += 1
-            self._progress(self._done, self._total)
+            with self._lock:
+                self._done += 1
+                self._progress(self._done, self._total)
         _count(waiting, fine)
         return Part(window, files, particles, {plane: coarser(c, PART) for plane, c in fine.items()}), fine
+
+    def _indexed(self, span: slice) -> tuple[dict[tuple[str, str], Counts], npt.NDArray[np.bool_]]:
+        """What the index has counted, and which of these files that are; of every `every`-th file, it is of no use."""
+        index, serials = self._feed.index, self._table.serials[span]
+        none = {plane: np.zeros((FINE, FINE), np.uint32) for plane in self._planes}
+        if index is None or self._every > 1 or not len(serials):
+            return none, np.zeros(len(serials), bool)
+        found = {(x, y): index.count(x, y, "", viewport(FINE), self._table, span) for x, y in self._planes}
+        told = {plane: answer for plane, answer in found.items() if answer is not None}
+        if not told or len(told) < len(found):
+            return none, np.zeros(len(serials), bool)
+        known = [np.isin(serials, counted) for _, counted in told.values()]
+        if any((one != known[0]).any() for one in known):
+            return none, np.zeros(len(serials), bool)
+        with self._lock:
+            self._done += int(known[0].sum())
+            self._progress(self._done, self._total)
+        return {plane: counts.astype(np.uint32) for plane, (counts, _) in told.items()}, known[0]
 
     def _read(self, i: int) -> dict[str, npt.NDArray[np.uint16]] | None:
         path, serial = self._table.paths[i], int(self._table.serials[i])
