@@ -6,6 +6,7 @@ Both are kept in ``.benchmarks`` (git-ignored), made once.
 from __future__ import annotations
 
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from workbench.core.parameters import Parameters
 from workbench.products.seaflow.parameters import derive
 from workbench.readers import popcycle
 from workbench.readers.seaflow_evt import write_evt
+from workbench.readers.seaflow_files import file_name
 from workbench.readers.seaflow_layout import V1
 from workbench.simulate import cruise, particles
 
@@ -60,6 +62,27 @@ def write(folder: Path, files: int, rows: int) -> Cruise:
             v1(folder / "v1" / name, codes)
         _database(folder / "parameters.db", known.names, known.sfl["time"])
     return Cruise(folder, total)
+
+
+def longer(cruise: Cruise, folder: Path, times: int) -> Cruise:
+    """The files of `cruise` so often, an hour later each time: links, and their rows in the SFL."""
+    folder.mkdir(parents=True)
+    shutil.copy(cruise.database, folder / "parameters.db")
+    rows = []
+    for path in sorted(path for layout in ("v1", "v2") for path in cruise.evt(layout).rglob("2*T*")):
+        time = np.datetime64(f"{path.name[:10]}T{path.name[11:19].replace('-', ':')}")
+        for hour in range(times):
+            later = time + np.timedelta64(hour, "h")
+            place = folder / path.relative_to(cruise.folder).parts[0] / file_name(later)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(path)
+            rows.append(
+                {"file": file_name(later), "date": f"{later}+00:00", "file_duration": 180.0, "stream_pressure": 12.0}
+            )
+    database = popcycle.open_database(folder / "parameters.db")
+    popcycle.put(database, "sfl", rows)
+    database.close()
+    return Cruise(folder, cruise.particles * times)
 
 
 def v1(path: Path, codes: dict[str, np.ndarray]) -> None:

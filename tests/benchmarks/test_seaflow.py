@@ -144,7 +144,12 @@ def _same_particles(ours: Path, theirs: Path) -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("layout", ["v2", "v1"])
 def test_two_cores(big, small, table, tmp_path, smoke, layout, row):
-    """Two threads: at least 1.6 times as fast as one, by wall time; the best of some rounds, as others use the machine."""
+    """Two threads: at least 1.6 times as fast as one, by wall time; the best of some rounds, as others use the machine.
+
+    On some hours of these files under other names: one alone takes so little time (0.2 s) that a measure of it says
+    more about starting than about working.
+    """
+    big = seaflow_peer.longer(big, tmp_path / "long", 1 if smoke else 6)
     starts, wholes = {1: np.inf, 2: np.inf}, {1: np.inf, 2: np.inf}
     for _ in range(1 if smoke else 7):
         for workers in starts:

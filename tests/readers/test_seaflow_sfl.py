@@ -35,6 +35,13 @@ def test_hot330(data: Path) -> None:
     assert float(ds["stream_pressure"].mean()) == pytest.approx(12.0001, abs=5e-5)
 
 
+def test_the_mark_that_editors_put_before_the_first_line(data: Path, tmp_path: Path) -> None:
+    raw = (data / "seaflow" / "sfl" / "HOT330_740.sfl").read_bytes()
+    (tmp_path / "a_740.sfl").write_bytes(b"\xef\xbb\xbf" + raw)
+    (tmp_path / "b_740.sfl").write_bytes(raw)
+    xr.testing.assert_equal(sfl(tmp_path / "a_740.sfl"), sfl(tmp_path / "b_740.sfl"))
+
+
 def test_km1906(data: Path) -> None:
     ds = sfl(data / "seaflow" / "sfl" / "KM1906_740.sfl")
     assert ds.sizes["time"] == 8948

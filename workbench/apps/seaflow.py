@@ -150,7 +150,7 @@ def work_on(
     limits = limits or Limits()
     if given.rows is not None:
         flow_rate([], given.parameters.instrument)  # an instrument without calibration is told before hours of work
-    times = None if given.rows is None else {row["file"]: parse_time(row["date"]) for row in given.rows}
+    times = None if given.rows is None else {row["file"]: _moment(row["date"]) for row in given.rows}
     work = plan_work(
         given.evt, given.parameters, sfl=times, table=given.table, limits=limits, since=moment(since) if since else None
     )
@@ -232,7 +232,25 @@ def read_sfl(inputs: Inputs) -> list[Row] | None:
     with sqlite3.connect(f"{inputs.params.absolute().as_uri()}?mode=ro", uri=True) as connection:
         rows = read_table(connection, "sfl")
     connection.close()
-    return [dict(row) for row in rows] or None
+    return [
+        {name: _number(value) if name in _CANONICAL else value for name, value in row.items()} for row in rows
+    ] or None
+
+
+def _number(value: Any) -> float | None:
+    """A cell of a database, where numbers may stand as text and NA for nothing."""
+    try:
+        return None if value is None else float(value)
+    except ValueError:
+        return None
+
+
+def _moment(text: Any) -> np.datetime64:
+    """NaT where a date cannot be read: that file is left out, not the cruise."""
+    try:
+        return parse_time(text)
+    except WorkbenchError:
+        return np.datetime64("NaT", "ns")
 
 
 def sfl_rows(ds: xr.Dataset) -> list[Row]:

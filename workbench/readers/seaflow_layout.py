@@ -267,6 +267,8 @@ def _probe_parquet(path: str) -> Header:
         raise ReaderError(
             path, f"no column {', '.join(lacking)}", expected=", ".join(PARQUET), found=", ".join(sorted(held))
         )
+    if count == 0:
+        raise ReaderError(path, "the footer says 0 particles", expected="at least 1", found=0)
     if not 0 < count <= size * _PARQUET_RATIO:
         raise ReaderError(
             path, "the footer's row count does not fit", expected=f"1 to {size * _PARQUET_RATIO}", found=count

@@ -42,6 +42,8 @@ GGA = {
 }
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 _UTC = frozenset({"", "Z", "+00:00", "-00:00"})
+#: What some editors put before the first line.
+_MARK = b"\xef\xbb\xbf"
 _BLANKS = ' "\r'
 _NAT = np.datetime64("NaT", "ns")
 SDS_DURATION = 180.0
@@ -85,7 +87,7 @@ def header(path: str | PathLike[str], raw: bytes) -> tuple[str, ...]:
         raise ReaderError(
             path, "no whole header line yet", offset=0, expected="a line with FILE", found=f"{len(raw)} bytes"
         )
-    line = raw[:end].decode("latin-1")
+    line = raw[:end].removeprefix(_MARK).decode("latin-1")
     names = tuple(cell.strip('" \r').replace(".", " ").upper() for cell in line.split("\t"))
     if "FILE" not in names:
         shown = line.strip()[:60] or "an empty line"

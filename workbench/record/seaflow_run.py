@@ -156,7 +156,7 @@ def _worked(
             yield process_file(task, table, limits)
     else:
         with ThreadPoolExecutor(workers) as pool:
-            yield from _ahead(lambda task: pool.submit(process_file, task, table, limits), tasks, 2 * workers)
+            yield from _ahead(lambda task: pool.submit(process_file, task, table, limits), tasks, 4 * workers)
 
 
 def _ahead(submit: Callable[[Task], Any], tasks: Sequence[Task], depth: int) -> Iterator[FileResult]:

@@ -121,7 +121,7 @@ def plan_work(
             left_out.append((name, "on disk, not in the SFL"))
             continue
         if np.isnat(time):
-            left_out.append((name, "no time in its name and none in an SFL"))
+            left_out.append((name, "no time in its name and none in an SFL" if sfl is None else "no time in the SFL"))
             continue
         if since is None or time >= since:
             chosen.append((place, name, time))
