@@ -43,6 +43,7 @@ class _Entry(Generic[T]):
     value: T | None = None
     stamp: tuple[int, ...] = ()
     mark: bytes = b""
+    size: int = 0  # bytes of the value, as they were counted
 
 
 class Kept(Generic[T]):
@@ -61,6 +62,7 @@ class Kept(Generic[T]):
         self.limit = limit
         self._entries: OrderedDict[Hashable, _Entry[T]] = OrderedDict()
         self._lock = threading.Lock()
+        self._held = 0  # bytes of all entries
 
     def get(self, path: str | PathLike[str], option: Hashable, read: Callable[[T | None], T]) -> T:
         """What `path` came to, parsed with `option`.
@@ -92,15 +94,17 @@ class Kept(Generic[T]):
                 value = entry.value
         except OSError as error:
             raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
-        self._let_go()
+        self._let_go(key, entry, value.nbytes)
         return value
 
-    def _let_go(self) -> None:
+    def _let_go(self, key: Hashable, entry: _Entry[T], size: int) -> None:
         with self._lock:
-            held = sum(entry.value.nbytes for entry in self._entries.values() if entry.value is not None)
-            while held > min(self.limit, _ceiling) and len(self._entries) > 1:
-                _, entry = self._entries.popitem(last=False)
-                held -= entry.value.nbytes if entry.value is not None else 0
+            if self._entries.get(key) is entry:
+                self._held += size - entry.size
+                entry.size = size
+            while self._held > min(self.limit, _ceiling) and len(self._entries) > 1:
+                _, gone = self._entries.popitem(last=False)
+                self._held -= gone.size
 
 
 def _grew(path: str | PathLike[str], entry: _Entry[T], stamp: tuple[int, ...]) -> bool:

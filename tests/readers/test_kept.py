@@ -1,0 +1,42 @@
+"""Parsed files are kept up to a limit, however they are asked for and however much they become."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench.readers.kept import Kept
+
+
+@dataclass
+class Text:
+    end: int
+    nbytes: int
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 60)), max_size=40))
+def test_the_newest_are_kept_as_far_as_there_is_room(tmp_path_factory, steps: list[tuple[int, int]]) -> None:
+    folder: Path = tmp_path_factory.mktemp("kept")
+    kept: Kept[Text] = Kept(100)
+    order: list[int] = []
+    lengths: dict[int, int] = {}
+    for number, more in steps:
+        path = folder / str(number)
+        with path.open("ab") as file:
+            file.write(b"x" * more)
+        lengths[number] = path.stat().st_size
+        value = kept.get(path, None, lambda _, path=path: Text(path.stat().st_size, path.stat().st_size))  # type: ignore[misc]
+        assert value.nbytes == lengths[number]
+        order = [*(n for n in order if n != number), number]
+        held = {
+            n: kept._entries[str(folder / str(n)), None].size
+            for n in order
+            if (str(folder / str(n)), None) in kept._entries
+        }
+        assert kept._held == sum(held.values()) and set(held) == set(order[-len(held) :])
+        assert kept._held <= 100 or list(held) == [number]
+        if len(held) < len(order):  # what was let go of had no room
+            order = order[-len(held) :]
