@@ -66,7 +66,7 @@ def draw(ds: xr.Dataset, variable: str, span: Window, brush: Range1d, *, theme: 
     )
     paint(area.glyph, theme, fill_color="whole")
     area.glyph.fill_alpha = 0.55
-    tool = RangeTool(x_range=brush, start_gesture="tap")
+    tool = RangeTool(x_range=brush, start_gesture="pan")  # drag anywhere; the brush itself is moved
     box = tool.overlay
     box.update(fill_alpha=0.14, line_width=1.5, line_alpha=1.0, line_dash="solid", name="brush", syncable=False)
     paint(box, theme, fill_color="band", line_color="band")

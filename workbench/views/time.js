@@ -54,10 +54,16 @@ export function render({model, view}) {
   const brush = figures[0]?.toolbar.tools.find((t) => t.type === "RangeTool")?.x_range
   const range = brush ?? figures[0]?.x_range
   if (range) {
-    const ask = debounce(250, () => { model.asked = [range.start, range.end] })
-    const moved = () => { if (range.start === range.reset_start && range.end === range.reset_end) ask.stop(); else ask() }
+    // Seen once a message was taken as a whole; what a person did is not lost to time that goes on in the meantime.
+    let wanted = null, gone = false
+    const ask = debounce(250, () => { model.asked = wanted })
+    const moved = () => setTimeout(() => {
+      if (gone || (range.start === range.reset_start && range.end === range.reset_end)) return
+      wanted = [range.start, range.end]
+      ask()
+    })
     for (const p of ["start", "end"]) watch(range.properties[p].change, moved)
-    stops.push(ask.stop)
+    stops.push(() => { gone = true; ask.stop() })
   }
   const sourceOf = (figure) => figure.renderers.find((r) => r.name === "line" || r.name === "navigator")?.data_source
   const nearest = (time, x) => {
