@@ -56,4 +56,7 @@ def test_units_and_names_are_for_people() -> None:
     assert say.unit("1") == ""
     assert say.name("sea_water_temperature") == "Sea water temperature"
     assert say.name("abundance_prochloro") == "Abundance of Prochlorococcus"
+    assert say.name("abundance_se_croco") == "Abundance (standard error) of Crocosphaera"
+    assert say.name("n_count_beads") == "Count of Beads"
+    assert say.name("opp_evt_ratio") == "OPP/EVT ratio" and say.name("evt_count") == "EVT count"
     assert say.name("my_count") == "My count"

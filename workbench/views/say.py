@@ -12,6 +12,10 @@ from workbench.core.variables import SHORT_UNITS, VARIABLES
 THIN = "\u2009"
 MINUS = "\u2212"
 
+#: Words of names that people write otherwise, and names that are none.
+_SHORT = {"opp": "OPP", "evt": "EVT", "vct": "VCT", "se": "(standard error)", "sd": "(standard deviation)"}
+_PLAIN = {"n_count": "count", "opp_evt_ratio": "OPP/EVT ratio", "all_count": "count of all particles"}
+
 
 def number(value: float | None, digits: int = 4) -> str:
     """About `digits` significant figures, thin spaces between thousands, a dash for what is missing."""
@@ -49,9 +53,7 @@ def name(variable: str, attrs: dict[str, object] | None = None) -> str:
     """What a variable is called on a screen, starting with a capital."""
     spec = VARIABLES.get(variable)
     text = (
-        spec.long_name
-        if spec
-        else str((attrs or {}).get("long_name") or _of_population(variable) or variable.replace("_", " "))
+        spec.long_name if spec else str((attrs or {}).get("long_name") or _of_population(variable) or _words(variable))
     )
     return text[:1].upper() + text[1:]
 
@@ -61,7 +63,12 @@ def _of_population(variable: str) -> str:
     from workbench.views.colours import NAMES
 
     quantity, _, population = variable.rpartition("_")
-    return f"{quantity.replace('_', ' ')} of {NAMES[population]}" if quantity and population in NAMES else ""
+    return f"{_words(quantity)} of {NAMES[population]}" if quantity and population in NAMES else ""
+
+
+def _words(variable: str) -> str:
+    """The words of a name: ``OPP/EVT ratio`` for ``opp_evt_ratio``."""
+    return _PLAIN.get(variable) or " ".join(_SHORT.get(word, word) for word in variable.split("_"))
 
 
 def milliseconds(time: np.datetime64) -> float:
