@@ -138,7 +138,7 @@ class Document:
 
     def _cytograms(self) -> Section | None:
         found = self.pictures.get("cytograms", [])
-        text = "<p class=lead>Particles by two channels, few to many from pale to dark. All pictures of a plane zoom together; close up, finer ones take their place.</p>"
+        text = "<p class=lead>Particles by two channels: the more there are, the stronger the colour. All pictures of a plane zoom together; close up, finer ones take their place.</p>"
         planes = "".join(
             f"<div class=plane>{self._picture(big)}{self._picture(many)}</div>"
             for big, many in zip(found[::2], found[1::2], strict=True)
