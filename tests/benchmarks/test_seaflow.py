@@ -173,7 +173,7 @@ sys.exit(code)
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("kind", ["v1", "v2", "v1.gz", "parquet"])
+@pytest.mark.parametrize("kind", ["v1", "v2", "v1.gz", "parquet", "parquet in one piece"])
 def test_memory_of_a_file_of_four_million(table, tmp_path, smoke, kind, row):
     """The whole process stays under 400 MB."""
     rows = 20_000 if smoke else 2_000_000
@@ -187,12 +187,15 @@ def test_memory_of_a_file_of_four_million(table, tmp_path, smoke, kind, row):
         from workbench.readers.seaflow_evt import write_evt
 
         write_evt(path, codes)
-    elif kind == "parquet":
+    elif kind.startswith("parquet"):
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         reduced = {name: codes[name].astype(np.float32) for name in ("D1", "D2", "fsc_small", "pe", "chl_small")}
-        pq.write_table(pa.table(reduced), f"{path}.parquet")
+        packed = (
+            {} if kind == "parquet" else {"row_group_size": 1 << 30, "compression": "none", "use_dictionary": False}
+        )
+        pq.write_table(pa.table(reduced), f"{path}.parquet", **packed)
     else:
         seaflow_peer.v1(path, codes)
         if kind == "v1.gz":
