@@ -88,7 +88,7 @@ def test_the_command_line(measure, row, cruise) -> None:
         "python": lambda: _run(sys.executable, "-c", ""),
         "panel": lambda: _run(sys.executable, "-W", "ignore", "-c", "import panel, holoviews, xarray"),
     }
-    took = {name: 1e3 * seconds for name, seconds in measure("the command line", candidates, repeats=7).items()}
+    took = {name: 1e3 * seconds for name, seconds in measure("the command line", candidates, repeats=5).items()}
     for name in ("help", "status"):
         row(f"workbench {'--' if name == 'help' else ''}{name}", "ms", took[name], peer=took["panel"],
             peer_name="import panel, holoviews, xarray", limit=took["python"], at_most=3 * took["python"])  # fmt: skip
@@ -113,7 +113,7 @@ def test_a_first_cytogram(row, cruise) -> None:
     )
 
 
-def _opened(cruise: Path, folder: Path) -> tuple[float, float, list[float], list[float]]:
+def _opened(cruise: Path, folder: Path, pages: int = 1) -> tuple[float, float, list[float], list[float]]:
     """Seconds from the start of a board to its address and to its first painted page; of more pages after it, until
     they are painted and until their pictures are live."""
     from playwright.sync_api import sync_playwright
@@ -132,7 +132,7 @@ def _opened(cruise: Path, folder: Path) -> tuple[float, float, list[float], list
             _paint(blank, server.address)
             first, more, live = time.monotonic() - begun, [], []
             blank.wait_for_function(_LIVE, polling=50, timeout=120_000)
-            for _ in range(2 if SMOKE else 5):
+            for _ in range(pages):
                 time.sleep(0 if SMOKE else 2)  # the page before has all its cards
                 page, again = browser.new_page(), time.monotonic()
                 _paint(page, server.address)
@@ -169,7 +169,7 @@ def test_the_board(row, cruise, tmp_path) -> None:
     if not Path(PROGRAM).exists():
         pytest.skip("no Chromium; as root: apt-get install -y chromium")
     if not SMOKE:
-        _opened(cruise, tmp_path)  # files are in memory, and compiled
+        _opened(cruise, tmp_path, 0)  # files are in memory, and compiled
     runs = [_opened(cruise, tmp_path) for _ in range(1 if SMOKE else 5)]
     row("the board of a new process: its address", "s", statistics.median(known for known, *_ in runs))
     row(
