@@ -19,7 +19,7 @@ EVERY = 60.0
 LOADED, NAMES = 6, 200_000
 
 
-def return_what_is_large() -> bool:
+def return_what_is_large(large: int = LARGE) -> bool:
     """Have large arrays given back as soon as nobody holds them. Call it before threads begin; False without glibc.
 
     Arrow, where it is not loaded yet, keeps no pool of its own, which would hold on to pages that nobody uses.
@@ -29,7 +29,7 @@ def return_what_is_large() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
         return False
-    return bool(mallopt(_MMAP_THRESHOLD, LARGE)) and bool(mallopt(_ARENA_MAX, ARENAS))
+    return bool(mallopt(_MMAP_THRESHOLD, large)) and bool(mallopt(_ARENA_MAX, ARENAS))
 
 
 def as_environment() -> dict[str, str]:

@@ -9,6 +9,8 @@ from workbench.cli.options import Command, add_catalog
 
 #: Bytes of parsed files that are kept while files are read once.
 PARSED = 32 << 20
+#: Bytes of an array that is given back at once; those of a file's columns are smaller, and their memory is used again.
+LARGE = 8 << 20
 
 
 def _report(args: argparse.Namespace) -> int:
@@ -21,7 +23,7 @@ def _report(args: argparse.Namespace) -> int:
     from workbench.readers.kept import hold_at_most
     from workbench.reports.write import write
 
-    return_what_is_large()
+    return_what_is_large(LARGE)
     hold_at_most(PARSED)
 
     if args.window and (args.since or args.until):
