@@ -37,10 +37,10 @@ _READ = """() => {
   return out
 }"""
 
-#: What is looked at first is drawn first; the page is whole once no card is empty.
+#: What is looked at first is drawn first; the page is whole once no card has its name alone.
 _DRAWN = """() => {
   const page = window.Bokeh?.documents[0]
-  const empty = (m) => m.css_classes?.includes("card") && m.children?.length === 0
+  const empty = (m) => m.css_classes?.includes("card") && !m.css_classes.includes("empty") && m.children?.length < 2
   return page?.is_idle && [...page.all_models].some((m) => m.type === "Figure") && ![...page.all_models].some(empty)
 }"""
 
