@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-import yaml
-from intake.source.base import DataSource, Schema
 
 from workbench.catalog import location
 from workbench.catalog.amended import Amended
 from workbench.catalog.derived import Derived
+from workbench.catalog.entry import Entry
 from workbench.catalog.files import Files
 from workbench.catalog.heard import Heard
 from workbench.catalog.origin import Cursor, Origin
@@ -35,7 +33,7 @@ __all__ = ["Cursor", "Source"]
 FIELDS = ("reader", "url", "every", "stale_after", "metadata", "listen", "product", "inputs")
 
 
-class Source(DataSource):
+class Source(Entry):
     """A reader pointed at files, at a server or at what is received; or a product of other Sources.
 
     Parameters
@@ -72,8 +70,7 @@ class Source(DataSource):
     options : dict
     """
 
-    name, version, container, partition_access = "workbench", "1", "xarray", False
-    catalog_object: Any = None  # the Sources beside it, by name; intake sets it, too
+    fields = FIELDS
 
     def __init__(
         self, reader: str = "", url: str | Sequence[str] = "", every: str | None = None, stale_after: str | None = None,
@@ -88,17 +85,7 @@ class Source(DataSource):
         self.options = options
         self.every = None if every is None else duration(every)
         self.stale_after = None if stale_after is None else duration(stale_after)
-        self.description = ""
-        self.end: np.datetime64 | None = None
-        self.folder: str | None = None
         self._origin: Origin | None = None
-
-    def named(
-        self, name: str, description: str = "", end: np.datetime64 | None = None, *, folder: str | None = None
-    ) -> Source:
-        """This Source, with the name and description that a catalog gives it, the end and the folder of its cruise."""
-        self.name, self.description, self.end, self.folder = name, description, end, folder
-        return self
 
     # what it reads
 
@@ -281,42 +268,8 @@ class Source(DataSource):
     def _window(self, window: Window | str | slice | None) -> Window:
         return Window.parse(window, now=clock.as_of(self.end))
 
-    # what intake asks for
-
-    def _get_schema(self) -> Schema:
-        return Schema(dtype=None, shape=None, npartitions=1, extra_metadata={})
-
     def _close(self) -> None:
         self._origin = None
-
-    def describe(self) -> dict[str, Any]:
-        """Name, description, driver and arguments."""
-        return {"name": self.name, "container": self.container, "driver": "workbench",
-                "description": self.description, "args": self._args()}  # fmt: skip
-
-    def configure_new(self, **kwargs: Any) -> Source:
-        """The same Source with some arguments altered."""
-        made = type(self)(**{**self._args(), **kwargs})
-        made.catalog_object = self.catalog_object
-        return made.named(str(self.name), self.description, self.end, folder=self.folder)
-
-    __call__ = get = configure_new
-
-    def _args(self) -> dict[str, Any]:
-        given = dict(self._captured_init_kwargs)
-        given |= dict(zip(FIELDS, self._captured_init_args, strict=False))
-        given.pop("metadata", None)
-        if "url" in given and not isinstance(given["url"], str):
-            given["url"] = list(given["url"])
-        return {key: dict(value) if isinstance(value, Mapping) else value for key, value in given.items()}
-
-    def _yaml(self) -> dict[str, Any]:
-        entry = {"driver": "workbench", "description": self.description or "", "args": self._args()}
-        return {"sources": {self.name: entry}}
-
-    def yaml(self) -> str:
-        """This Source as it stands in a catalog."""
-        return yaml.safe_dump(self._yaml(), sort_keys=False, allow_unicode=True)
 
     # what people see
 
@@ -329,42 +282,7 @@ class Source(DataSource):
             return f"{self.reader} from {self.listen}"
         return f"{self.reader} at {self.url if isinstance(self.url, str) else f'{len(self.url)} places'}"
 
-    def __repr__(self) -> str:
-        return f"<Source {self.name}: {self.about}>"
-
-    def _repr_html_(self) -> str:
-        args = {k: "\n".join(v) if isinstance(v, list) else v for k, v in self._args().items() if v is not None}
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(str(key))}</th>"
-            f"<td style='text-align:left;white-space:pre-line'>{html.escape(str(value))}</td></tr>"
-            for key, value in args.items()
-        )
-        about = f" {html.escape(self.description)}" if self.description else ""
-        return f"<b>{html.escape(str(self.name))}</b>{about}<table>{rows}</table>"
-
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        display({"text/plain": repr(self), "text/html": self._repr_html_()}, raw=True)  # type: ignore[no-untyped-call]
-
     # across processes
 
-    def __getstate__(self) -> dict[str, Any]:
-        siblings = None if self.catalog_object is None else {n: self._sibling(n) for n in self.inputs.values()}
-        return {
-            "args": self._args(), "metadata": self.metadata, "name": self.name, "description": self.description,
-            "end": self.end, "folder": self.folder, "siblings": siblings,
-        }  # fmt: skip
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._captured_init_args = ()
-        self._captured_init_kwargs = {**state["args"], "metadata": state["metadata"]}
-        self.__init__(**self._captured_init_kwargs)  # type: ignore[misc]
-        self.catalog_object = state["siblings"]
-        self.named(state["name"], state["description"], state["end"], folder=state["folder"])
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Source) and (self.name, self._args()) == (other.name, other._args())
-
-    def __hash__(self) -> int:
-        return hash((self.name, self.reader, self.url, self.product))
+    def _siblings(self) -> Mapping[str, Source] | None:
+        return None if self.catalog_object is None else {name: self._sibling(name) for name in self.inputs.values()}
