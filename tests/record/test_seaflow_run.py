@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.apps.seaflow import Inputs, read_sfl
+from workbench.apps.seaflow_rows import read_sfl
 from workbench.core.errors import WorkbenchError
 from workbench.core.parameters import Parameters, parse_time
 from workbench.readers import popcycle, seaflow_hourly
@@ -29,7 +29,7 @@ class Cruise:
         self.database = self.root / "params" / f"testcruise_full_{kind}.db"
         self.parameters: Parameters = read_parameters(self.database)
         self.table: SizeTable = read_size_table(data / "seaflow" / "calibrated-mie.de77773.2020-10-23.csv", "740")
-        self.sfl = read_sfl(Inputs(Path(), self.database, Path())) or []
+        self.sfl = read_sfl(None, self.database) or []
         self.evt = self.root / layout
 
     def run(self, out: Path, *, evt: Path | None = None, parameters: Parameters | None = None, limits: Limits | None = None,

@@ -20,7 +20,7 @@ from workbench.core.codes import linear, to_linear
 from workbench.core.window import Window
 from workbench.live.access import Access, Asker, Token
 from workbench.live.feeds import Feeds
-from workbench.live.particle_feed import FileTable
+from workbench.live.file_table import FileTable
 from workbench.live.preview import Plane
 from workbench.live.session import Session
 from workbench.live.texts import Texts

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from workbench.apps.seaflow import Given, Outcome, sfl_rows, work_on
+from workbench.apps.seaflow import Given, Outcome, work_on
+from workbench.apps.seaflow_rows import sfl_rows
 from workbench.catalog.cruise import Cruise
 from workbench.catalog.decided import Filters, Gates
 from workbench.core.decisions import Entry

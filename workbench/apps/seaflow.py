@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
+from workbench.apps.seaflow_rows import Row, read_sfl
 from workbench.core.decisions import applied
 from workbench.core.errors import WorkbenchError
-from workbench.core.parameters import Parameters, format_time, parse_time
+from workbench.core.parameters import Parameters, parse_time
 from workbench.core.sizes import SizeTable
 from workbench.core.window import moment
 from workbench.products.seaflow.flow import flow_rate
 from workbench.readers import popcycle
-from workbench.readers.parameter_files import is_database, read_parameters, read_table
+from workbench.readers.parameter_files import read_parameters
 from workbench.readers.seaflow_evt import SeaflowEvt
 from workbench.readers.size_table import read_size_table
 from workbench.record import seaflow_cruise
@@ -29,14 +29,8 @@ from workbench.record.decisions import Decisions
 from workbench.record.seaflow_run import run as run_work
 from workbench.record.seaflow_work import Limits, Work, plan_work
 
-Row = dict[str, Any]
 #: How long a Dask scheduler may take to answer.
 PATIENCE = "20s"
-_CANONICAL = {
-    "file_duration": "file_duration", "lat": "latitude", "lon": "longitude", "conductivity": "conductivity",
-    "salinity": "salinity", "ocean_tmp": "sea_water_temperature", "par": "par", "bulk_red": "bulk_red",
-    "stream_pressure": "stream_pressure", "event_rate": "event_rate",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -137,7 +131,9 @@ def bring_up_to_date(
     parameters = inputs.parameters()
     instrument = _instrument(inputs, parameters)
     table = read_size_table(inputs.size_table, instrument) if inputs.size_table else None
-    given = Given(str(inputs.evt), replace(parameters, instrument=instrument), read_sfl(inputs), table)
+    given = Given(
+        str(inputs.evt), replace(parameters, instrument=instrument), read_sfl(inputs.sfl, inputs.params), table
+    )
     options: dict[str, Any] = {"since": since, "limits": limits, "workers": workers, "scheduler": scheduler}
     return work_on(given, inputs.out, quiet=quiet, done=done, **options)
 
@@ -223,44 +219,12 @@ def _instrument(inputs: Inputs, parameters: Parameters) -> str:
     raise WorkbenchError(f"{inputs.params}: does not say which instrument this is. Name it: --instrument 740")
 
 
-def read_sfl(inputs: Inputs) -> list[Row] | None:
-    """SFL rows in popcycle's columns: from ``--sfl``, else the parameters' database; None where there are none."""
-    if inputs.sfl is not None:
-        return sfl_rows(xr.open_dataset(inputs.sfl, engine="seaflow_sfl").load())
-    if not is_database(inputs.params):
-        return None
-    with sqlite3.connect(f"{inputs.params.absolute().as_uri()}?mode=ro", uri=True) as connection:
-        rows = read_table(connection, "sfl")
-    connection.close()
-    return [
-        {name: _number(value) if name in _CANONICAL else value for name, value in row.items()} for row in rows
-    ] or None
-
-
-def _number(value: Any) -> float | None:
-    """A cell of a database, where numbers may stand as text and NA for nothing."""
-    try:
-        return None if value is None else float(value)
-    except ValueError:
-        return None
-
-
 def _moment(text: Any) -> np.datetime64:
     """NaT where a date cannot be read: that file is left out, not the cruise."""
     try:
         return parse_time(text)
     except WorkbenchError:
         return np.datetime64("NaT", "ns")
-
-
-def sfl_rows(ds: xr.Dataset) -> list[Row]:
-    """An SFL dataset as rows of popcycle's sfl table."""
-    columns = {short: ds[name].to_numpy() for short, name in _CANONICAL.items() if name in ds}
-    missing = {short: None for short in _CANONICAL if short not in columns}
-    return [
-        {"file": str(file), "date": format_time(time), **missing, **{name: float(c[i]) for name, c in columns.items()}}
-        for i, (file, time) in enumerate(zip(ds["file_id"].to_numpy(), ds["time"].to_numpy(), strict=True))
-    ]
 
 
 def _report(database: sqlite3.Connection, found: Outcome, since: str | None) -> dict[str, Any]:

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.core.codes import to_linear
-from workbench.live.particle_feed import Codes, FileTable
+from workbench.live.file_table import FileTable
+from workbench.live.particle_feed import Codes
 from workbench.live.particle_files import Column, ParticleFiles
 
 #: Particles of a block, at least (but the last one's): whole files.

@@ -22,7 +22,8 @@ from hashlib import blake2b
 from weakref import WeakKeyDictionary
 
 from workbench.live.feeds import Feeds
-from workbench.live.particle_feed import FileTable, ParticleFeed
+from workbench.live.file_table import FileTable
+from workbench.live.particle_feed import ParticleFeed
 from workbench.live.picture import Frame, Picture, warm
 from workbench.live.question import Question
 

@@ -19,7 +19,7 @@ from workbench.raster.time_index import Contents, count_files, count_raw
 from workbench.record.picture_index import IndexFolder, Opened
 
 if TYPE_CHECKING:
-    from workbench.live.particle_feed import FileTable
+    from workbench.live.file_table import FileTable
 
 Counts = npt.NDArray[np.uint32]
 Longs = npt.NDArray[np.int64]

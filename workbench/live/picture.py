@@ -18,8 +18,9 @@ import numpy.typing as npt
 from workbench.core.errors import WorkbenchError
 from workbench.core.viewport import Viewport
 from workbench.live import indexed
+from workbench.live.file_table import FileTable
 from workbench.live.labels import order
-from workbench.live.particle_feed import FileTable, ParticleFeed
+from workbench.live.particle_feed import ParticleFeed
 from workbench.live.question import Question
 from workbench.live.tally import Counts, Tally, nothing, plus
 from workbench.raster import tiles

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from workbench.core.codes import to_linear
 from workbench.live.blocks import Block, Blocks, Place
-from workbench.live.particle_feed import FileTable
+from workbench.live.file_table import FileTable
 
 Numbers = npt.NDArray[np.float64]
 

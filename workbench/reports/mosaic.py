@@ -20,8 +20,9 @@ from workbench.core.codes import SIZE
 from workbench.core.errors import WorkbenchError
 from workbench.core.viewport import Viewport
 from workbench.core.window import Window
+from workbench.live.file_table import FileTable
 from workbench.live.indexed import PLACE, Indexed
-from workbench.live.particle_feed import FileTable, ParticleFeed
+from workbench.live.particle_feed import ParticleFeed
 from workbench.raster.count import count_codes
 
 Planes = Sequence[tuple[str, str]]

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from workbench.live.particle_feed import FileTable, ParticleFeed
+from workbench.live.file_table import FileTable
+from workbench.live.particle_feed import ParticleFeed
 from workbench.views.cytogram import Cytogram
 
 _SECOND = np.timedelta64(1_000_000_000, "ns")

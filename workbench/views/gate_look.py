@@ -9,7 +9,7 @@ import numpy as np
 
 from workbench.core.window import Window
 from workbench.live.feed import Feed
-from workbench.live.particle_feed import FileTable
+from workbench.live.file_table import FileTable
 from workbench.views import say
 
 Scope = Literal["file", "hour", "range"]
