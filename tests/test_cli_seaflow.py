@@ -40,7 +40,8 @@ def test_the_verbs_are_named_in_the_help_of_the_command(capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["sfl"], "nothing: not one of validate, fix, manifest"), (["sfl", "validat"], "validat: not one of"),
+        (["sfl"], "say which: validate, fix, manifest"),
+        (["sfl", "validat"], "'validat' is not one of validate, fix, manifest; did you mean 'validate'?"),
         (["sfl", "validate"], "FILE"), (["sfl", "fix", "a", "--in-place", "--out", "b"], "not allowed with"),
         (["evt"], "--params"),
     ],

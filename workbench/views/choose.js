@@ -34,7 +34,7 @@ export function render({model, view}) {
       const below = innerHeight - at.bottom > 300
       sheet.style.top = below ? `${at.bottom + 6}px` : ""
       sheet.style.bottom = below ? "" : `${innerHeight - at.top + 6}px`
-      sheet.style.maxHeight = `${Math.min(innerHeight / 2, (below ? innerHeight - at.bottom : at.top) - 14)}px`  // all of it is on the screen
+      sheet.style.maxHeight = `${Math.min(innerHeight / 2, (below ? innerHeight - at.bottom : at.top) - 14)}px`  // the whole sheet is on the screen
     }
     button.onclick = () => toggle(sheet.hidden)
     const outside = (event) => { if (!sheet.hidden && !event.composedPath().includes(box)) toggle(false) }
