@@ -95,7 +95,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(tmp_path):
     command = [sys.executable, "-m", "workbench", "seaflow", *map(str, words)]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 60
-    while len(list(tmp_path.glob("out/opp/*.parquet"))) < 1 and child.poll() is None and time.monotonic() < until:
+    while len(list(tmp_path.glob("out/opp/*.parquet"))) < 2 and child.poll() is None and time.monotonic() < until:
         time.sleep(0.01)
     os.kill(child.pid, signal.SIGINT)
     _, error = child.communicate(timeout=60)
