@@ -55,3 +55,30 @@ def test_what_a_page_says_is_heard_on_the_main_thread(kernel: Any) -> None:
     assert sorted(n for n, _ in heard) == list(range(20))
     assert {name for _, name in heard} == {"MainThread"}
     assert [n for n, _ in heard if n % 2] == list(range(1, 20, 2)), "in the order it was said"
+
+
+SHOWN = """
+import threading
+from workbench.live.main_thread import call_now
+shown = []
+def worker(n):
+    call_now(lambda: shown.append((n, threading.current_thread().name)))
+call_now(lambda: shown.append((-1, threading.current_thread().name)))
+at_once = len(shown)
+threads = [threading.Thread(target=worker, args=(n,)) for n in range(20)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_what_comes_from_other_threads_is_shown_on_the_main_thread(kernel: Any) -> None:
+    assert kernel.execute(SHOWN, reply=True, timeout=60)["content"]["status"] == "ok"
+    until = time.monotonic() + 30
+    while _asked(kernel, "len(shown)") != "21" and time.monotonic() < until:
+        time.sleep(0.1)
+    shown = eval(_asked(kernel, "shown"))  # what our own kernel wrote
+    assert sorted(n for n, _ in shown) == list(range(-1, 20))
+    assert {name for _, name in shown} == {"MainThread"}
+    assert _asked(kernel, "at_once") == "1"

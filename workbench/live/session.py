@@ -40,6 +40,7 @@ import param
 from workbench.core.errors import WindowError, suggest
 from workbench.live import timespan
 from workbench.live.access import Rights, own
+from workbench.live.main_thread import call_now
 from workbench.live.pace import Pace
 from workbench.live.particle_feed import ParticleFeed
 
@@ -51,11 +52,6 @@ TIME = "now-1d..now"
 #: Views with a plane of their own.
 CYTOGRAMS = ("cytogram", "file_cytogram")
 Schedule = Callable[[Callable[[], None]], object]
-
-
-def call_now(call: Callable[[], None]) -> None:
-    """The schedule of tests and notebooks: at once, in whatever thread."""
-    call()
 
 
 class Session(param.Parameterized):
