@@ -15,12 +15,16 @@ import os
 import socket
 from contextlib import AbstractContextManager, nullcontext, suppress
 
+from workbench.core.held import held
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
 BOARDS, UP = "boards", "up.json"
+#: What an older program may not have written.
+NOBODY = {"pid": None, "parent": None, "host": ""}
 #: Seconds within which a board answers.
 PATIENCE = 5.0
 
@@ -83,34 +87,17 @@ def board(folder: str | os.PathLike[str], address: str) -> AbstractContextManage
     return Standing(os.path.join(place, f"{socket.gethostname()}-{os.getpid()}.json"), address=address)
 
 
-def held(path: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """What a file says; None when nobody holds it."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return None
-    except OSError:
-        try:
-            return {"pid": None, "parent": None, "host": "", **json.loads(os.pread(handle, 4096, 0))}
-        except (ValueError, TypeError):
-            return None
-    finally:
-        os.close(handle)
-
-
 def boards(folder: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """The boards of a cruise that live: ``{pid, parent, host, address, up}``; one that does not answer is not up."""
     place = os.path.join(folder, BOARDS)
-    found = [about for name in _names(place) if (about := held(os.path.join(place, name))) is not None]
+    found = [{**NOBODY, **about} for name in _names(place) if (about := held(os.path.join(place, name)))]
     return [{**about, "up": _answers(about)} for about in found]
 
 
 def up(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
     """The `workbench up` that keeps engine and board of a cruise running; None when none does."""
-    return held(os.path.join(folder, UP))
+    about = held(os.path.join(folder, UP))
+    return {**NOBODY, **about} if about else None
 
 
 def _names(place: str) -> list[str]:

@@ -7,7 +7,6 @@ answer.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -15,6 +14,7 @@ import sys
 import time
 
 from workbench.apps import standing
+from workbench.core.held import held
 
 TYPE_CHECKING = False  # as in typing; it and pathlib would take a tenth of the time of this command
 if TYPE_CHECKING:
@@ -155,21 +155,9 @@ def _span(seconds: float) -> str:
 
 
 def _holder(folder: str | Path) -> int | None:
-    """Pid of the engine that holds the folder; None when nobody does."""
-    try:
-        handle = os.open(os.path.join(folder, "engine.lock"), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return None
-    except OSError:
-        try:
-            return int(json.loads(os.pread(handle, 4096, 0))["pid"])
-        except (ValueError, KeyError):
-            return -1
-    finally:
-        os.close(handle)
+    """Pid of the engine that holds the folder (-1 where it does not say); None when nobody does."""
+    about = held(os.path.join(folder, "engine.lock"))
+    return None if about is None else int(about.get("pid", -1))
 
 
 def _runs(folder: str | Path, newest: int = 50) -> list[dict[str, Any]]:

@@ -61,13 +61,9 @@ class Source(Entry):
 
     Attributes
     ----------
-    name, description : str
-    end : numpy.datetime64[ns] or None
-        The end of its cruise.
-    folder : str or None
-        The cruise folder, where the record is.
     every, stale_after : numpy.timedelta64[ns] or None
     options : dict
+        Beside what every `Entry` has.
     """
 
     fields = FIELDS

@@ -11,6 +11,7 @@ from types import TracebackType
 
 from workbench.core import clock
 from workbench.core.errors import WorkbenchError
+from workbench.core.held import held
 
 FILE = "engine.lock"
 
@@ -73,21 +74,8 @@ class EngineLock:
 
     def holder(self) -> dict[str, object] | None:
         """``pid``, ``host`` and ``since`` of who holds it now; None when nobody does."""
-        try:
-            handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return None
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return None
-        except OSError:
-            try:
-                found: dict[str, object] = json.loads(os.pread(handle, 4096, 0))
-                return found if {"pid", "host", "since"} <= set(found) else None
-            except ValueError:
-                return None
-        finally:
-            os.close(handle)
+        found = held(self.path)
+        return found if found is not None and {"pid", "host", "since"} <= set(found) else None
 
     def __enter__(self) -> EngineLock:
         return self.take()

@@ -21,6 +21,7 @@ from workbench.core.sizes import INDICES, SizeTable
 from workbench.core.variables import VARIABLES, VariableSpec
 from workbench.products.contract import CRUISE, product
 from workbench.products.seaflow.abundance import BY_FILE, abundance, virtual_core
+from workbench.products.seaflow.choosing import chosen_of, dated
 from workbench.products.seaflow.flow import flow_rate, volume
 from workbench.products.seaflow.limits import MAX_EVENTS, MAX_OPP, Flag
 from workbench.products.seaflow.loading import in_pieces, loaded
@@ -202,28 +203,8 @@ def _work(
     from workbench.products.seaflow.process import process, too_many  # with numba: not to open a catalog
 
     ids = [*map(str, evt["file_id"].to_numpy().tolist())]
-    rows: dict[str, int] = {}
-    if sfl is None:
-        times = evt["time"].to_numpy().astype("datetime64[ns]")
-    else:
-        rows = {str(name): at for at, name in enumerate(sfl["file_id"].to_numpy().tolist())}
-        known = sfl["time"].to_numpy().astype("datetime64[ns]")
-        times = np.array([known[rows[n]] if n in rows else np.datetime64("NaT") for n in ids], dtype="datetime64[ns]")
-    filters = parameters.filters.each_at(times)
-    gatings = parameters.gatings.each_at(times) if parameters.gatings else [None] * len(times)
-    chosen: dict[int, Any] = {}
-    seen = set(ids)
-    left_out = [(name, "in the SFL, no EVT file that can be read") for name in rows if name not in seen]
-    for at, (name, undated) in enumerate(zip(ids, np.isnat(times).tolist(), strict=True)):
-        if sfl is not None and name not in rows:
-            left_out.append((name, "on disk, not in the SFL"))
-        elif undated:
-            left_out.append((name, "no time"))
-        elif filters[at] is None:
-            left_out.append((name, "before the first entry of the filter plan"))
-        elif name in seen:
-            seen.remove(name)  # once, however often it stands
-            chosen[at] = filters[at], gatings[at]
+    rows, times = dated(ids, evt, sfl)
+    chosen, left_out = chosen_of(ids, times, rows if sfl is not None else None, parameters)
     sizes = evt["row_size"].to_numpy().tolist()
     each = {(id(filter_), id(gating)): (filter_, gating) for filter_, gating in chosen.values()}
     more = [name for name in _others(parameters) if name in evt]
