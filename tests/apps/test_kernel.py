@@ -1,4 +1,4 @@
-"""Kernels of JupyterLab: what a page says is heard on the main thread, whatever thread of the kernel it came on."""
+"""Kernels of JupyterLab: a page is heard on the main thread, and told nothing before it is drawn."""
 
 from __future__ import annotations
 
@@ -39,6 +39,10 @@ def _asked(client: Any, expression: str) -> str:
     return str(told["content"]["user_expressions"]["it"]["data"]["text/plain"])
 
 
+def _value(client: Any, expression: str) -> Any:
+    return eval(_asked(client, expression))  # what our own kernel wrote
+
+
 def test_what_a_page_says_is_heard_on_the_main_thread(kernel: Any) -> None:
     assert kernel.execute(CODE, reply=True, timeout=60)["content"]["status"] == "ok"
     said = {"comm_id": "a", "target_name": "page", "data": {}}
@@ -51,7 +55,7 @@ def test_what_a_page_says_is_heard_on_the_main_thread(kernel: Any) -> None:
     until = time.monotonic() + 30
     while _asked(kernel, "len(heard)") != "20" and time.monotonic() < until:
         time.sleep(0.1)
-    heard = eval(_asked(kernel, "heard"))  # what our own kernel wrote
+    heard = _value(kernel, "heard")
     assert sorted(n for n, _ in heard) == list(range(20))
     assert {name for _, name in heard} == {"MainThread"}
     assert [n for n, _ in heard if n % 2] == list(range(1, 20, 2)), "in the order it was said"
@@ -78,7 +82,53 @@ def test_what_comes_from_other_threads_is_shown_on_the_main_thread(kernel: Any) 
     until = time.monotonic() + 30
     while _asked(kernel, "len(shown)") != "21" and time.monotonic() < until:
         time.sleep(0.1)
-    shown = eval(_asked(kernel, "shown"))  # what our own kernel wrote
+    shown = _value(kernel, "shown")
     assert sorted(n for n, _ in shown) == list(range(-1, 20))
     assert {name for _, name in shown} == {"MainThread"}
     assert _asked(kernel, "at_once") == "1"
+
+
+DRAWN = """
+import panel as pn
+pn.extension()
+text = pn.widgets.TextInput(value="a")
+bundle = text._repr_mimebundle_()
+((server, client),) = text._comms.values()
+sent = []
+server.send = lambda data=None, metadata=None, buffers=[]: sent.append(data)
+"""
+
+
+def said(*events: dict[str, Any]) -> dict[str, Any]:
+    """What a page says, as Panel sends it."""
+    return {"header": {"msgid": "1", "msgtype": "PATCH-DOC"}, "metadata": {}, "content": {"events": list(events)}}
+
+
+def _until(kernel: Any, expression: str, told: str) -> None:
+    until = time.monotonic() + 30
+    while (seen := _asked(kernel, expression)) != told:
+        assert time.monotonic() < until, seen
+        time.sleep(0.1)
+
+
+def test_a_page_is_told_nothing_before_it_is_drawn(kernel: Any) -> None:
+    """It throws away what comes earlier, also the beginning of a message, and takes the rest of it for another."""
+    told = kernel.execute(DRAWN, reply=True, timeout=120)["content"]
+    assert told["status"] == "ok", told
+    opened = {"comm_id": "a", "target_name": _value(kernel, "client.id"), "data": {}}
+    kernel.shell_channel.send(kernel.session.msg("comm_open", opened))
+    _until(kernel, "server._comm is not None", "True")
+    hello = {"kind": "MessageSent", "msg_type": "hello", "msg_data": {}}
+    for value in "bcd":
+        kernel.shell_channel.send(kernel.session.msg("comm_msg", {"comm_id": "a", "data": said(hello)}))
+        assert kernel.execute(f"text.value = {value!r}", reply=True, timeout=60)["content"]["status"] == "ok"
+    assert _asked(kernel, "sent") == "[]"
+    assert f"drawn:{_value(kernel, 'server.id')}" in _value(kernel, "bundle[0]['text/html']")
+    drawn = {"comm_id": "b", "target_name": f"drawn:{_value(kernel, 'server.id')}", "data": {}}
+    kernel.shell_channel.send(kernel.session.msg("comm_open", drawn))
+    _until(kernel, "len(sent)", "9")  # a header, metadata, and what changed, three times
+    assert [
+        _asked(kernel, f"sent[{at}].count(chr(34) + {v!r} + chr(34))") for at, v in ((2, "b"), (5, "c"), (8, "d"))
+    ] == ["1"] * 3
+    assert kernel.execute("text.value = 'e'", reply=True, timeout=60)["content"]["status"] == "ok"
+    _until(kernel, "len(sent)", "12")
