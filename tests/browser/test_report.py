@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -9,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from tests.browser.chromium import Tab
 from workbench.catalog.cruise import open_cruise
+from workbench.core.errors import WorkbenchError
 from workbench.reports.paper import print_pdf
 from workbench.reports.write import write
 
@@ -173,3 +176,15 @@ def test_it_prints(which: str, request: pytest.FixtureRequest, tmp_path: Path, r
         assert inked.size > 0.05 * grey.shape[0], f"{page.name} is blank"
         assert (grey[:, -8:] > 200).all() and (grey[:, :8] > 200).all(), f"{page.name} is cut off at the side"
         assert grey.mean() > 150, f"{page.name} is dark"
+
+
+def test_a_page_that_is_not_drawn_is_not_printed(tmp_path: Path) -> None:
+    """A PDF without its pictures would be worse than none; no Chromium stays behind."""
+    page = tmp_path / "never.html"
+    page.write_text("<title>never</title><p>waiting")
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(WorkbenchError, match=r"it was not done within 5 s"):
+        print_pdf(page, tmp_path / "never.pdf", patience=5)
+    assert [p.name for p in tmp_path.iterdir()] == ["never.html"]
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert not [p for p in psutil.Process().children(recursive=True) if "never" in " ".join(p.cmdline())]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import zlib
 from html.parser import HTMLParser
@@ -267,6 +268,20 @@ def test_a_source_that_cannot_be_read_is_told(calm_path: Path, tmp_path: Path) -
     path.write_text(yaml.safe_dump(text))
     found = findings(gather(open_cruise(path), ALWAYS))
     assert any("lost could not be read" in f.text and f.kind == "fault" for f in found)
+
+
+def test_a_chromium_that_ends_is_told(calm_report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing of it is left: no half PDF, no open pipe."""
+    program = tmp_path / "bin" / "chromium"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho no screen here >&2\nexit 3\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(WorkbenchError, match=r"could not print \(it ended: no screen here\)\. .* is written"):
+        paper.print_pdf(calm_report.path, tmp_path / "x.pdf")
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith((".", "x"))) == []
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_without_chromium_the_html_stays(calm_report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
-import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from workbench.core.errors import WorkbenchError
+from workbench.reports.chromium import Chromium, ChromiumError
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
-_FLAGS = (
-    "--headless", "--disable-gpu", "--no-first-run", "--no-pdf-header-footer", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-extensions", "--hide-scrollbars",
-    "--force-device-scale-factor=2", "--window-size=1040,1400", "--virtual-time-budget=60000",
-    "--run-all-compositor-stages-before-draw", "--blink-settings=preferredColorScheme=1",
-)  # fmt: skip
+#: True once all pictures are drawn (report.js says so).
+_DRAWN = "document.documentElement.dataset.ready === 'true'"
 
 
 def browser() -> str | None:
@@ -25,7 +23,7 @@ def browser() -> str | None:
 
 
 def print_pdf(html: str | os.PathLike[str], pdf: str | os.PathLike[str], *, patience: float = 180.0) -> None:
-    """Print a report.
+    """Print a report, once all its pictures are drawn.
 
     Parameters
     ----------
@@ -46,24 +44,23 @@ def print_pdf(html: str | os.PathLike[str], pdf: str | os.PathLike[str], *, pati
             "or install one (sudo apt-get install chromium)"
         )
     target = Path(pdf).absolute()
-    with tempfile.TemporaryDirectory(prefix=".printing-", dir=target.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=".printing-", dir=target.parent, ignore_cleanup_errors=True) as folder:
         temp = Path(folder) / "report.pdf"
-        sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-        command = [
-            program,
-            *_FLAGS,
-            *sandbox,
-            f"--user-data-dir={folder}/profile",
-            f"--print-to-pdf={temp}",
-            f"{Path(html).absolute().as_uri()}#paper",
-        ]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=patience, stdin=subprocess.DEVNULL)
-        except subprocess.TimeoutExpired:
+            with Chromium(program, Path(folder), patience) as chromium:
+                temp.write_bytes(_printed(chromium, f"{Path(html).absolute().as_uri()}#paper"))
+        except ChromiumError as error:
             raise WorkbenchError(
-                f"{target}: {program} did not print within {patience:g} s. {os.fspath(html)} is written"
+                f"{target}: {program} could not print ({error}). {os.fspath(html)} is written: open it in any browser and print it"
             ) from None
-        if done.returncode or not temp.exists() or not temp.read_bytes().startswith(b"%PDF"):
-            reason = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
-            raise WorkbenchError(f"{target}: {program} could not print ({reason}). {os.fspath(html)} is written")
         os.replace(temp, target)
+
+
+def _printed(chromium: Chromium, address: str) -> bytes:
+    page = chromium.open(address)
+    while not page.ask("Runtime.evaluate", expression=_DRAWN)["result"].get("value"):
+        time.sleep(0.1)  # `ask` ends it when patience does
+    pdf = base64.b64decode(page.ask("Page.printToPDF", printBackground=True, preferCSSPageSize=True)["data"])
+    if not pdf.startswith(b"%PDF"):
+        raise ChromiumError("what it gave is no PDF")
+    return pdf
