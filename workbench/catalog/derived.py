@@ -10,11 +10,9 @@ parameters are options. What it says about itself:
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from hashlib import blake2b
 from inspect import signature
 from os import PathLike
 from pathlib import Path
@@ -25,6 +23,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from workbench.catalog import location
+from workbench.catalog.derived_input import Grown
+from workbench.catalog.derived_state import State
 from workbench.catalog.origin import Cursor, row_dimension
 from workbench.catalog.registered import KEPT, named_in, product_named, provided_by
 from workbench.core.errors import ReaderError, WorkbenchError
@@ -71,10 +71,10 @@ class Derived:
         self._opened = False  # somebody opens it: what is made is kept; for a feed, which has its own rows, it is not
         self._empty: xr.Dataset | None = None  # what was made last, without its rows
         self._cursors: dict[str, Any] = {}
-        self._said: dict[str, bytes] = {}  # of each cursor, what is equal only for equal ones
-        self._state = ""  # the same of all cursors, as text
+        self._state = State()  # the same of all cursors, as text
         self._parameters: dict[str, tuple[Any, xr.Dataset]] = {}  # inputs that people decide, and of which cursor
         self._kept: dict[Any, Any] = {}  # what the product worked out of files
+        self._grown: dict[str, Grown] = {}  # inputs of particles, of a product that works through files
         reach = getattr(self.product, "reach", "cruise")
         self.reach: np.timedelta64 | None = None if isinstance(reach, str) else np.timedelta64(reach, "ns")
 
@@ -155,6 +155,8 @@ class Derived:
                 with self._entered():
                     inputs = {given: self._input(given, source) for given, source in self.sources.items()}
                 self._made = state, self._make(inputs).load()
+                for grown in self._grown.values():
+                    grown.settle()
                 self._empty = _cut(self._made[1], Window(MAX, MAX))
             return self._made[1]
 
@@ -169,6 +171,9 @@ class Derived:
             whole = source.open()
             ds = _small(whole)
             return whole if ds is None else ds
+        files = getattr(source.origin, "names", None)
+        if source.is_particles and files is not None and KEPT in signature(self.product).parameters:
+            plain = self._grown.setdefault(given, Grown(plain, files)).dataset
         ds = _small(plain())
         if ds is None:
             return plain() if source.is_particles else source.open()
@@ -178,7 +183,6 @@ class Derived:
 
     def _look(self) -> str:
         """Look for changes of the inputs; a text that is another one whenever something changed."""
-        before = dict(self._cursors)
         with self._entered():
             for given, source in self.sources.items():
                 more = True
@@ -186,16 +190,10 @@ class Derived:
                     new, self._cursors[given] = source.changed(self._cursors.get(given))
                     if new.attrs.get("replaces") and not source.is_parameters:  # a plan is part of what it came from
                         self._kept.clear()
+                    if given in self._grown:
+                        self._grown[given].add(new)
                     more = bool(new.attrs.get("more"))
-        if not self._state or any(before.get(given) is not cursor for given, cursor in self._cursors.items()):
-            state = blake2b(digest_size=16)
-            for given, cursor in sorted(self._cursors.items()):
-                if before.get(given) is not cursor or given not in self._said:
-                    text = json.dumps(cursor, sort_keys=True, default=str)
-                    self._said[given] = blake2b(f"{given}\0{text}".encode(), digest_size=16).digest()
-                state.update(self._said[given])
-            self._state = state.hexdigest()
-        return self._state
+        return self._state.of(self._cursors)
 
     def _nothing(self) -> xr.Dataset:
         ds = (self._whole() if self._empty is None else self._empty).copy()

@@ -74,6 +74,10 @@ class Files:
         """Everything, lazily, without dask: for those who load slices themselves."""
         return self.open(ALWAYS, chunked=False)
 
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """Names of the files that are there now, by folder."""
+        return {path: folder.names for path, folder in self._look()[1].look().items()}
+
     def open_these(self, paths: Sequence[str], window: Window) -> xr.Dataset:
         """Rows of some of the files; broken ones are listed when there are two or more."""
         return self._opened(list(paths), window, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,34 +11,70 @@ import xarray as xr
 
 from workbench.core.parameters import Parameters
 
+Texts = npt.NDArray[np.str_]
+_Index = npt.NDArray[np.int64]
 
-def dated(ids: list[str], evt: xr.Dataset, sfl: xr.Dataset | None) -> tuple[dict[str, int], npt.NDArray[np.datetime64]]:
-    """Rows of the SFL by file, and the time of each file: by the SFL, without one by its name."""
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """Files that are worked on. Of each file there are numbers in arrays, and no objects: a cruise has ten thousands.
+
+    Attributes
+    ----------
+    files : ndarray of int64 (k,)
+        Their places among all files.
+    of : ndarray of int64 (k,)
+        Which of `parameters` holds for each.
+    parameters : list of (filter, gating)
+    left_out : list of (file, reason)
+    """
+
+    files: _Index
+    of: _Index
+    parameters: list[tuple[Any, Any]]
+    left_out: list[tuple[str, str]]
+
+
+def dated(ids: Texts, evt: xr.Dataset, sfl: xr.Dataset | None) -> tuple[_Index, npt.NDArray[np.datetime64]]:
+    """The row of the SFL of each file (-1 without), and its time: by the SFL, without one by its name."""
     if sfl is None:
-        return {}, evt["time"].to_numpy().astype("datetime64[ns]")
-    rows = {str(name): at for at, name in enumerate(sfl["file_id"].to_numpy().tolist())}
-    known = sfl["time"].to_numpy().astype("datetime64[ns]")
-    nat = np.datetime64("NaT")
-    return rows, np.array([known[rows[name]] if name in rows else nat for name in ids], dtype="datetime64[ns]")
+        return np.full(len(ids), -1), evt["time"].to_numpy().astype("datetime64[ns]")
+    rows = _places(ids, sfl["file_id"].to_numpy().astype(np.str_))
+    times = np.full(len(ids), "NaT", "datetime64[ns]")
+    there = rows >= 0
+    times[there] = sfl["time"].to_numpy()[rows[there]]
+    return rows, times
 
 
 def chosen_of(
-    ids: list[str], times: npt.NDArray[np.datetime64], rows: dict[str, int] | None, parameters: Parameters
-) -> tuple[dict[int, tuple[Any, Any]], list[tuple[str, str]]]:
+    ids: Texts, times: npt.NDArray[np.datetime64], rows: _Index, sfl: xr.Dataset | None, parameters: Parameters
+) -> Chosen:
     """Filter and gating of each file that is worked on, and why others are left out."""
     filters = parameters.filters.each_at(times)
     gatings = parameters.gatings.each_at(times) if parameters.gatings else [None] * len(times)
-    chosen: dict[int, tuple[Any, Any]] = {}
-    seen = set(ids)
-    left_out = [(name, "in the SFL, no EVT file that can be read") for name in rows or () if name not in seen]
-    for at, (name, undated) in enumerate(zip(ids, np.isnat(times).tolist(), strict=True)):
-        if rows is not None and name not in rows:
-            left_out.append((name, "on disk, not in the SFL"))
-        elif undated:
-            left_out.append((name, "no time"))
-        elif filters[at] is None:
-            left_out.append((name, "before the first entry of the filter plan"))
-        elif name in seen:
-            seen.remove(name)  # once, however often it stands
-            chosen[at] = filters[at], gatings[at]
-    return chosen, left_out
+    open_ = np.ones(len(ids), np.bool_)
+    left_out = []
+    if sfl is not None:
+        named = np.unique(sfl["file_id"].to_numpy().astype(np.str_))
+        left_out = [(str(name), "in the SFL, no EVT file that can be read") for name in named[_places(named, ids) < 0]]
+    before = np.fromiter((one is None for one in filters), np.bool_, len(ids))
+    for why, out in (
+        ("on disk, not in the SFL", (rows < 0) & (sfl is not None)),
+        ("no time", np.isnat(times)),
+        ("before the first entry of the filter plan", before),
+    ):
+        left_out += [(str(name), why) for name in ids[open_ & out]]
+        open_ &= ~out
+    files = np.flatnonzero(open_)
+    files = files[np.sort(np.unique(ids[files], return_index=True)[1])]  # once, however often it stands
+    pair = np.stack([np.fromiter(map(id, each), np.int64, len(ids))[files] for each in (filters, gatings)], axis=1)
+    _, first, of = np.unique(pair, axis=0, return_index=True, return_inverse=True)
+    return Chosen(files, of.reshape(-1), [(filters[at], gatings[at]) for at in files[first].tolist()], left_out)
+
+
+def _places(wanted: Texts, named: Texts) -> _Index:
+    """Where each of `wanted` stands in `named`, the last time it does; -1 where it does not."""
+    order = np.argsort(named, kind="stable")
+    at = np.searchsorted(named, wanted, "right", sorter=order) - 1
+    found = np.where(at >= 0, order[at], -1) if len(named) else np.full(len(wanted), -1)
+    return np.where((found >= 0) & (named[found] == wanted), found, -1) if len(named) else found

@@ -25,7 +25,7 @@ from workbench.products.seaflow.choosing import chosen_of, dated
 from workbench.products.seaflow.flow import flow_rate, volume
 from workbench.products.seaflow.limits import MAX_EVENTS, MAX_OPP, Flag
 from workbench.products.seaflow.loading import in_pieces, loaded
-from workbench.products.seaflow.worked import Worked, key_of
+from workbench.products.seaflow.worked import EACH, KEY, Worked, key_of
 
 Float = npt.NDArray[np.float64]
 _TIME, _EACH = ("time",), ("time", "population", "quantile")
@@ -79,7 +79,7 @@ class _Files:
     ids: npt.NDArray[np.str_]
     times: npt.NDArray[np.datetime64]
     rows: npt.NDArray[np.int64]
-    numbers: npt.NDArray[Any]
+    numbers: Mapping[str, npt.NDArray[Any]]
 
 
 @product(reach=CRUISE, provides=PROVIDES, chunked=False)
@@ -133,7 +133,7 @@ def seaflow(
 
     Sources: popcycle 7, seaflowpy 15.1.3; Ribalet et al. (2019), doi:10.1038/s41597-019-0292-2.
     """
-    parameters, table = parameters_in(plan), size_table_in(plan)
+    parameters, table = _decided(plan, kept)
     serial = instrument or parameters.instrument
     if sfl is not None and not serial:
         raise WorkbenchError("the plan does not say which instrument this is. Name it: instrument: '740'")
@@ -165,6 +165,16 @@ def seaflow(
         told = [f"{name}: {each.reason} ({each.who})" for name, each in sorted(excluded.items())]
         ds.attrs["excluded"] = "\n".join(told)
     return _described(ds)
+
+
+def _decided(plan: xr.Dataset, kept: MutableMapping[Any, Any] | None) -> tuple[Parameters, SizeTable | None]:
+    """What a plan says: of the same plan the same objects, by which what is worked out of a size table is known."""
+    known = None if kept is None else kept.get("decided")
+    if known is None or known[0] is not plan:
+        known = plan, parameters_in(plan), size_table_in(plan)
+    if kept is not None:
+        kept["decided"] = known
+    return known[1], known[2]
 
 
 def _populations(parameters: Parameters) -> tuple[str, ...]:
@@ -202,30 +212,26 @@ def _work(
     """Work on the files that have a time and parameters, and say why others do not."""
     from workbench.products.seaflow.process import process, too_many  # with numba: not to open a catalog
 
-    ids = [*map(str, evt["file_id"].to_numpy().tolist())]
+    ids = evt["file_id"].to_numpy().astype(np.str_)
     rows, times = dated(ids, evt, sfl)
-    chosen, left_out = chosen_of(ids, times, rows if sfl is not None else None, parameters)
-    sizes = evt["row_size"].to_numpy().tolist()
-    each = {(id(filter_), id(gating)): (filter_, gating) for filter_, gating in chosen.values()}
+    chosen = chosen_of(ids, times, rows, sfl, parameters)
+    sizes = evt["row_size"].to_numpy()
     more = [name for name in _others(parameters) if name in evt]
-    told = {of: key_of(*map(_identity, (*parts, table)), max_events, max_opp, *more) for of, parts in each.items()}
-    keys = {at: key_of(ids[at], sizes[at], told[id(of[0]), id(of[1])]) for at, of in chosen.items()}
-    for at, codes in loaded(evt, [at for at, key in keys.items() if key not in worked], max_events, more):
+    told = [key_of(*map(_identity, (*each, table)), max_events, max_opp, *more) for each in chosen.parameters]
+    each = zip(ids[chosen.files], sizes[chosen.files], chosen.of, strict=True)
+    keys = np.fromiter((key_of(str(name), int(size), told[of]) for name, size, of in each), KEY, len(chosen.files))
+    new = np.flatnonzero(~worked.known(keys))
+    for file, (at, codes) in zip(new, loaded(evt, chosen.files[new].tolist(), max_events, more), strict=True):
         if codes is None:
-            result = too_many(sizes[at], max_events)
+            result = too_many(int(sizes[at]), max_events)
         else:
-            filter_, gating = chosen[at]
+            filter_, gating = chosen.parameters[chosen.of[file]]
             result = process(in_pieces(codes), filter_, gating, table, max_events=max_events, max_opp=max_opp)
-        worked.add(keys[at], result)
-    worked.forget_others([*keys.values()])
-    order = sorted(keys, key=lambda at: (times[at], ids[at]))
-    files = _Files(
-        np.array([ids[at] for at in order], dtype=np.str_),
-        times[order],
-        np.array([rows.get(ids[at], -1) for at in order], dtype=np.int64),
-        worked.take([keys[at] for at in order]),
-    )
-    return files, left_out
+        worked.add(keys[file], result)
+    worked.forget_others(keys)
+    order = np.lexsort((ids[chosen.files], times[chosen.files]))
+    files = chosen.files[order]
+    return _Files(ids[files], times[files], rows[files], worked.take(keys[order])), chosen.left_out
 
 
 def _identity(part: Any) -> str:
@@ -236,8 +242,7 @@ def _identity(part: Any) -> str:
 def _counted(files: _Files, populations: tuple[str, ...], excluded: npt.NDArray[np.bool_]) -> xr.Dataset:
     """What the files tell without the water: counts, sizes, flags."""
     numbers = files.numbers
-    count, diameter, carbon = (numbers["each"][..., i].copy() for i in range(3))
-    opp, ratio, flag = (numbers[name].copy() for name in ("opp", "ratio", "flag"))
+    count, diameter, carbon, opp, ratio, flag = (numbers[name] for name in (*EACH, "opp", "ratio", "flag"))
     with np.errstate(invalid="ignore", divide="ignore"):
         background = 100 * count[:, -1] / count.sum(axis=1)
     names = ("all_count", "evt_count", "noise_count", "saturated_count")
@@ -245,7 +250,7 @@ def _counted(files: _Files, populations: tuple[str, ...], excluded: npt.NDArray[
         "file_id": ("time", files.ids),
         "n_count": (_EACH, count), "diameter": (_EACH, diameter), "carbon_quota": (_EACH, carbon),
         "opp_count": (_BY_QUANTILE, opp), "opp_evt_ratio": (_BY_QUANTILE, ratio), "background": (_BY_QUANTILE, background),
-        **{name: ("time", numbers["events"][:, i].copy()) for i, name in enumerate(names)},
+        **{name: ("time", numbers["events"][i]) for i, name in enumerate(names)},
         "file_flag": ("time", flag, _FLAGS),
         "excluded": ("time", excluded.astype(np.int8), _EXCLUDED),
         "virtual_core": ("quantile", virtual_core(np.nan_to_num(ratio[~excluded]))),

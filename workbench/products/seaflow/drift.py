@@ -75,14 +75,15 @@ def bead_drift(
     found: list[list[npt.NDArray[np.float64]]] = [[] for _ in hours]
     places = np.searchsorted(hours, time[dated], "right") - 1
     references = [_reference(filters.at(hour + _HOUR - np.timedelta64(1, "ns"))) for hour in hours]
-    of_file = dict(zip(dated.tolist(), places.tolist(), strict=True))
+    hour_of = np.zeros(len(time), np.int64)
+    hour_of[dated] = places
     keys = _keys(evt, dated, places, references, (min_pe, above))
     known: MutableMapping[Any, Any] = {} if kept is None else kept.setdefault("hours", {})
-    wanted = np.array([keys[at] not in known for at in places.tolist()], dtype=np.bool_)
-    for file, rows in _loaded(evt, dated[wanted]):
-        reference = references[of_file[file]]
+    unknown = np.array([key not in known for key in keys], dtype=np.bool_)
+    for file, rows in _loaded(evt, dated[unknown[places]]):
+        reference = references[hour_of[file]]
         low = (rows[:, 3] > min_pe) & (rows[:, 0] < reference[1] + above) & (rows[:, 1] < reference[2] + above)
-        found[of_file[file]].append(rows[low])
+        found[hour_of[file]].append(rows[low])
     middles = np.full((len(hours), 3), np.nan)
     count = np.zeros(len(hours), dtype=np.int64)
     for at, parts in enumerate(found):
@@ -111,10 +112,14 @@ def _keys(
     """Of all that the numbers of each hour come from: its files with their sizes, the reference, the limits."""
     sizes = evt["row_size"].to_numpy()
     names = evt["file_id"].to_numpy() if "file_id" in evt else np.arange(len(sizes))
-    files: list[list[Any]] = [[] for _ in references]
-    for file, at in zip(dated.tolist(), places.tolist(), strict=True):
-        files[at].append((str(names[file]), int(sizes[file])))
-    return [key_of(own, where.tobytes(), *limits) for own, where in zip(files, references, strict=True)]
+    order = np.argsort(places, kind="stable")
+    ends = np.searchsorted(places[order], np.arange(len(references) + 1))
+    keys = []
+    for at, where in enumerate(references):
+        own = dated[order[ends[at] : ends[at + 1]]]
+        files = [(str(names[file]), int(sizes[file])) for file in own]
+        keys.append(key_of(files, where.tobytes(), *limits))
+    return keys
 
 
 def _reference(parameters: FilterParameters | None) -> npt.NDArray[np.float64]:

@@ -1,8 +1,8 @@
-"""What came out of the files of a cruise: what its populations are made of, a row a file, in one array."""
+"""What came out of the files of a cruise: what its populations are made of, a row a file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,12 @@ from workbench.products.seaflow.limits import Flag
 if TYPE_CHECKING:
     from workbench.products.seaflow.process import FileResult
 
-#: Rows by which the array grows: half a kilobyte each, written over at once, so that memory grows in few steps.
+#: Rows by which the arrays grow: half a kilobyte each, written over at once, so that memory grows in few steps.
 STEP = 4096
+#: Kind of an array of keys.
+KEY = np.dtype("S12")
+#: Of each population and quantile: particles, median diameter, mean carbon.
+EACH = ("count", "diameter", "carbon")
 
 
 class Worked:
@@ -35,50 +39,72 @@ class Worked:
         self._place = {name: at for at, name in enumerate(index)}
         self._wanted = {name: [STATISTICS.index(f"diam_{of}_med"), STATISTICS.index(f"Qc_{of}_mean")]
                         for name, of in index.items()}  # fmt: skip
-        self._dtype = np.dtype([
-            ("flag", "i1"),
-            ("events", "f8", 4),  # all, not noise, noise, saturated
-            ("opp", "f8", len(QUANTILES)),
-            ("ratio", "f8", len(QUANTILES)),
-            ("each", "f8", (len(index), len(QUANTILES), 3)),  # particles, diameter, carbon
-        ])  # fmt: skip
-        self._rows: dict[bytes, int] = {}
-        self._table = np.empty(0, self._dtype)
-
-    def __contains__(self, key: bytes) -> bool:
-        return key in self._rows
+        each = (len(index), len(QUANTILES))
+        self._columns: dict[str, npt.NDArray[Any]] = {
+            "key": np.empty(0, KEY),
+            "flag": np.empty(0, np.int8),
+            "events": np.empty((4, 0)),  # all, not noise, noise, saturated
+            "opp": np.empty((0, len(QUANTILES))),
+            "ratio": np.empty((0, len(QUANTILES))),
+            **{name: np.empty((0, *each)) for name in EACH},
+        }
+        self._rows = 0
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return self._rows
+
+    def known(self, keys: npt.NDArray[np.bytes_]) -> npt.NDArray[np.bool_]:
+        """Which of these were added."""
+        return self._find(keys) >= 0
 
     def add(self, key: bytes, result: FileResult) -> None:
-        """Keep what came out of a file; `key` (see `key_of`) says all that it came from."""
-        at = self._rows.setdefault(key, len(self._rows))
-        if at >= len(self._table):
-            self._table = _longer(self._table, at + 1)
-        row, found = self._table[at], result.found
-        row["flag"] = int(result.flag)
-        for name in ("events", "opp", "ratio", "each"):
-            row[name] = np.nan
-        row["events"][0] = result.events
+        """Keep what came out of a file that is not known; `key` (see `key_of`) says all that it came from."""
+        if self._rows >= len(self._columns["key"]):
+            self._columns = {name: _longer(held, self._rows, name) for name, held in self._columns.items()}
+        at, columns, found = self._rows, self._columns, result.found
+        columns["key"][at], columns["flag"][at] = key, int(result.flag)
+        columns["events"][:, at] = result.events, np.nan, np.nan, np.nan
+        for name in ("opp", "ratio", *EACH):
+            columns[name][at] = np.nan
         if found is not None:
-            row["events"][1:] = found.evt_count, found.noise_count, found.saturated_count
-            row["opp"], row["ratio"] = found.opp_count, found.ratio
+            columns["events"][1:, at] = found.evt_count, found.noise_count, found.saturated_count
+            columns["opp"][at], columns["ratio"][at] = found.opp_count, found.ratio
         if result.flag is Flag.OK:
-            row["each"][..., 0] = 0
+            columns["count"][at] = 0
         for (quantile, name), (n, numbers) in result.summary.items():
-            row["each"][self._place[name], QUANTILES.index(quantile)] = n, *numbers[self._wanted[name]]
+            for column, number in zip(EACH, (n, *numbers[self._wanted[name]]), strict=True):
+                columns[column][at, self._place[name], QUANTILES.index(quantile)] = number
+        self._rows += 1
 
-    def take(self, keys: Sequence[bytes]) -> npt.NDArray[Any]:
-        """Rows of these files, in this order: ``flag``, ``events``, ``opp``, ``ratio``, ``each``."""
-        return self._table[[self._rows[key] for key in keys]]
+    def take(self, keys: npt.NDArray[np.bytes_]) -> dict[str, npt.NDArray[Any]]:
+        """Numbers of these files, in this order: ``flag``, ``events`` (4, n), ``opp``, ``ratio`` and `EACH`.
 
-    def forget_others(self, keys: Sequence[bytes]) -> None:
+        Where all are asked for as they were added, nothing is copied: what is given cannot be written to.
+        """
+        rows: Any = self._find(keys)
+        if np.array_equal(rows, np.arange(len(rows))):
+            rows = slice(len(rows))
+        found = {name: _rows(held, rows, name) for name, held in self._columns.items() if name != "key"}
+        for values in found.values():
+            values.flags.writeable = False
+        return found
+
+    def forget_others(self, keys: npt.NDArray[np.bytes_]) -> None:
         """Let go of all files but these."""
-        if len(self._rows) > len(set(keys)):
-            kept = self.take(keys)
-            self._rows = {key: at for at, key in enumerate(dict.fromkeys(keys))}
-            self._table = _longer(kept, len(kept))
+        kept = np.unique(self._find(keys))
+        if len(kept) < self._rows:
+            self._columns = {name: _longer(_rows(held, kept, name), len(kept), name)
+                             for name, held in self._columns.items()}  # fmt: skip
+            self._rows = len(kept)
+
+    def _find(self, keys: npt.NDArray[np.bytes_]) -> npt.NDArray[np.int64]:
+        """The row of each, -1 where there is none."""
+        held = self._columns["key"][: self._rows]
+        if not len(held):
+            return np.full(len(keys), -1)
+        order = np.argsort(held)
+        found = order[np.minimum(np.searchsorted(held, keys, sorter=order), len(held) - 1)]
+        return np.where(held[found] == keys, found, -1)
 
 
 def key_of(*parts: object) -> bytes:
@@ -86,8 +112,15 @@ def key_of(*parts: object) -> bytes:
     return blake2b(repr(parts).encode(), digest_size=12).digest()
 
 
-def _longer(table: npt.NDArray[Any], rows: int) -> npt.NDArray[Any]:
-    out = np.empty(-(-rows // STEP) * STEP, table.dtype)
-    out.view(np.uint8).fill(0)
-    out[: len(table)] = table
+def _rows(held: npt.NDArray[Any], rows: Any, name: str) -> npt.NDArray[Any]:
+    return held[:, rows] if name == "events" else held[rows]
+
+
+def _longer(held: npt.NDArray[Any], rows: int, name: str) -> npt.NDArray[Any]:
+    """Room for one file more than there are rows, in whole steps."""
+    room = -(-(rows + 1) // STEP) * STEP
+    shape = (len(held), room) if name == "events" else (room, *held.shape[1:])
+    out = np.empty(shape, held.dtype)
+    out.fill(0)
+    _rows(out, slice(rows), name)[...] = _rows(held, slice(rows), name)
     return out
