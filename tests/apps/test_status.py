@@ -15,11 +15,15 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.faults.engine_load import free_port
 from workbench.apps import standing
 from workbench.apps import status as light
 from workbench.apps.standing import UP, Standing
+from workbench.catalog.cruise import open_cruise
+from workbench.core.errors import WorkbenchError
 from workbench.record.lock import EngineLock
 
 ENGINE = {"engine": {"at": 0}, "feeds": [], "disk": {}}
@@ -82,6 +86,52 @@ def test_where_nothing_can_be_written_nothing_is_said(tmp_path: Path) -> None:
     (tmp_path / standing.BOARDS).write_text("a file")
     with standing.board(tmp_path, "http://localhost:1"):
         assert [path.name for path in tmp_path.iterdir()] == [standing.BOARDS]
+
+
+def declared(**metadata: object) -> str:
+    """A catalog whose first `id:` is not the cruise's."""
+    return json.dumps({"sources": {"s": {"driver": "workbench", "args": {"reader": "nmea_log", "listen": "http:"}}},
+                       "metadata": metadata})  # fmt: skip
+
+
+RECORDS = st.sampled_from(
+    ["{{ CATALOG_DIR }}/kept", "{{CATALOG_DIR}}", "$WORKBENCH_DATA/kept", "/kept/./here", "kept", "$WORKBENCH_RECORD/x",
+     "$HOME/x", "{{ x }}/y", "http://x/y", "", 3, ["/x"]]
+)  # fmt: skip
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    name=st.from_regex(r"[A-Za-z0-9._/-]{1,12}", fullmatch=True) | st.sampled_from([3, None]),
+    record=RECORDS | st.none(),
+)
+def test_the_folder_is_that_of_the_opened_catalog(tmp_path: Path, name: object, record: object) -> None:
+    catalog = tmp_path / "c.yaml"
+    catalog.write_text(declared(cruise={"id": name}, **({} if record is None else {"record": record})))
+    told = []
+    for call in (
+        lambda: open_cruise(catalog, data="/data").folder,
+        lambda: light.folder_of(str(catalog), "/data", None),
+    ):
+        try:
+            told.append(os.fspath(call()))
+        except WorkbenchError as error:
+            told.append(str(error))
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("record", [None, "{{ CATALOG_DIR }}/kept"])
+def test_nothing_heavy_is_loaded_for_a_cruise_that_has_no_folder_yet(tmp_path: Path, record: str | None) -> None:
+    (tmp_path / "c.yaml").write_text(declared(cruise={"id": "U1"}, **({"record": record} if record else {})))
+    heavy = ("numpy", "pydantic", "intake", "xarray", "pandas", "workbench.catalog.cruise", "workbench.catalog.model")
+    code = (
+        f"import sys\nfrom workbench.cli import main\nstatus = main(['status', {str(tmp_path / 'c.yaml')!r}])\n"
+        f"print(status, [name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    first, hint, last = done.stdout.strip().splitlines()
+    assert first == f"engine  DOWN  {tmp_path / ('kept' if record else 'U1.cruise')}"
+    assert "not there yet" in hint and last == "1 []"
 
 
 @pytest.mark.slow

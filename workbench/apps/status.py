@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 STUCK = 15.0
 #: Kinds of events that say what people decided.
 _DECIDED = ("'gates'", "'filters'", "'excluded'")
-#: A catalog whose cruise folder can be told without reading YAML.
+#: A catalog whose cruise folder, where it is there, can be told without reading YAML.
 _ID = re.compile(r"^\s*(?:cruise:\s*\{.*?\bid|id):\s*[\"']?([A-Za-z0-9][A-Za-z0-9._-]*)", re.MULTILINE)
+
+#: A cruise id, as `catalog.model` has it.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def show(catalog: str, *, data: str | None = None, record: str | None = None, as_json: bool = False) -> int:
@@ -43,7 +46,7 @@ def show(catalog: str, *, data: str | None = None, record: str | None = None, as
 
 
 def folder_of(catalog: str, data: str | None, record: str | None) -> str:
-    """The cruise folder of a catalog; read strictly only where it is not the usual one."""
+    """The cruise folder of a catalog, without looking at its sources; opened strictly only where it cannot be told."""
     chosen = record or os.environ.get("WORKBENCH_RECORD")
     if chosen:
         return chosen
@@ -57,9 +60,33 @@ def folder_of(catalog: str, data: str | None, record: str | None) -> str:
         folder = os.path.join(os.path.dirname(os.path.abspath(catalog)), f"{found[1]}.cruise")
         if os.path.isdir(folder):
             return folder
-    from workbench.catalog.cruise import open_cruise
+    declared = _declared(catalog, data)
+    if declared is not None:
+        return declared
+    from workbench.catalog.cruise import open_cruise  # says every mistake, and takes a second to be there
 
     return str(open_cruise(catalog, data=data).folder)
+
+
+def _declared(catalog: str, data: str | None) -> str | None:
+    """The cruise folder as the YAML has it; None where that cannot be read, or has no good id or place."""
+    from workbench.catalog import document, location
+    from workbench.core.errors import WorkbenchError
+
+    read = document.read(catalog)
+    metadata = read.values.get("metadata") if isinstance(read.values, dict) and not read.problems else None
+    about = metadata.get("cruise") if isinstance(metadata, dict) else None
+    name = about.get("id") if isinstance(about, dict) else None
+    if not isinstance(metadata, dict) or not isinstance(name, str) or not _NAME.fullmatch(name):
+        return None
+    here, record = os.path.dirname(os.path.abspath(catalog)), metadata.get("record")
+    if record is None:
+        return os.path.join(here, f"{name}.cruise")
+    try:
+        wrong = not isinstance(record, str) or location.url_mistake(record)
+        return None if wrong else location.expand(location.fill(record, here), data)
+    except WorkbenchError:  # $WORKBENCH_DATA is not set
+        return None
 
 
 def status(folder: str | Path) -> dict[str, Any]:
@@ -115,6 +142,8 @@ def said(found: dict[str, Any]) -> str:
     engine, disk = found["engine"], found["disk"]
     state = f"up, pid {engine['pid']}" if engine["up"] else "DOWN"
     lines = [f"engine  {state}  {engine['folder']}"]
+    if not os.path.isdir(engine["folder"]):
+        lines.append("        this cruise folder is not there yet: nothing was started for it")
     if _boardless(found):
         lines.append(f"board   DOWN (workbench up, pid {found['up']['pid']}, starts it again)")
     for board in found["boards"]:
