@@ -5,11 +5,13 @@
 * With ``CI=true`` a skipped real-data, browser, service, fault or notebook test is a failure: a check that
   cannot run must not look like one that passed.
 * ``WORKBENCH_*`` variables of the person running the tests do not leak into them.
+* Ctrl-C is heard by what a test starts, also where the tests themselves run in the background of a script.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +22,10 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("WORKBENCH_DATA") or ROOT.parent / "shared" / "data").absolute()
 CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 MUST_RUN = ("browser", "service", "fault", "notebook")
+
+# A shell's ``&`` makes a process deaf to Ctrl-C, and all that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("fast", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", parent=settings.get_profile("fast"), max_examples=400)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.core.window import Window
 from workbench.live.journal import Journal
 from workbench.live.listeners import open_listener
-from workbench.live.replay import Faults, Piece, Stream, of_cruise, of_files, replay
+from workbench.live.replay import Faults, Piece, Sent, Stream, of_cruise, of_files, replay
 from workbench.live.replay.pieces import stamp
 from workbench.testing.listeners import Desk, until
 
@@ -175,8 +177,6 @@ def test_through_the_ships_doors_into_a_journal(tmp_path: Path, scheme: str) -> 
     async def run() -> list[bytes]:
         with Journal(tmp_path / "raw") as journal:
             if scheme == "tcp+listen":  # the replay listens, the workbench connects
-                import socket
-
                 with socket.create_server(("127.0.0.1", 0)) as free:
                     at = f"127.0.0.1:{free.getsockname()[1]}"
                 listener = open_listener("ship", f"tcp://{at}", journal)
@@ -295,18 +295,66 @@ def test_files_without_times(tmp_path: Path) -> None:
         of_files([tmp_path / "photo.jpg"])
 
 
+def test_who_reads_no_more_does_not_keep_an_interrupted_replay() -> None:
+    """The other end of a stream stands still, as a workbench whose disk is full: Ctrl-C ends it all the same."""
+
+    async def run() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            line = Piece(int(START.astype(np.int64)), "ship", "a.log", b"x" * (1 << 16))
+            endless = Stream("ship", False, lambda window: repeat(line))
+            sent = Sent()
+            port = deaf.getsockname()[1]
+            going = asyncio.create_task(replay([endless], [f"tcp://127.0.0.1:{port}"], warp=np.inf, sent=sent))
+            before = -1
+            while sent.bytes != before or not sent.bytes:  # until it is stuck
+                before = sent.bytes
+                await asyncio.sleep(0.5)
+            going.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asyncio.wait_for(asyncio.shield(going), 30)
+
+    asyncio.run(run())
+
+
+#: A replay in a process of its own that has Ctrl-C pressed when it has worked for so many seconds (of the processor's
+#: time: the same moment on a busy machine as on an idle one).
+PRESSED = """
+import signal, sys
+from workbench.cli import main
+signal.signal(signal.SIGVTALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+signal.setitimer(signal.ITIMER_VIRTUAL, float(sys.argv.pop(1)))
+sys.exit(main())
+"""
+
+
 @pytest.mark.fault
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seconds", [0.01, 0.3, 0.6, 0.9, 1.1, 1.3])
+def test_ctrl_c_is_heard_whenever_it_comes(simulated: Path, tmp_path: Path, seconds: float) -> None:
+    """While it loads, opens the cruise, begins or sends: never swallowed, status 130, and no half file stays."""
+    words = ["replay", simulated, "--warp", "600", "--to", f"folder:{tmp_path}"]
+    command = [sys.executable, "-c", PRESSED, str(seconds), *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=200)
+    assert done.returncode == 130, done.stderr
+    assert not list(tmp_path.rglob(".*"))
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(300)
 def test_interrupted_it_leaves_no_half_file(simulated: Path, tmp_path: Path) -> None:
     """Ctrl-C: status 130, a line that says how far it came, no traceback."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "workbench", "replay", simulated, "--warp", "600", "--to", f"folder:{tmp_path}"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    for _ in range(600):
-        if list(tmp_path.rglob("*_gps-*")):
-            break
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    ) as process:  # fmt: skip
+        try:
+            latest = time.monotonic() + 100
+            while not list(tmp_path.rglob("*_gps-*")) and process.poll() is None and time.monotonic() < latest:
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130 and "stopped; sent" in err and "Traceback" not in err + out
     assert not list(tmp_path.rglob(".*"))

@@ -100,6 +100,10 @@ async def replay(
             await target.open()
         going = (stream for stream in streams if chosen[stream.name])
         await _send(_merged(going, window, faults), chosen, _Pace(warp, follow), sent, told)
+    except asyncio.CancelledError:
+        for target in opened:
+            target.drop()
+        raise
     finally:
         for target in opened:
             await target.close()

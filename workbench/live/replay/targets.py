@@ -57,8 +57,11 @@ class Target(ABC):
     async def send(self, piece: Piece) -> None:
         """Send one piece."""
 
+    def drop(self) -> None:  # noqa: B027
+        """Somebody interrupts: what still waits to be sent is let go, so that `close` need not wait for the other end."""
+
     async def close(self) -> None:  # noqa: B027
-        """Let go of everything."""
+        """Let go of everything, when what was sent has gone out."""
 
 
 class Datagrams(Target):
@@ -138,6 +141,11 @@ class Stretch(Target):
                 if self.address.scheme == "tcp":
                     await self._connect()
                     self._writers[-1].write(piece.payload)
+
+    def drop(self) -> None:
+        """The other end may read no more, as a workbench whose disk is full: nothing would ever go out."""
+        for writer in self._writers:
+            writer.transport.abort()
 
     async def close(self) -> None:
         """Close the connections."""
@@ -261,8 +269,9 @@ class Files(Target):
         """Close the files; half a file is taken away."""
         for file in self._open.values():
             file.close()
-        if self._under_way is not None:
-            self._under_way.unlink(missing_ok=True)
+        under_way = self._under_way  # a copy that goes on may end meanwhile
+        if under_way is not None:
+            under_way.unlink(missing_ok=True)
 
 
 KINDS: dict[str, type[Target]] = {
