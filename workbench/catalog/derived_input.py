@@ -7,6 +7,7 @@ times and sizes. So of those tens of bytes are kept; they are opened when somebo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ class Grown:
             self.forget()
             return
         for name, values in _packed(new).items():
-            self._columns[name] = np.concatenate([self._columns[name], values])
+            self._columns[name] = _joined(self._columns[name], values)
         self._parts.append((self._rows, new))
         self._rows += new.sizes["particle"]
 
@@ -148,18 +149,26 @@ def _kind(variable: xr.Variable) -> tuple[Any, ...]:
 
 
 def _packed(ds: xr.Dataset) -> dict[str, npt.NDArray[Any]]:
-    """What stands along files, texts as bytes: a fourth of the memory."""
+    """What stands along files, texts of ASCII as bytes: a fourth of the memory."""
     found: dict[str, npt.NDArray[Any]] = {}
     for name, variable in ds.variables.items():
         if variable.dims == ("file",):
             values = variable.to_numpy()
-            text = values.dtype.kind in "OU"
-            found[str(name)] = np.strings.encode(values.astype(np.str_), "utf-8") if text else values
+            if values.dtype.kind in "OU":
+                with suppress(UnicodeEncodeError):
+                    values = values.astype(np.bytes_)
+            found[str(name)] = values
     return found
 
 
+def _joined(before: npt.NDArray[Any], more: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if before.dtype.kind != more.dtype.kind and {before.dtype.kind, more.dtype.kind} <= {"S", "U", "O"}:
+        before, more = before.astype(np.str_), more.astype(np.str_)
+    return np.concatenate([before, more])
+
+
 def _unpacked(values: npt.NDArray[Any], like: np.dtype[Any]) -> npt.NDArray[Any]:
-    if values.dtype.kind != "S":
-        return values
-    text = np.strings.decode(values, "utf-8")
-    return text.astype(object) if like.kind == "O" else text
+    if values.dtype.kind in "SU" and like.kind in "OU":
+        text = values.astype(np.str_)
+        return text.astype(object) if like.kind == "O" else text
+    return values

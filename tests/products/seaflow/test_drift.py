@@ -43,7 +43,8 @@ def test_it_comes_to_the_same_and_loads_only_new_hours(monkeypatch: Any) -> None
         grown = bead_drift(evt(files), plan(), kept=kept)
         xr.testing.assert_identical(grown, bead_drift(evt(files), plan()))
     mine = loaded[::2]
-    assert mine == [3, 4, 1, 5, 0], "of an hour that goes on all its files, of the others none"
+    assert mine == [3, 1, 1, 5, 0], "of the last hour its new files, of one that ended meanwhile all, of others none"
+    assert len(kept["beads"]) == 1, "of one hour, file by file"
     assert len(kept["hours"]) == 3, "what no longer stands is forgotten"
     assert int(grown["beads"].sum()) > 0
 

@@ -21,7 +21,7 @@ from workbench.core.sizes import INDICES, SizeTable
 from workbench.core.variables import VARIABLES, VariableSpec
 from workbench.products.contract import CRUISE, product
 from workbench.products.seaflow.abundance import BY_FILE, abundance, virtual_core
-from workbench.products.seaflow.choosing import chosen_of, dated
+from workbench.products.seaflow.choosing import chosen_of, dated, short
 from workbench.products.seaflow.flow import flow_rate, volume
 from workbench.products.seaflow.limits import MAX_EVENTS, MAX_OPP, Flag
 from workbench.products.seaflow.loading import in_pieces, loaded
@@ -212,14 +212,14 @@ def _work(
     """Work on the files that have a time and parameters, and say why others do not."""
     from workbench.products.seaflow.process import process, too_many  # with numba: not to open a catalog
 
-    ids = evt["file_id"].to_numpy().astype(np.str_)
+    ids = evt["file_id"].to_numpy().astype(np.str_, copy=False)
     rows, times = dated(ids, evt, sfl)
     chosen = chosen_of(ids, times, rows, sfl, parameters)
     sizes = evt["row_size"].to_numpy()
     more = [name for name in _others(parameters) if name in evt]
     told = [key_of(*map(_identity, (*each, table)), max_events, max_opp, *more) for each in chosen.parameters]
-    each = zip(ids[chosen.files], sizes[chosen.files], chosen.of, strict=True)
-    keys = np.fromiter((key_of(str(name), int(size), told[of]) for name, size, of in each), KEY, len(chosen.files))
+    each = zip(chosen.files, chosen.of, strict=True)
+    keys = np.fromiter((key_of(str(ids[at]), int(sizes[at]), told[of]) for at, of in each), KEY, len(chosen.files))
     new = np.flatnonzero(~worked.known(keys))
     for file, (at, codes) in zip(new, loaded(evt, chosen.files[new].tolist(), max_events, more), strict=True):
         if codes is None:
@@ -229,8 +229,10 @@ def _work(
             result = process(in_pieces(codes), filter_, gating, table, max_events=max_events, max_opp=max_opp)
         worked.add(keys[file], result)
     worked.forget_others(keys)
-    order = np.lexsort((ids[chosen.files], times[chosen.files]))
-    files = chosen.files[order]
+    order = np.lexsort((short(ids)[chosen.files], times[chosen.files]))
+    files: Any = chosen.files[order]
+    if np.array_equal(files, np.arange(len(ids))):
+        files = slice(None)  # no copies
     return _Files(ids[files], times[files], rows[files], worked.take(keys[order])), chosen.left_out
 
 

@@ -6,7 +6,7 @@ hourly medians against the reference.
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
@@ -80,17 +80,29 @@ def bead_drift(
     keys = _keys(evt, dated, places, references, (min_pe, above))
     known: MutableMapping[Any, Any] = {} if kept is None else kept.setdefault("hours", {})
     unknown = np.array([key not in known for key in keys], dtype=np.bool_)
-    for file, rows in _loaded(evt, dated[unknown[places]]):
+    asked = dated[unknown[places]]
+    marks = _marks(evt, dated[places == len(hours) - 1], references[-1:], (min_pe, above))
+    before: Mapping[bytes, npt.NDArray[np.float64]] = {} if kept is None else kept.get("beads", {})
+    beads = {mark: before[mark] for mark in marks.values() if mark in before}
+    new = np.array([marks.get(file) not in beads for file in asked.tolist()], dtype=np.bool_)
+    for file, rows in _loaded(evt, asked[new]):
         reference = references[hour_of[file]]
         low = (rows[:, 3] > min_pe) & (rows[:, 0] < reference[1] + above) & (rows[:, 1] < reference[2] + above)
-        found[hour_of[file]].append(rows[low])
+        if file in marks:
+            beads[marks[file]] = rows[low]
+        else:
+            found[hour_of[file]].append(rows[low])
+    if marks and unknown[-1]:
+        found[-1] += [beads[mark] for mark in marks.values()]
+    if kept is not None:
+        kept["beads"] = beads
     middles = np.full((len(hours), 3), np.nan)
     count = np.zeros(len(hours), dtype=np.int64)
     for at, parts in enumerate(found):
         if keys[at] not in known:
-            beads = np.concatenate([np.empty((0, 4)), *parts])
-            middle = np.median(beads[:, [2, 0, 1]], axis=0) if len(beads) else np.full(3, np.nan)
-            known[keys[at]] = len(beads), middle
+            every = np.concatenate([np.empty((0, 4)), *parts])
+            middle = np.median(every[:, [2, 0, 1]], axis=0) if len(every) else np.full(3, np.nan)
+            known[keys[at]] = len(every), middle
         count[at], middles[at] = known[keys[at]]
     for old in set(known) - set(keys):
         del known[old]
@@ -120,6 +132,19 @@ def _keys(
         files = [(str(names[file]), int(sizes[file])) for file in own]
         keys.append(key_of(files, where.tobytes(), *limits))
     return keys
+
+
+def _marks(
+    evt: xr.Dataset, files: npt.NDArray[np.intp], references: list[npt.NDArray[np.float64]], limits: tuple[float, float]
+) -> dict[int, bytes]:
+    """Of all that the beads of each file of the last hour come from: the next look asks for them again, with one more."""
+    sizes = evt["row_size"].to_numpy()
+    names = evt["file_id"].to_numpy() if "file_id" in evt else np.arange(len(sizes))
+    return {
+        file: key_of(file, str(names[file]), int(sizes[file]), where.tobytes(), *limits)
+        for where in references
+        for file in files.tolist()
+    }
 
 
 def _reference(parameters: FilterParameters | None) -> npt.NDArray[np.float64]:
