@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from workbench.core.viewport import Viewport
 from workbench.live.labels import NOBODY
-from workbench.raster.count import Codes, count_by, count_codes
+from workbench.raster.code_cells import Codes
+from workbench.raster.count import count_by, count_codes
 
 Counts = npt.NDArray[np.uint32]
 #: Particles gathered before they are counted.

@@ -15,10 +15,10 @@ import xarray as xr
 
 from workbench.core.errors import suggest
 from workbench.core.viewport import Viewport
+from workbench.raster import code_cells
 from workbench.raster.accumulate import Counts, Scratch, accumulate
+from workbench.raster.code_cells import Codes
 from workbench.raster.scatter import EXTRA, scatter_codes, scatter_few, scatter_labelled, scatter_values, stride_of
-
-Codes = npt.NDArray[np.uint16]
 
 #: Rows read at a time from what is not in memory, and rows that make one dask task.
 ROWS = 1 << 22
@@ -48,9 +48,9 @@ def count_codes(x: Codes, y: Codes, viewport: Viewport, out: Counts | None = Non
     ValueError
         When lengths differ, a cell is not 2**k whole codes, or `out` has another shape.
     """
-    _check_codes(x, y)
+    code_cells.check(x, y)
     v = viewport
-    sx, sy = _shift(v.x0, v.x1, v.width, "x"), _shift(v.y0, v.y1, v.height, "y")
+    sx, sy = code_cells.shifts(v)
     out = _output(out, (v.height, v.width))
     stride = stride_of(v.width)
 
@@ -87,11 +87,11 @@ def count_by(
     numpy.ndarray of uint32, shape (n, height, width)
         The sum over populations equals `count_codes` of the labelled particles.
     """
-    _check_codes(x, y)
+    code_cells.check(x, y)
     if label.shape != x.shape or label.dtype != np.uint8:
         raise ValueError(f"label must be uint8 {x.shape}, not {label.dtype} {label.shape}")
     v = viewport
-    sx, sy = _shift(v.x0, v.x1, v.width, "x"), _shift(v.y0, v.y1, v.height, "y")
+    sx, sy = code_cells.shifts(v)
     out = _output(out, (n, v.height, v.width))
     stride = stride_of(v.width)
 
@@ -117,11 +117,11 @@ def add_by(x: Codes, y: Codes, label: npt.NDArray[np.uint8], viewport: Viewport,
 
     The same as `count_by` for fewer particles than `out` has cells, in less time.
     """
-    _check_codes(x, y)
+    code_cells.check(x, y)
     v, flat = viewport, out.base
     if flat is None or flat.shape != (out.size + EXTRA,) or out.shape[1:] != (v.height, v.width):
         raise ValueError("out must be what room_by gives for this viewport")
-    sx, sy = _shift(v.x0, v.x1, v.width, "x"), _shift(v.y0, v.y1, v.height, "y")
+    sx, sy = code_cells.shifts(v)
     one = np.uint32(sign & 0xFFFFFFFF)
     scatter_few(x, y, label, int(v.x0), sx, v.width, int(v.y0), sy, v.height, len(out), one, flat)
 
@@ -182,25 +182,16 @@ def _count_block(x: npt.NDArray[Any], y: npt.NDArray[Any], viewport: Viewport, o
     """Add any two columns of numbers to `out`."""
     v = viewport
     x, y = _native(x), _native(y)
-    if x.dtype == y.dtype == np.uint16 and _in_codes(v):
+    if x.dtype == y.dtype == np.uint16 and code_cells.fit(v):
         count_codes(x, y, v, out)
         return
     stride = stride_of(v.width)
 
     def scatter(rows: slice, flat: Scratch) -> Counts:
         notes: Counts = scatter_values(
-            _beside(x[rows]),
-            _beside(y[rows]),
-            float(v.x0),
-            float(v.x1),
-            v.width,
-            float(v.y0),
-            float(v.y1),
-            v.height,
-            stride,
-            flat,
-            x.size,
-        )
+            _beside(x[rows]), _beside(y[rows]), float(v.x0), float(v.x1), v.width, float(v.y0), float(v.y1), v.height,
+            stride, flat, x.size,
+        )  # fmt: skip
         return notes
 
     accumulate(scatter, x.size, stride, out, strided=_strided(x, y))
@@ -278,34 +269,6 @@ def _numbers(ds: xr.Dataset, name: Hashable) -> xr.DataArray:
     if array.dtype.kind not in "uif":
         raise TypeError(f"'{name}' is {array.dtype}; only numbers can be counted on an axis")
     return array
-
-
-def _check_codes(x: Codes, y: Codes) -> None:
-    if x.shape != y.shape or x.ndim != 1:
-        raise ValueError(f"x and y must be two columns of the same length, not {x.shape} and {y.shape}")
-    if x.dtype != np.uint16 or y.dtype != np.uint16:
-        raise TypeError(f"log codes are uint16, not {x.dtype} and {y.dtype}; count() takes other numbers")
-
-
-def _shift(low: float, high: float, cells: int, axis: str) -> int:
-    """log2 of the codes in a cell; ValueError when a cell is not 2**k whole codes."""
-    size = (high - low) / cells
-    shift = int(size).bit_length() - 1
-    if low != int(low) or size < 1 or size != 2**shift or abs(low) > 2**24 or high > 2**24:
-        raise ValueError(
-            f"{axis} {low}..{high} in {cells} cells: log codes need whole edges and 1, 2, 4, 8 ... codes a cell. "
-            "workbench.raster.plane.snap makes such a viewport"
-        )
-    return shift
-
-
-def _in_codes(viewport: Viewport) -> bool:
-    try:
-        _shift(viewport.x0, viewport.x1, viewport.width, "x")
-        _shift(viewport.y0, viewport.y1, viewport.height, "y")
-    except ValueError:
-        return False
-    return True
 
 
 def _output(out: Counts | None, shape: tuple[int, ...]) -> Counts:

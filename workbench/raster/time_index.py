@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.core.viewport import Viewport
-from workbench.raster.count import Codes, add_by, count_by, count_codes, room_by
+from workbench.raster.code_cells import Codes
+from workbench.raster.count import add_by, count_by, count_codes, room_by
 from workbench.raster.memory_store import Store
 from workbench.raster.tiles import Counts, Layer, add_tile, unpack_tile
 
