@@ -21,7 +21,7 @@ from workbench.core.variables import VARIABLES, VariableSpec
 from workbench.readers import paths as locate
 from workbench.readers import seaflow_files as names
 from workbench.readers import seaflow_layout as layout
-from workbench.readers import sequence
+from workbench.readers import seaflow_parquet, sequence
 from workbench.readers.reader import Paths, Reader, window_of
 from workbench.readers.seaflow_layout import V2
 
@@ -219,7 +219,7 @@ class EvtFiles:
         """Some rows of a channel: of a long file that is not compressed, no others are read."""
         path, header = self.paths[index], self.headers[index]
         if header.layout == "parquet":
-            return layout.parquet_rows(path, header, name, begin, stop)
+            return seaflow_parquet.rows(path, header.rows, name, begin, stop)
         if path.endswith((".gz", ".zst")) or header.size <= _recent.limit:
             return self.read(index, name)[begin:stop]
         return layout.some_rows(path, header, begin, stop)[:, layout.CHANNELS[header.layout].index(name)]

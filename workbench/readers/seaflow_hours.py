@@ -21,7 +21,7 @@ from workbench.core.sizes import COLUMNS
 from workbench.readers.kept import Kept
 from workbench.readers.seaflow_files import file_name
 from workbench.readers.seaflow_hourly import CHANNELS
-from workbench.readers.seaflow_layout import row_groups
+from workbench.readers.seaflow_parquet import first_line, row_groups
 
 FLAGS = tuple(f"q{q:g}" for q in QUANTILES)
 LABELS = ("pop", *(f"pop_q{q:g}" for q in QUANTILES))
@@ -123,7 +123,7 @@ def _probe(path: str) -> Hour:
             held = [name for name in IDS if name in schema.names]
             begins, times, ids = _runs_of(path, file, held)
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError) as error:
-        raise ReaderError(path, f"not an hourly SeaFlow file ({_first_line(error)})") from error
+        raise ReaderError(path, f"not an hourly SeaFlow file ({first_line(error)})") from error
     ids.setdefault("file_id", _made_ids(times))
     packed = {name: _packed(each) for name, each in ids.items()}
     return Hour(path, size, rows, columns, begins, np.diff(np.append(begins, rows)), times, packed)
@@ -231,7 +231,7 @@ def read(hour: Hour, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
             table = file.read(columns=list(names), use_threads=False)
         found = {name: _values(table.column(name), KINDS[name]) for name in names}
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError) as error:
-        raise ReaderError(hour.path, f"broken Parquet file ({_first_line(error)})") from error
+        raise ReaderError(hour.path, f"broken Parquet file ({first_line(error)})") from error
     if table.num_rows != hour.rows:
         raise ReaderError(
             hour.path, "changed while it was read", expected=f"{hour.rows} rows", found=f"{table.num_rows} rows"
@@ -256,7 +256,7 @@ def read_rows(hour: Hour, name: str, begin: int, stop: int) -> npt.NDArray[Any]:
             table, before = row_groups(file, [name], begin, stop)
             found = _values(table.column(name).slice(begin - before, stop - begin), KINDS[name])
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError) as error:
-        raise ReaderError(hour.path, f"broken Parquet file ({_first_line(error)})") from error
+        raise ReaderError(hour.path, f"broken Parquet file ({first_line(error)})") from error
     if rows != hour.rows:
         raise ReaderError(hour.path, "changed while it was read", expected=f"{hour.rows} rows", found=f"{rows} rows")
     return found
@@ -271,7 +271,3 @@ def _values(column: Any, kind: str) -> npt.NDArray[Any]:
         return np.asarray(column.fill_null(False).to_numpy(), dtype=np.bool_)
     indices, words = _coded(column)
     return words[indices]
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).split("\n", 1)[0].rstrip(".")

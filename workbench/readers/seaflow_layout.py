@@ -25,20 +25,16 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.core.errors import ReaderError, suggest
-from workbench.readers import packed
+from workbench.readers import packed, seaflow_parquet
 
 #: Channels of each layout, in the order of the bytes.
 V1 = ("pulse_time", "pulse_width", "D1", "D2", "fsc_small", "fsc_perp", "fsc_big", "pe", "chl_small", "chl_big")
 V2 = ("pulse_width", "chl_small", "D1", "D2", "fsc_small", "pe", "evt_rate")
-PARQUET = ("D1", "D2", "fsc_small", "pe", "chl_small")
+PARQUET = seaflow_parquet.CHANNELS
 CHANNELS = {"v1": V1, "v2": V2, "parquet": PARQUET}
 
 #: Suffixes of files whose header takes more than a look.
 PACKED = (".gz", ".zst", ".parquet")
-#: A Parquet file may not claim more values than this for each of its bytes (run lengths compress without limit).
-_PARQUET_RATIO = 2000
-#: Bytes of a stored Parquet column that are in memory at once: else it is all that a row group has of it.
-PARQUET_BUFFER = 1 << 18
 _TWO = struct.Struct("<II").unpack
 
 
@@ -95,7 +91,7 @@ def _probed(path: str, size: int, mtime: int) -> Header:
 
 def _probe(path: str) -> Header:
     if path.endswith(".parquet"):
-        return _probe_parquet(path)
+        return Header("parquet", seaflow_parquet.count(path))
     peek = packed.peek(path)
     if not peek.modulo and len(peek.first) == 8:  # most files: no more than this
         one, two = _TWO(peek.first)
@@ -224,7 +220,7 @@ def columns(path: str, header: Header, names: Sequence[str]) -> dict[str, npt.ND
     """
     refuse_unknown(path, header, names)
     if header.layout == "parquet":
-        return _parquet_columns(path, header, names)
+        return seaflow_parquet.columns(path, header.rows, names)
     table = rows(path, header)
     known = CHANNELS[header.layout]
     return {name: np.ascontiguousarray(table[:, known.index(name)]) for name in names}
@@ -249,80 +245,3 @@ def refuse_unknown(path: str, header: Header, names: Sequence[str]) -> None:
     for name in names:
         if name not in known:
             raise ReaderError(path, f"a {header.layout} file has no channel '{name}'", hint=suggest(name, known))
-
-
-def _probe_parquet(path: str) -> Header:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        size = os.stat(path).st_size
-        footer = pq.read_metadata(path)
-        held = {footer.schema.column(i).path for i in range(footer.num_columns)}
-        count = footer.num_rows
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise ReaderError(path, f"not a Parquet file ({first_line(error)})") from error
-    lacking = [name for name in PARQUET if name not in held]
-    if lacking:
-        raise ReaderError(
-            path, f"no column {', '.join(lacking)}", expected=", ".join(PARQUET), found=", ".join(sorted(held))
-        )
-    if count == 0:
-        raise ReaderError(path, "the footer says 0 particles", expected="at least 1", found=0)
-    if not 0 < count <= size * _PARQUET_RATIO:
-        raise ReaderError(
-            path, "the footer's row count does not fit", expected=f"1 to {size * _PARQUET_RATIO}", found=count
-        )
-    return Header("parquet", count)
-
-
-def _parquet_columns(path: str, header: Header, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path, buffer_size=PARQUET_BUFFER, pre_buffer=False) as file:
-            table = file.read(columns=list(names), use_threads=False)
-        out = {name: np.asarray(table.column(name).to_numpy(), dtype=np.float32) for name in names}
-    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
-        raise ReaderError(path, f"broken Parquet file ({first_line(error)})") from error
-    if table.num_rows != header.rows:
-        raise ReaderError(path, "changed while it was read", expected=f"{header.rows} rows", found=table.num_rows)
-    return out
-
-
-def parquet_rows(path: str, header: Header, name: str, begin: int, stop: int) -> npt.NDArray[np.float32]:
-    """Rows from `begin` to `stop` of one channel of a Parquet file: only their row groups are read.
-
-    Raises
-    ------
-    ReaderError
-        When the file is broken, or has not so many rows.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path, buffer_size=PARQUET_BUFFER, pre_buffer=False) as file:
-            table, before = row_groups(file, [name], begin, stop)
-            out = np.asarray(table.column(name).slice(begin - before, stop - begin).to_numpy(), dtype=np.float32)
-    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
-        raise ReaderError(path, f"broken Parquet file ({first_line(error)})") from error
-    if len(out) != stop - begin:
-        raise ReaderError(
-            path, "changed while it was read", expected=f"{header.rows} rows", found=before + table.num_rows
-        )
-    return out
-
-
-def row_groups(file: Any, names: Sequence[str], begin: int, stop: int) -> tuple[Any, int]:
-    """The row groups of an opened Parquet file that hold these rows, and the number of the first row in them."""
-    groups = range(file.metadata.num_row_groups)
-    ends = np.cumsum([0, *(file.metadata.row_group(i).num_rows for i in groups)])
-    wanted = [i for i in groups if ends[i] < stop and ends[i + 1] > begin]
-    table = file.read_row_groups(wanted, columns=list(names), use_threads=False)
-    return table, int(ends[wanted[0]]) if wanted else 0
-
-
-def first_line(error: Exception) -> str:
-    return str(error).split("\n", 1)[0].rstrip(".")

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from workbench.core.errors import ReaderError
 from workbench.readers import seaflow_layout as layout
+from workbench.readers import seaflow_parquet
 
 #: Rows of a piece: their bytes fit into a processor's cache.
 SIZE = 1 << 16
@@ -33,7 +34,7 @@ def pieces(
     """
     layout.refuse_unknown(path, header, names)
     if header.layout == "parquet":
-        yield from _parquet_pieces(path, header, names, size)
+        yield from seaflow_parquet.pieces(path, header.rows, names, size)
         return
     known = layout.CHANNELS[header.layout]
     if path.endswith((".gz", ".zst")):
@@ -73,24 +74,3 @@ def _changed(path: str, header: layout.Header, size: int, first: bytes) -> Reade
     else:
         expected, found = header.start.hex(), first.hex()
     return ReaderError(path, "changed while it was read", offset=0, expected=expected, found=found)
-
-
-def _parquet_pieces(
-    path: str, header: layout.Header, names: Sequence[str], size: int
-) -> Iterator[dict[str, npt.NDArray[Any]]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    count = 0
-    try:
-        with pq.ParquetFile(path, buffer_size=layout.PARQUET_BUFFER, pre_buffer=False) as file:
-            for batch in file.iter_batches(size, columns=list(names), use_threads=False):
-                count += batch.num_rows
-                yield {
-                    name: np.asarray(batch.column(name).to_numpy(zero_copy_only=False), dtype=np.float32)
-                    for name in names
-                }
-    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
-        raise ReaderError(path, f"broken Parquet file ({layout.first_line(error)})") from error
-    if count != header.rows:
-        raise ReaderError(path, "changed while it was read", expected=f"{header.rows} rows", found=count)
