@@ -155,8 +155,9 @@ def test_a_run_that_is_done_does_nothing(cruise, tmp_path):
     assert before == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.parquet")}
 
 
+@pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("moment", ["write", "commit"])
-def test_killed_in_an_hour_and_run_again(cruise, tmp_path, monkeypatch, moment):
+def test_killed_in_an_hour_and_run_again(cruise, tmp_path, monkeypatch, moment, workers):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     cruise.run(whole)
 
@@ -181,7 +182,7 @@ def test_killed_in_an_hour_and_run_again(cruise, tmp_path, monkeypatch, moment):
         else:
             patch.setattr(*target, die)
         with pytest.raises(Killed):
-            cruise.run(killed)
+            cruise.run(killed, workers=workers)
     assert not list(killed.rglob(".*parquet*"))
     cruise.run(killed)
     same(whole, killed)

@@ -33,7 +33,8 @@ _EMPTY = {"opp": seaflow_hourly.OPP.empty_table(), "vct": seaflow_hourly.VCT.emp
 class Hour:
     """The two Parquet files of an hour, filled while its EVT files are still worked on.
 
-    Used with ``with``: they take their places at its end, and leave nothing behind when it does not come to that.
+    Used with ``with``, or ended with `end` or `leave`: at the end they take their places, and they leave nothing behind
+    when it does not come to that.
 
     Parameters
     ----------
@@ -99,20 +100,30 @@ class Hour:
             self._running.popleft().result()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.end()
+        else:
+            self.leave()
+
+    def end(self) -> None:
+        """Pack what is left and take the places; in whatever thread, when nothing more is added."""
         try:
-            if kind is None:
-                self._write()
-                self._wait()  # neither takes its place before both have all their rows
-                for name, file in self._files.items():
-                    self._do(name, file.finish)
-                self._wait()
+            self._write()
+            self._wait()  # neither takes its place before both have all their rows
+            for name, file in self._files.items():
+                self._do(name, file.finish)
+            self._wait()
         finally:
-            for future in self._running:
-                future.cancel()
-            for thread in self._threads.values():
-                thread.shutdown()
-            for file in self._files.values():
-                file.leave()
+            self.leave()
+
+    def leave(self) -> None:
+        """Close; what has not come to its end goes."""
+        for future in self._running:
+            future.cancel()
+        for thread in self._threads.values():
+            thread.shutdown()
+        for file in self._files.values():
+            file.leave()
 
 
 def _opp(done: Sequence[Done]) -> pa.Table:

@@ -2,8 +2,9 @@
 
 The unit is the hour, since its files share one Parquet file. An hour's Parquet is renamed into place first, then its
 rows are committed to ``cruise.db``, then its files are marked done in ``run.db``: a kill in between makes the hour run
-again, with the same result. Where filters or gates of files that are done have changed, all this happens in a copy, which
-takes the place of the folder when it is whole (`seaflow_next`).
+again, with the same result. With more than one thread the next hour is worked on meanwhile (`seaflow_ends`). Where
+filters or gates of files that are done have changed, all this happens in a copy, which takes the place of the folder when
+it is whole (`seaflow_next`).
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import fcntl
 import os
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from workbench.products.seaflow.limits import Flag
 from workbench.products.seaflow.process import CHANNELS, FileResult, others, process, too_many
 from workbench.readers import popcycle, seaflow_hourly, seaflow_layout, seaflow_pieces
 from workbench.record import seaflow_cruise, seaflow_hour, seaflow_next
+from workbench.record.seaflow_ends import Ends, Rows
 from workbench.record.seaflow_work import Limits, Task, Work
 
 
@@ -107,13 +110,13 @@ def _run(
             marks.executemany("DELETE FROM done WHERE file = ?", [(name,) for name in gone])
         pending = [task for task in work.tasks if known.get(task.file_id) != (task.key, _hour(task))]
         pending.sort(key=lambda task: (_hour(task), task.file_id))  # in an hour as its Parquet files have them
-        with closing(_worked(pending, table, limits, workers, client)) as results:
+        enter = partial(_enter, database, marks)
+        with (
+            closing(_worked(pending, table, limits, workers, client)) as results,
+            Ends(enter, together=workers > 1) as ends,
+        ):
             for _, group in groupby(pending, key=_hour):
-                tasks = list(group)
-                _store(out, database, tasks, zip(tasks, results, strict=False), table, workers > 1, done)
-                rows = [(task.file_id, task.key, _hour(task)) for task in tasks]
-                with _transaction(marks):  # row by row they would be as many waits for the disk
-                    marks.executemany("INSERT OR REPLACE INTO done VALUES (?, ?, ?)", rows)
+                _store(out, ends, list(group), results, table, workers > 1, done)
         excluded = [each.file for each in parameters.excluded]
         before = [name for (name,) in marks.execute("SELECT file FROM excluded")]
         seaflow_cruise.put_excluded(database, excluded, before)
@@ -155,8 +158,8 @@ def _worked(
         for task in tasks:
             yield process_file(task, table, limits)
     else:
-        with ThreadPoolExecutor(workers) as pool:
-            yield from _ahead(lambda task: pool.submit(process_file, task, table, limits), tasks, 4 * workers)
+        with ThreadPoolExecutor(workers) as pool:  # so many ahead that they work on while hours are entered
+            yield from _ahead(lambda task: pool.submit(process_file, task, table, limits), tasks, 16 + 4 * workers)
 
 
 def _ahead(submit: Callable[[Task], Any], tasks: Sequence[Task], depth: int) -> Iterator[FileResult]:
@@ -175,22 +178,35 @@ def _ahead(submit: Callable[[Task], Any], tasks: Sequence[Task], depth: int) -> 
 
 
 def _store(
-    out: Path, database: sqlite3.Connection, tasks: Sequence[Task], results: Iterable[tuple[Task, FileResult]],
-    table: SizeTable | None, together: bool, done: Callable[[int], object],
+    out: Path, ends: Ends, tasks: Sequence[Task], results: Iterator[FileResult], table: SizeTable | None, together: bool,
+    done: Callable[[int], object],
 ) -> None:  # fmt: skip
-    """Write an hour while its files are worked on."""
-    files = [task.file_id for task in tasks]
+    """Write an hour while its files are worked on; it gets to the disk while the next one's are."""
     rows: dict[str, list[seaflow_hour.Row]] = {}
-    with seaflow_hour.Hour(out, tasks[0].time, files, table, together=together) as hour:
-        for task, result in results:
+    hour = seaflow_hour.Hour(out, tasks[0].time, [task.file_id for task in tasks], table, together=together)
+    try:
+        for task, result in zip(tasks, results, strict=False):
             hour.add(task, result)
             for name, some in seaflow_hour.database_rows(task, result).items():
                 rows.setdefault(name, []).extend(some)
             done(1)
+            ends.settle(ready=True)
+    except BaseException:
+        hour.leave()
+        raise
+    ends.end(hour, tasks, rows)
+
+
+def _enter(database: sqlite3.Connection, marks: sqlite3.Connection, tasks: Sequence[Task], rows: Rows) -> None:
+    """Enter an hour whose Parquet files stand, and then that it is done."""
     with _transaction(database):
-        popcycle.drop_file(database, files)
+        popcycle.drop_file(database, [task.file_id for task in tasks])
         for name, listed in rows.items():
             popcycle.put_rows(database, name, listed)
+    with _transaction(marks):  # row by row they would be as many waits for the disk
+        marks.executemany(
+            "INSERT OR REPLACE INTO done VALUES (?, ?, ?)", [(task.file_id, task.key, _hour(task)) for task in tasks]
+        )
 
 
 def _forget(database: sqlite3.Connection, out: Path, known: dict[str, tuple[str, str]], work: Work) -> list[str]:
