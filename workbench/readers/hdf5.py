@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from workbench.core.errors import ReaderError, suggest
+from workbench.core.errors import ReaderError
 from workbench.core.variables import PARTICLE, VARIABLES, VariableSpec
 from workbench.readers import containers, rows_columns
 from workbench.readers import paths as locate
 from workbench.readers.hdf5_file import again
 from workbench.readers.moments import known as known_unit
-from workbench.readers.reader import Reader, window_of
+from workbench.readers.reader import Reader, columns_of, window_of, without
 from workbench.readers.rows_columns import Column
 from workbench.readers.rows_index import Asked, Index, Known, rows_of
 from workbench.readers.rows_layout import Layout, times
@@ -103,8 +103,7 @@ class Hdf5(Reader):
         asked = _asked(group, time, time_units, variables)
         opened, files = _opening(filename_or_obj, asked, Options(variables, units, missing), index)
         ds = opened.dataset(files, window_of(start, stop))
-        dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables or ()
-        return ds.drop_vars(dropped, errors="ignore")
+        return without(ds, drop_variables)
 
     def stretches(
         self, filename_or_obj: Any, size: int, rows: int, *, start: np.datetime64 | None = None,
@@ -140,10 +139,7 @@ class Hdf5(Reader):
         """Row variables of one file as plain arrays."""
         ds = self.open_dataset(fspath(path), group=group, time=time, time_units=time_units, variables=variables,
                                units=units, index=index)  # fmt: skip
-        for name in names:
-            if name not in ds.variables:
-                raise ReaderError(path, f"there is no variable '{name}'", hint=suggest(name, map(str, ds.variables)))
-        return {name: ds[name].to_numpy() for name in names}
+        return columns_of(path, ds, names)
 
     @again
     def rows_from(

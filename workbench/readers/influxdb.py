@@ -23,7 +23,7 @@ from workbench.readers.influxdb_place import SCHEMES, Place
 from workbench.readers.influxdb_ql import InfluxQL
 from workbench.readers.influxdb_rows import Measurement, times
 from workbench.readers.influxdb_sql import SQL
-from workbench.readers.reader import window_of
+from workbench.readers.reader import window_of, without
 from workbench.readers.secret import Secret
 from workbench.readers.store import Store
 
@@ -202,9 +202,7 @@ class InfluxDB(Store):
             password_file, token_env, token_file, ca_file, timeout, answers, sparse, settle,
         )  # fmt: skip
         found = options.measured(fspath(filename_or_obj))
-        ds = self._opened(found, window, max_points)
-        dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables or ()
-        return ds.drop_vars(dropped, errors="ignore")
+        return without(self._opened(found, window, max_points), drop_variables)
 
     def _opened(self, found: Measurement, window: Window, max_points: int | None) -> xr.Dataset:
         first, last = _limits(found, window)

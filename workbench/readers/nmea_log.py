@@ -190,7 +190,7 @@ def _touches(path: str, window: Window) -> bool:
 
 def _looked(found: locate.Found, window: Window, step: int, size: int) -> tuple[list[Looked], list[str]]:
     """The logs that may have rows in `window`, gone through, by the times of their first rows; and what was refused."""
-    logs, refused, paths = [], [], []
+    refused, paths = list(found.refused), []
     for path in found.paths:
         try:
             if found.alone or _touches(path, window):
@@ -198,11 +198,6 @@ def _looked(found: locate.Found, window: Window, step: int, size: int) -> tuple[
         except ReaderError as error:
             refused.append(str(error))
     size = max(nmea_stretches.LEAST, size // nmea_stretches.side_by_side(paths))
-    for path in paths:
-        try:
-            logs.append(nmea_stretches.look(path, step, size))
-        except ReaderError as error:
-            if found.alone:
-                raise
-            refused.append(str(error))
-    return sorted(logs, key=lambda log: log.first), [*found.refused, *refused]
+    near = locate.Found(tuple(paths), found.alone, tuple(refused))
+    logs, refused = near.each(lambda path: nmea_stretches.look(path, step, size))
+    return sorted(logs, key=lambda log: log.first), refused

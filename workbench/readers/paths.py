@@ -10,9 +10,11 @@ from fnmatch import translate
 from functools import lru_cache
 from os import PathLike, fspath
 from re import compile as regex
-from typing import Any
+from typing import Any, TypeVar
 
 from workbench.core.errors import ReaderError, nearest
+
+Content = TypeVar("Content")
 
 #: What a reader opens: a file, a directory, a glob pattern, or a list of any of these.
 Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
@@ -35,6 +37,24 @@ class Found:
     paths: tuple[str, ...]
     alone: bool
     refused: tuple[str, ...] = ()
+
+    def each(self, read: Callable[[str], Content]) -> tuple[list[Content], list[str]]:
+        """What `read` gives of each file, and ``path: reason`` of those refused.
+
+        Raises
+        ------
+        ReaderError
+            When `read` refuses the one file that was named.
+        """
+        contents, refused = [], list(self.refused)
+        for path in self.paths:
+            try:
+                contents.append(read(path))
+            except ReaderError as error:
+                if self.alone:
+                    raise
+                refused.append(str(error))
+        return contents, refused
 
 
 def find(named: Paths, claims: Callable[[str], bool]) -> Found:

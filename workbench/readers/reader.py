@@ -20,7 +20,7 @@ from workbench.core.window import MAX, MIN, Window
 from workbench.readers import paths as locate
 from workbench.readers.paths import Paths
 
-__all__ = ["Paths", "Reader", "window_of"]
+__all__ = ["Paths", "Reader", "columns_of", "window_of", "without"]
 
 
 class Reader(BackendEntrypoint):
@@ -96,12 +96,7 @@ class Reader(BackendEntrypoint):
         ReaderError
             When the file cannot be read, or has no such variable.
         """
-        ds = self.open_dataset(fspath(path))
-        for name in names:
-            if name not in ds.variables:
-                known = (str(known) for known in ds.variables)
-                raise ReaderError(path, f"there is no variable '{name}'", hint=suggest(name, known))
-        return {name: ds[name].to_numpy() for name in names}
+        return columns_of(path, self.open_dataset(fspath(path)), names)
 
     def rows_from(self, path: str | PathLike[str], offset: int) -> tuple[xr.Dataset, int]:
         """Rows of the whole lines of one file from byte `offset` on, loaded, and the byte after the last of them.
@@ -188,6 +183,20 @@ class Reader(BackendEntrypoint):
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """True for one path whose name matches `patterns`."""
         return isinstance(filename_or_obj, str | PathLike) and locate.matcher(self.patterns)(fspath(filename_or_obj))
+
+
+def columns_of(path: str | PathLike[str], ds: xr.Dataset, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+    """Variables of an opened file as plain arrays, in the order of `names`; ReaderError when it has no such variable."""
+    for name in names:
+        if name not in ds.variables:
+            raise ReaderError(path, f"there is no variable '{name}'", hint=suggest(name, map(str, ds.variables)))
+    return {name: ds[name].to_numpy() for name in names}
+
+
+def without(ds: xr.Dataset, drop_variables: str | Iterable[str] | None) -> xr.Dataset:
+    """The dataset less what `open_dataset` was told to leave out; what it does not have anyway is no error."""
+    dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables or ()
+    return ds.drop_vars(dropped, errors="ignore")
 
 
 def window_of(start: Any, stop: Any) -> Window:

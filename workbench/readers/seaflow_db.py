@@ -18,7 +18,7 @@ from workbench.core.window import ALWAYS
 from workbench.readers import paths as locate
 from workbench.readers import sqlite_file
 from workbench.readers.popcycle import ABUNDANCE, STATISTICS, TABLES
-from workbench.readers.reader import Reader, window_of
+from workbench.readers.reader import Reader, columns_of, window_of, without
 from workbench.readers.seaflow_files import parse
 from workbench.readers.seaflow_sfl_text import parse_date
 
@@ -108,33 +108,21 @@ class SeaflowDb(Reader):
         if table not in TABLES:
             raise ReaderError(str(filename_or_obj), f"there is no table '{table}'", hint=suggest(table, TABLES))
         found = locate.find(filename_or_obj, locate.matcher(self.patterns))
-        parts, refused = [], list(found.refused)
-        for path in found.paths:
-            try:
-                parts.append((path, _open(path, table)))
-            except ReaderError as error:
-                if found.alone:
-                    raise
-                refused.append(str(error))
+        parts, refused = found.each(lambda path: (path, _open(path, table)))
         parts.sort(key=lambda part: (_first(part[1]), part[0]))
         ds = _together([part for _, part in parts], table)
         ds.attrs["refused"] = "\n".join(refused)
         window = window_of(start, stop)
         if window != ALWAYS:
             ds = ds.isel(time=window.contains(ds["time"].to_numpy()))
-        return ds.drop_vars(
-            [drop_variables] if isinstance(drop_variables, str) else drop_variables or (), errors="ignore"
-        )
+        return without(ds, drop_variables)
 
     def columns(
         self, path: str | PathLike[str], names: Sequence[str], *, table: Table = "stat"
     ) -> dict[str, npt.NDArray[Any]]:
         """Variables of a table of one database as plain arrays."""
         ds = self.open_dataset(fspath(path), table=table)
-        for name in names:
-            if name not in ds.variables:
-                raise ReaderError(path, f"there is no variable '{name}'", hint=suggest(name, map(str, ds.variables)))
-        return {name: ds[name].to_numpy() for name in names}
+        return columns_of(path, ds, names)
 
     def complete(self, path: str | PathLike[str]) -> int:
         """The size of the file when it is a whole database, else 0."""

@@ -17,7 +17,7 @@ from workbench.core.window import ALWAYS
 from workbench.readers import paths as locate
 from workbench.readers import seaflow_log_text as text
 from workbench.readers.kept import Kept
-from workbench.readers.reader import Reader, window_of
+from workbench.readers.reader import Reader, columns_of, window_of, without
 
 _NAT = np.datetime64("NaT", "ns")
 
@@ -77,14 +77,7 @@ class SeaflowLog(Reader):
             if name not in text.EVENTS:
                 raise ReaderError(str(filename_or_obj), f"there is no event '{name}'", hint=suggest(name, text.EVENTS))
         found = locate.find(filename_or_obj, locate.matcher(self.patterns))
-        tables, refused = [], list(found.refused)
-        for path in found.paths:
-            try:
-                tables.append((_first(_table(path)), path, _table(path)))
-            except ReaderError as error:
-                if found.alone:
-                    raise
-                refused.append(str(error))
+        tables, refused = found.each(lambda path: (_first(_table(path)), path, _table(path)))
         ds = _dataset([table for _, _, table in sorted(tables, key=lambda item: item[:2])], refused)
         keep = np.ones(ds.sizes["time"], dtype=np.bool_)
         if (window := window_of(start, stop)) != ALWAYS:
@@ -92,19 +85,14 @@ class SeaflowLog(Reader):
         if events:
             keep &= np.isin(ds["event"].to_numpy(), events)
         ds = ds.isel(time=keep)
-        return ds.drop_vars(
-            [drop_variables] if isinstance(drop_variables, str) else drop_variables or (), errors="ignore"
-        )
+        return without(ds, drop_variables)
 
     def columns(
         self, path: str | PathLike[str], names: Sequence[str], *, events: list[str] | None = None
     ) -> dict[str, npt.NDArray[Any]]:
         """Variables of the events of one file as plain arrays."""
         ds = self.open_dataset(fspath(path), events=events)
-        for name in names:
-            if name not in ds.variables:
-                raise ReaderError(path, f"there is no variable '{name}'", hint=suggest(name, map(str, ds.variables)))
-        return {name: ds[name].to_numpy() for name in names}
+        return columns_of(path, ds, names)
 
     def complete(self, path: str | PathLike[str]) -> int:
         """Bytes up to the end of the last whole line."""

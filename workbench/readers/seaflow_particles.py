@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, ClassVar
@@ -87,16 +88,8 @@ class Particles(Reader):
         """
         found = locate.find(filename_or_obj, locate.matcher(self.patterns))
         window = window_of(start, stop)
-        opened, refused = [], list(found.refused)
-        for path in found.paths:
-            if not found.alone and _far(path, window):
-                continue
-            try:
-                opened.append(self._probe(path))
-            except ReaderError as error:
-                if found.alone:
-                    raise
-                refused.append(str(error))
+        near = tuple(path for path in found.paths if found.alone or not _far(path, window))
+        opened, refused = replace(found, paths=near).each(self._probe)
         opened.sort(key=lambda hour: (_first(hour), hour.path))
         specs = {spec.name: spec for spec in self.provides}
         dropped = {drop_variables} if isinstance(drop_variables, str) else set(drop_variables or ())

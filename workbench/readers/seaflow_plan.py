@@ -21,7 +21,7 @@ from workbench.core.variables import VARIABLES, VariableSpec
 from workbench.core.window import ALWAYS, Window
 from workbench.readers import paths as locate
 from workbench.readers.parameter_files import read_parameters
-from workbench.readers.reader import Reader, window_of
+from workbench.readers.reader import Reader, window_of, without
 from workbench.readers.size_table import read_size_table
 
 _NAT = np.datetime64("NaT", "ns")
@@ -97,14 +97,7 @@ class SeaflowPlan(Reader):
             found = locate.Found((fspath(filename_or_obj),), alone=True)
         else:
             found = locate.find(_named(filename_or_obj), locate.matcher(self.patterns))
-        parts, refused = [], list(found.refused)
-        for path in found.paths:
-            try:
-                parts.append((path, read_parameters(path)))
-            except ReaderError as error:
-                if found.alone:
-                    raise
-                refused.append(str(error))
+        parts, refused = found.each(lambda path: (path, read_parameters(path)))
         parts.sort(key=lambda part: (_first(part[1]), part[0]))
         together = _together([path for path, _ in parts], [parameters for _, parameters in parts])
         table = None
@@ -119,9 +112,7 @@ class SeaflowPlan(Reader):
         window = window_of(start, stop)
         if window != ALWAYS:
             ds = ds.isel(time=holding(ds["time"].to_numpy(), window))
-        return ds.drop_vars(
-            [drop_variables] if isinstance(drop_variables, str) else drop_variables or (), errors="ignore"
-        )
+        return without(ds, drop_variables)
 
     def complete(self, path: str | PathLike[str]) -> int:
         """The size of the file when the parameters can be read, else 0."""

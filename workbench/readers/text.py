@@ -68,14 +68,7 @@ class TextReader(Reader):
     ) -> xr.Dataset:  # fmt: skip
         """What `open_dataset` gives; `options` go to `parse`."""
         found = locate.find(named, locate.matcher(self.patterns))
-        refused, parts = list(found.refused), []
-        for path in found.paths:
-            try:
-                parts.append(self._rows(path, 0, options)[0])
-            except ReaderError as error:
-                if found.alone:
-                    raise
-                refused.append(str(error))
+        parts, refused = found.each(lambda path: self._rows(path, 0, options)[0])
         parts.sort(key=lambda part: int(part["time"].values[0].astype(np.int64)) if part.sizes["time"] else 0)
         ds = self._joined(parts)
         ds = ds.isel(time=np.flatnonzero(window_of(start, stop).contains(ds["time"].to_numpy())))
@@ -90,14 +83,8 @@ class TextReader(Reader):
         if type(self).open_dataset is not TextReader.open_dataset or type(self).read is not TextReader.read:
             return None
         found = locate.find(filename_or_obj, locate.matcher(self.patterns))
-        opened, refused, window = [], list(found.refused), window_of(start, stop)
-        for path in found.paths:
-            try:
-                opened.append(self._beginning(path, size))
-            except ReaderError as error:
-                if found.alone:
-                    raise
-                refused.append(str(error))
+        opened, refused = found.each(lambda path: self._beginning(path, size))
+        window = window_of(start, stop)
         opened.sort(key=lambda item: item[0])
         groups = lines.stretches([piece for _, piece in opened], size)
 

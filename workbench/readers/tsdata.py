@@ -20,7 +20,7 @@ from workbench.readers import lines
 from workbench.readers import paths as locate
 from workbench.readers import tsdata_text as text
 from workbench.readers.kept import Kept
-from workbench.readers.reader import Reader, window_of
+from workbench.readers.reader import Reader, window_of, without
 from workbench.readers.tsdata_columns import CANONICAL, Table, named
 from workbench.readers.tsdata_text import Header
 
@@ -79,22 +79,14 @@ class Tsdata(Reader):
             When the one file named is no TSDATA, or a path does not exist; when `strict`, with line and column.
         """
         found = locate.find(filename_or_obj, locate.matcher(self.patterns))
-        tables, refused = [], list(found.refused)
-        for path in found.paths:
-            try:
-                tables.append((path, _table(path, strict)))
-            except ReaderError as error:
-                if found.alone:
-                    raise
-                refused.append(str(error))
+        tables, refused = found.each(lambda path: (path, _table(path, strict)))
         tables.sort(key=lambda item: (_first(item[1]), item[0]))
         window = window_of(start, stop)
         ds = _dataset([table for _, table in tables], refused)
         inside = window.contains(ds["time"].values)
         ds = ds if inside.all() else ds.isel(time=inside)
         ds.attrs["rows"] = ds.sizes["time"]
-        dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables or ()
-        return ds.drop_vars(dropped, errors="ignore")
+        return without(ds, drop_variables)
 
     def complete(self, path: str | PathLike[str]) -> int:
         """Bytes up to the last newline; 0 while the header is not whole."""
@@ -131,14 +123,10 @@ class Tsdata(Reader):
     ) -> list[Callable[[], xr.Dataset]] | None:  # fmt: skip
         """What opens some lines at a time; None with `strict`, which judges whole files."""
         found = locate.find(filename_or_obj, locate.matcher(self.patterns))
-        opened, refused, window = [], list(found.refused), window_of(start, stop)
-        for path in () if strict else found.paths:
-            try:
-                opened.append(_beginning(path, size))
-            except ReaderError as error:
-                if found.alone:
-                    raise
-                refused.append(str(error))
+        if strict:
+            return None
+        opened, refused = found.each(lambda path: _beginning(path, size))
+        window = window_of(start, stop)
         opened.sort(key=lambda item: item[:2])
         heads = {path: head for _, path, head, _ in opened}
         blanks = {
