@@ -20,20 +20,15 @@ from workbench.core.plan_dataset import parameters_in, size_table_in
 from workbench.core.sizes import INDICES, SizeTable
 from workbench.core.variables import VARIABLES, VariableSpec
 from workbench.products.contract import CRUISE, product
-from workbench.products.seaflow.abundance import BY_FILE, abundance, virtual_core
+from workbench.products.seaflow.abundance import virtual_core
 from workbench.products.seaflow.choosing import chosen_of, dated, short
-from workbench.products.seaflow.flow import flow_rate, volume
 from workbench.products.seaflow.limits import MAX_EVENTS, MAX_OPP, Flag
 from workbench.products.seaflow.loading import in_pieces, loaded
+from workbench.products.seaflow.water import HANDED, in_water
 from workbench.products.seaflow.worked import EACH, KEY, Worked, key_of
 
-Float = npt.NDArray[np.float64]
 _TIME, _EACH = ("time",), ("time", "population", "quantile")
 _BY_QUANTILE = ("time", "quantile")
-#: What an SFL says that is handed on.
-HANDED = (
-    "latitude", "longitude", "sea_water_temperature", "salinity", "par", "stream_pressure", "file_duration", "event_rate",
-)  # fmt: skip
 
 
 def _spec(name: str, dims: tuple[str, ...], unit: str, label: str, dtype: str = "float64") -> VariableSpec:
@@ -145,25 +140,15 @@ def seaflow(
     if kept is not None:
         kept["worked"] = worked
     files, left_out = _work(evt, sfl, parameters, table, max_particles, max_opp, worked)
-    excluded = {each.file: each for each in parameters.excluded}
-    ds = _counted(files, populations, np.isin(files.ids, list(excluded)))
+    excluded = [each.file for each in parameters.excluded]
+    ds = _counted(files, populations, np.isin(files.ids, excluded))
     if sfl is not None:
-        ds = _in_water(ds, files, sfl, serial)
-    gatings = parameters.gatings.sets if parameters.gatings else {}
-    auto = [f"{name}: {pop}" for name, gating in sorted(gatings.items()) for pop in gating.not_evaluated]
-    notes = [] if sfl is not None else ["no SFL: times come from file names, abundance is left out"]
-    notes += _lacking(evt, gatings)
-    notes += [] if table is not None else ["no size table: diameter, carbon quota and biomass are missing"]
-    ds.attrs = {
-        "Conventions": "CF-1.11",
-        "instrument": serial,
-        "left_out": "\n".join(f"{name}: {why}" for name, why in sorted(left_out)),
-        "not_evaluated": "\n".join(auto),
-        "notes": "\n".join(notes),
-    }
-    if excluded:
-        told = [f"{name}: {each.reason} ({each.who})" for name, each in sorted(excluded.items())]
-        ds.attrs["excluded"] = "\n".join(told)
+        ds = in_water(ds, files.rows, sfl, serial)
+    ds.attrs = _said(parameters, serial, left_out, [
+        *([] if sfl is not None else ["no SFL: times come from file names, abundance is left out"]),
+        *_lacking(evt, parameters),
+        *([] if table is not None else ["no size table: diameter, carbon quota and biomass are missing"]),
+    ])  # fmt: skip
     return _described(ds)
 
 
@@ -177,8 +162,29 @@ def _decided(plan: xr.Dataset, kept: MutableMapping[Any, Any] | None) -> tuple[P
     return known[1], known[2]
 
 
+def _said(parameters: Parameters, instrument: str, left_out: list[tuple[str, str]], notes: list[str]) -> dict[str, str]:
+    """The attributes of the whole: what was left out, by whom, and what could not be worked out."""
+    auto = [f"{name}: {pop}" for name, gating in sorted(_gatings(parameters).items()) for pop in gating.not_evaluated]
+    said = {
+        "Conventions": "CF-1.11",
+        "instrument": instrument,
+        "left_out": "\n".join(f"{name}: {why}" for name, why in sorted(left_out)),
+        "not_evaluated": "\n".join(auto),
+        "notes": "\n".join(notes),
+    }
+    excluded = {each.file: each for each in parameters.excluded}
+    if excluded:
+        told = [f"{name}: {each.reason} ({each.who})" for name, each in sorted(excluded.items())]
+        said["excluded"] = "\n".join(told)
+    return said
+
+
+def _gatings(parameters: Parameters) -> Mapping[str, Gating]:
+    return parameters.gatings.sets if parameters.gatings else {}
+
+
 def _populations(parameters: Parameters) -> tuple[str, ...]:
-    gatings = parameters.gatings.sets.values() if parameters.gatings else ()
+    gatings = _gatings(parameters).values()
     return (*sorted({name for gating in gatings for name in gating.populations} - {"unknown"}), "unknown")
 
 
@@ -186,14 +192,14 @@ def _others(parameters: Parameters) -> list[str]:
     """Channels that OPP does not carry and gates ask for."""
     from workbench.products.seaflow.process import others
 
-    gatings = parameters.gatings.sets.values() if parameters.gatings else ()
-    return sorted({name for gating in gatings for name in others(gating)})
+    return sorted({name for gating in _gatings(parameters).values() for name in others(gating)})
 
 
-def _lacking(evt: xr.Dataset, gatings: Mapping[str, Gating]) -> list[str]:
+def _lacking(evt: xr.Dataset, parameters: Parameters) -> list[str]:
     """Of each gating whose gates ask for channels that there are not."""
     from workbench.products.seaflow.process import lacking
 
+    gatings = _gatings(parameters)
     said = {name: lacking(gating, map(str, evt.data_vars)) for name, gating in sorted(gatings.items())}
     return [f"{name}: {why}" for name, why in said.items() if why]
 
@@ -259,34 +265,6 @@ def _counted(files: _Files, populations: tuple[str, ...], excluded: npt.NDArray[
     }  # fmt: skip
     coords = {"time": files.times, "population": np.array(populations, dtype=np.str_), "quantile": list(QUANTILES)}
     return xr.Dataset(variables, coords)
-
-
-def _in_water(ds: xr.Dataset, files: _Files, sfl: xr.Dataset, instrument: str) -> xr.Dataset:
-    """Counts per microlitre, by the pressures and durations of the SFL."""
-    rows = files.rows
-    handed = {
-        name: ("time", np.asarray(sfl[name].to_numpy(), dtype=np.float64)[rows]) for name in HANDED if name in sfl
-    }
-    nothing = ("time", np.full(len(rows), np.nan))
-    pressure, seconds = (handed.get(name, nothing)[1] for name in ("stream_pressure", "file_duration"))
-    by_file = np.isin(ds["population"].to_numpy(), sorted(BY_FILE))[None, :, None]
-    ratio = np.where(by_file, ds["opp_evt_ratio"].to_numpy()[:, None, :], ds["virtual_core"].to_numpy())
-    cells, se = abundance(
-        ds["n_count"].to_numpy(), ratio=ratio, pressure=pressure[:, None, None], duration=seconds[:, None, None],
-        instrument=instrument,
-    )  # fmt: skip
-    out = ds["excluded"].to_numpy() == 1
-    cells[out] = se[out] = np.nan
-    rate, sd = flow_rate(pressure, instrument)
-    water: dict[str, Any] = {
-        "abundance": (_EACH, cells),
-        "abundance_se": (_EACH, se),
-        "biomass": (_EACH, cells * ds["carbon_quota"].to_numpy()),
-        "flow_rate": ("time", rate),
-        "flow_rate_sd": ("time", sd),
-        "volume": ("time", volume(pressure, seconds, instrument)),
-    }
-    return ds.assign(water | handed)
 
 
 def _described(ds: xr.Dataset) -> xr.Dataset:

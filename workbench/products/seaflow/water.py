@@ -1,0 +1,61 @@
+"""From counts of particles to cells per microlitre, and what is known of the water they were in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from workbench.products.seaflow.abundance import BY_FILE, abundance
+from workbench.products.seaflow.flow import flow_rate, volume
+
+_EACH = ("time", "population", "quantile")
+#: What an SFL says that is handed on.
+HANDED = (
+    "latitude", "longitude", "sea_water_temperature", "salinity", "par", "stream_pressure", "file_duration", "event_rate",
+)  # fmt: skip
+
+
+def in_water(ds: xr.Dataset, rows: npt.NDArray[np.int64], sfl: xr.Dataset, instrument: str) -> xr.Dataset:
+    """Counts per microlitre, by the pressures and durations of the SFL.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Counts, sizes and flags of files; what people excluded is NaN here.
+    rows : numpy.ndarray of int64, shape (time,)
+        Row of the SFL that each file has.
+    sfl : xarray.Dataset
+    instrument : str
+        Serial number.
+
+    Returns
+    -------
+    xarray.Dataset
+        With abundance, biomass, flow and volume, and what the SFL says of position and water.
+    """
+    handed = {
+        name: ("time", np.asarray(sfl[name].to_numpy(), dtype=np.float64)[rows]) for name in HANDED if name in sfl
+    }
+    nothing = ("time", np.full(len(rows), np.nan))
+    pressure, seconds = (handed.get(name, nothing)[1] for name in ("stream_pressure", "file_duration"))
+    by_file = np.isin(ds["population"].to_numpy(), sorted(BY_FILE))[None, :, None]
+    ratio = np.where(by_file, ds["opp_evt_ratio"].to_numpy()[:, None, :], ds["virtual_core"].to_numpy())
+    cells, se = abundance(
+        ds["n_count"].to_numpy(), ratio=ratio, pressure=pressure[:, None, None], duration=seconds[:, None, None],
+        instrument=instrument,
+    )  # fmt: skip
+    out = ds["excluded"].to_numpy() == 1
+    cells[out] = se[out] = np.nan
+    rate, sd = flow_rate(pressure, instrument)
+    water: dict[str, Any] = {
+        "abundance": (_EACH, cells),
+        "abundance_se": (_EACH, se),
+        "biomass": (_EACH, cells * ds["carbon_quota"].to_numpy()),
+        "flow_rate": ("time", rate),
+        "flow_rate_sd": ("time", sd),
+        "volume": ("time", volume(pressure, seconds, instrument)),
+    }
+    return ds.assign(water | handed)
