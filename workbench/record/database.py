@@ -56,18 +56,25 @@ def migrate(
     if found == len(steps) or not write:
         return found
     _turn_to_wal(connection)
-    connection.execute("begin immediate")
-    try:
+    with transaction(connection):
         now = _version(connection)  # another process may have been faster
         for step in steps[now:]:
             for statement in step.split(";"):
                 connection.execute(statement)
         connection.execute(f"pragma user_version={len(steps)}")
+    return found
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """What is written in the block is committed at its end, or not at all; nobody else writes meanwhile."""
+    connection.execute("begin immediate")
+    try:
+        yield connection
     except BaseException:
         connection.execute("rollback")
         raise
     connection.execute("commit")
-    return found
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from workbench.core.errors import WorkbenchError
 from workbench.record.columns import OURS, REV, SEQ, Column
-from workbench.record.database import connect, explained, migrate
+from workbench.record.database import connect, explained, migrate, transaction
 from workbench.record.meta import Meta
 
 FILE = "hot.db"
@@ -114,14 +114,8 @@ class Hot:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._writer = connect(self.path, synchronous="normal")
                 migrate(self._writer, self.path, _STEPS)
-            connection = self._writer
-            connection.execute("begin immediate")
-            try:
+            with transaction(self._writer) as connection:
                 yield connection
-            except BaseException:
-                connection.execute("rollback")
-                raise
-            connection.execute("commit")
 
     def settle(self) -> None:
         """Bring everything committed so far onto the disk, whatever happens to the power."""

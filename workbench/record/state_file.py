@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from workbench.record.database import connect, explained, migrate
+from workbench.record.database import connect, explained, migrate, transaction
 
 FILE = "state.db"
 #: Step n turns version n into n + 1.
@@ -79,10 +79,5 @@ class StateFile:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with closing(connect(self.path)) as connection:
                 migrate(connection, self.path, STEPS)
-                connection.execute("begin immediate")
-                try:
+                with transaction(connection):
                     yield connection
-                except BaseException:
-                    connection.execute("rollback")
-                    raise
-                connection.execute("commit")
