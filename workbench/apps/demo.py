@@ -66,19 +66,7 @@ def run(
     record = folder / f"{ID}.cruise"
     Clock(newest, warp, time.time()).save(record)
     print(_standing(folder, newest, end, warp), flush=True)
-    writer = [sys.executable, "-m", "workbench.simulate.continuation", str(folder), str(record)]
-    engine = [
-        sys.executable,
-        "-m",
-        "workbench",
-        "engine",
-        str(folder / CATALOG),
-        "--record",
-        str(record),
-        "--port",
-        "0",
-    ]
-    others = [Supervisor(engine, name="the engine", piped=False), Supervisor(writer, name="the cruise's writer")]
+    others = _others(folder, record, folder / CATALOG)
 
     def begin() -> None:
         for other in others:
@@ -94,6 +82,13 @@ def run(
     finally:
         for other in others:
             other.stop()
+
+
+def _others(folder: Path, record: Path, catalog: Path) -> list[Supervisor]:
+    """What runs beside the board: the engine, and who writes the cruise on."""
+    engine = [sys.executable, "-m", "workbench", "engine", str(catalog), "--record", str(record), "--port", "0"]
+    writer = [sys.executable, "-m", "workbench.simulate.continuation", str(folder), str(record)]
+    return [Supervisor(engine, name="the engine", piped=False), Supervisor(writer, name="the cruise's writer")]
 
 
 def serve_board(catalog: Path, record: Path, host: str, port: int, then: Callable[[], None] | None = None) -> int:

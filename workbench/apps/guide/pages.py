@@ -150,9 +150,8 @@ def _relink(token: Token) -> None:
                 child.attrSet("href", page_of(path) + mark + anchor)
 
 
-def _page(name: str, body: str, sections: list[Section], contents: list[tuple[str, list[tuple[str, str]]]]) -> str:
-    up = "../" * name.count("/")
-    title = sections[0].title if sections else name
+def _listed(name: str, up: str, contents: list[tuple[str, list[tuple[str, str]]]]) -> str:
+    """The list of contents, as the page `name` shows it."""
     groups = []
     for group, links in contents:
         items = "".join(
@@ -161,6 +160,12 @@ def _page(name: str, body: str, sections: list[Section], contents: list[tuple[st
             for label, target in links
         )
         groups.append(f"<h2>{html.escape(group)}</h2><ul>{items}</ul>")
+    return "".join(groups)
+
+
+def _page(name: str, body: str, sections: list[Section], contents: list[tuple[str, list[tuple[str, str]]]]) -> str:
+    up = "../" * name.count("/")
+    title = sections[0].title if sections else name
     inside = "".join(f'<li><a href="#{s.anchor}">{html.escape(s.title)}</a></li>' for s in sections[1:])
     here = f'<aside aria-label="On this page"><ul>{inside}</ul></aside>' if 3 < len(sections) < 40 else ""
     return f"""<!doctype html>
@@ -186,7 +191,7 @@ def _page(name: str, body: str, sections: list[Section], contents: list[tuple[st
 <ol id="found" hidden></ol>
 </header>
 <div class="columns">
-<nav id="contents" aria-label="Contents">{"".join(groups)}</nav>
+<nav id="contents" aria-label="Contents">{_listed(name, up, contents)}</nav>
 <main id="text" tabindex="-1">{body}</main>
 {here}
 </div>
