@@ -238,6 +238,40 @@ def test_written_is_read(tmp_path_factory: pytest.TempPathFactory, columns: dict
     assert again.read_bytes() == path.read_bytes()
 
 
+@given(columns=strategies.sfl_columns(), end=st.sampled_from(["\n", "\r\n"]), before=st.booleans())
+@settings(deadline=None)
+def test_in_a_finished_file_the_last_line_needs_no_break(tmp_path_factory, columns, end, before) -> None:
+    """And nothing else changes; whether somebody else asked before shows in neither answer."""
+    folder = tmp_path_factory.mktemp("finished")
+    write_sfl(folder / "whole.sfl", columns)
+    raw = (folder / "whole.sfl").read_bytes().replace(b"\n", end.encode())
+    (folder / "whole.sfl").write_bytes(raw)
+    (folder / "cut.sfl").write_bytes(raw.removesuffix(end.encode()))
+    whole = sfl(folder / "whole.sfl").load()
+    xr.testing.assert_identical(sfl(folder / "whole.sfl", finished=True).load(), whole)
+    if before:
+        sfl(folder / "cut.sfl")
+    if whole.sizes["time"]:  # a header without its break is none yet
+        xr.testing.assert_identical(sfl(folder / "cut.sfl", finished=True).load(), whole)
+        growing = sfl(folder / "cut.sfl").load()
+        assert growing.attrs["bad"] != whole.attrs["bad"] and growing.sizes["time"] == whole.sizes["time"] - 1
+        xr.testing.assert_equal(growing.drop_attrs(), whole.isel(time=slice(-1)).drop_attrs())
+
+
+@given(cut=st.integers(1, 200))
+@settings(deadline=None)
+def test_a_finished_file_cut_in_its_last_line_has_no_more_than_its_fields_say(tmp_path_factory, cut: int) -> None:
+    folder = tmp_path_factory.mktemp("cut")
+    path = _write(folder / "a.sfl", _row(0), _row(3))
+    raw = path.read_bytes()
+    path.write_bytes(raw[: max(len(raw) - 1 - cut, len(HEADER) + len(_row(0)) + 2)])
+    last = path.read_bytes().rpartition(b"\n")[2]
+    ds = sfl(path, finished=True)
+    fields = last.count(b"\t") + 1
+    assert ds.sizes["time"] == (2 if fields == len(CURATED) else 1)
+    assert ds.attrs["bad"] == ("" if fields == len(CURATED) or not last else f"line has {fields} fields, not 12: 1")
+
+
 def test_a_dataset_is_written_too(tmp_path: Path, data: Path) -> None:
     ds = sfl(data / "seaflow" / "sfl" / "KM1906_740.sfl")
     write_sfl(tmp_path / "a.sfl", ds)

@@ -109,7 +109,7 @@ def run(
         raise WorkbenchError(f"{inputs.out}: is a file. Name a folder: --out DIR")
     try:
         found = bring_up_to_date(
-            inputs, since=since, limits=limits, workers=workers, scheduler=scheduler, quiet=as_json
+            inputs, since=since, limits=limits, workers=workers, scheduler=scheduler, quiet=as_json, named=True
         )  # fmt: skip
     except KeyboardInterrupt:
         print(f"stopped; what is done stays in {inputs.out}, and the same command goes on from there", file=sys.stderr)
@@ -125,14 +125,18 @@ def run(
 
 def bring_up_to_date(
     inputs: Inputs, *, since: str | None = None, limits: Limits | None = None, workers: int = 1,
-    scheduler: str | None = None, quiet: bool = True, done: Callable[[int, int], object] = lambda files, of: None,
+    scheduler: str | None = None, quiet: bool = True, named: bool = False,
+    done: Callable[[int, int], object] = lambda files, of: None,
 ) -> Outcome:  # fmt: skip
-    """Process what is not done yet, and restate the abundances."""
+    """Process what is not done yet, and restate the abundances; `named` is whether a person named the SFL (`read_sfl`)."""
     parameters = inputs.parameters()
     instrument = _instrument(inputs, parameters)
     table = read_size_table(inputs.size_table, instrument) if inputs.size_table else None
     given = Given(
-        str(inputs.evt), replace(parameters, instrument=instrument), read_sfl(inputs.sfl, inputs.params), table
+        str(inputs.evt),
+        replace(parameters, instrument=instrument),
+        read_sfl(inputs.sfl, inputs.params, named=named),
+        table,
     )
     options: dict[str, Any] = {"since": since, "limits": limits, "workers": workers, "scheduler": scheduler}
     return work_on(given, inputs.out, quiet=quiet, done=done, **options)

@@ -8,6 +8,7 @@ from typing import Any
 
 import xarray as xr
 
+from workbench.core import clock
 from workbench.core.parameters import format_time
 from workbench.readers.parameter_files import is_database, read_table
 
@@ -19,10 +20,19 @@ _CANONICAL = {
 }  # fmt: skip
 
 
-def read_sfl(sfl: Path | None, params: Path) -> list[Row] | None:
-    """SFL rows in popcycle's columns: from an SFL, else from the parameters' database; None where there are none."""
+#: A file that a person names and nobody has written to for so many seconds is taken as finished.
+PATIENCE = 60.0
+
+
+def read_sfl(sfl: Path | None, params: Path, *, named: bool = False) -> list[Row] | None:
+    """SFL rows in popcycle's columns: from an SFL, else from the parameters' database; None where there are none.
+
+    Where a person has `named` the SFL and nobody has written to it for a while, its last line counts without a line break
+    too (editors leave it out); while a cruise goes on, half a line is not a line, however old it is.
+    """
     if sfl is not None:
-        return sfl_rows(xr.open_dataset(sfl, engine="seaflow_sfl").load())
+        finished = named and sfl.is_file() and clock.wall() - sfl.stat().st_mtime > PATIENCE
+        return sfl_rows(xr.open_dataset(sfl, engine="seaflow_sfl", finished=finished).load())
     if not is_database(params):
         return None
     with sqlite3.connect(f"{params.absolute().as_uri()}?mode=ro", uri=True) as connection:

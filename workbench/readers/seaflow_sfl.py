@@ -58,6 +58,7 @@ class SeaflowSfl(Reader):
         drop_variables: str | Iterable[str] | None = None,
         start: np.datetime64 | None = None,
         stop: np.datetime64 | None = None,
+        finished: bool = False,
     ) -> xr.Dataset:
         """Open files, folders, globs or lists of them; only rows with ``start <= time < stop``.
 
@@ -66,6 +67,9 @@ class SeaflowSfl(Reader):
         filename_or_obj : path, glob, or iterable of these
         drop_variables : str or iterable of str, optional
         start, stop : numpy.datetime64, optional
+        finished : bool
+            Nobody writes to the files any more: a last line without its line break is a line. Otherwise it may be cut
+            inside a number, and no age of the file tells: a program may keep the rest back for hours.
 
         Returns
         -------
@@ -77,7 +81,7 @@ class SeaflowSfl(Reader):
         ReaderError
             When the one file named is not an SFL, or a path does not exist.
         """
-        tables, refused = _tables(locate.find(filename_or_obj, locate.matcher(self.patterns)))
+        tables, refused = _tables(locate.find(filename_or_obj, locate.matcher(self.patterns)), finished=finished)
         ds = _dataset(tables, refused)
         window = window_of(start, stop)
         if window != ALWAYS:
@@ -133,12 +137,12 @@ def read_bytes(path: str) -> bytes:
     return raw if b"\n" in raw else raw.replace(b"\r", b"\n")  # some old files end their lines in CR alone
 
 
-def _tables(found: locate.Found) -> tuple[list[text.Table], list[str]]:
+def _tables(found: locate.Found, *, finished: bool) -> tuple[list[text.Table], list[str]]:
     """The tables of all files, in the order of their first times, and what was refused."""
     tables, refused = [], list(found.refused)
     for path in found.paths:
         try:
-            tables.append((path, _table(path)))
+            tables.append((path, _table(path, finished=finished)))
         except ReaderError as error:
             if found.alone:
                 raise
@@ -149,17 +153,19 @@ def _tables(found: locate.Found) -> tuple[list[text.Table], list[str]]:
 
 @dataclass(frozen=True, eq=False)
 class _File:
-    """One SFL as it stood: its rows, the bytes they came from and their CRC-32, and whether half a line follows."""
+    """One SFL as it stood: its rows, the bytes they came from and their CRC-32, and what follows without a line break."""
 
+    names: tuple[str, ...]
     rows: text.Table
     end: int
     crc: int
-    half: bool
+    rest: bytes
 
-    @property
-    def table(self) -> text.Table:
-        if not self.half:
+    def table(self, *, finished: bool) -> text.Table:
+        if not self.rest.strip():
             return self.rows
+        if finished:
+            return text.joined(self.rows, text.parse(self.names, self.rest))
         return replace(self.rows, bad=self.rows.bad + Counter({"last line has no line break yet": 1}))
 
     @property
@@ -173,9 +179,9 @@ class _File:
 _KEPT: Kept[_File] = Kept(128 << 20)
 
 
-def _table(path: str) -> text.Table:
+def _table(path: str, *, finished: bool = False) -> text.Table:
     """The rows of one file; read again only when it has changed."""
-    return _KEPT.get(path, None, lambda before: _parsed(path, before)).table
+    return _KEPT.get(path, None, lambda before: _parsed(path, before)).table(finished=finished)
 
 
 def _parsed(path: str, before: _File | None) -> _File:
@@ -183,12 +189,13 @@ def _parsed(path: str, before: _File | None) -> _File:
     raw = read_bytes(path)
     names = text.header(path, raw)
     end = text.whole(raw, names)
-    half = bool(raw[end:].strip())
+    rest = bytes(raw[end:])
     goes_on = before is not None and before.end <= end and raw[before.end - 1 : before.end] == b"\n"
     if before is None or not goes_on or zlib.crc32(memoryview(raw)[: before.end]) != before.crc:
-        return _File(text.parse(names, raw[raw.find(b"\n") + 1 : end]), end, zlib.crc32(memoryview(raw)[:end]), half)
+        rows = text.parse(names, raw[raw.find(b"\n") + 1 : end])
+        return _File(names, rows, end, zlib.crc32(memoryview(raw)[:end]), rest)
     rows = text.joined(before.rows, text.parse(names, raw[before.end : end]))
-    return _File(rows, end, zlib.crc32(memoryview(raw)[before.end : end], before.crc), half)
+    return _File(names, rows, end, zlib.crc32(memoryview(raw)[before.end : end], before.crc), rest)
 
 
 def _first(table: text.Table) -> int:
