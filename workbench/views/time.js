@@ -51,7 +51,7 @@ export function render({model, view}) {
   const watch = (signal, call) => { signal.connect(call); stops.push(() => signal.disconnect(call)) }
   // The page's time range: that of the panels, or of the brush where the strip itself stands still. The server tells it
   // by start and end together with reset_start and reset_end; whatever else it becomes, a person did.
-  const brush = figures[0]?.toolbar.tools.find((t) => t.type === "RangeTool")?.x_range
+  const tool = figures[0]?.toolbar.tools.find((t) => t.type === "RangeTool"), brush = tool?.x_range
   const range = brush ?? figures[0]?.x_range
   if (range) {
     // Seen once a message was taken as a whole; what a person did is not lost to time that goes on in the meantime.
@@ -64,6 +64,15 @@ export function render({model, view}) {
     })
     for (const p of ["start", "end"]) watch(range.properties[p].change, moved)
     stops.push(() => { gone = true; ask.stop() })
+    if (tool) {                                               // a brush over everything has nowhere to go: dragging makes a new one
+      const span = figures[0].x_range
+      const free = () => {
+        const seen = Math.min(range.end, span.end) - Math.max(range.start, span.start)
+        tool.overlay.movable = seen > 0.98 * (span.end - span.start) ? "none" : "x"
+      }
+      for (const one of [range, span]) for (const p of ["start", "end"]) watch(one.properties[p].change, free)
+      free()
+    }
   }
   const sourceOf = (figure) => figure.renderers.find((r) => r.name === "line" || r.name === "navigator")?.data_source
   const nearest = (time, x) => {
