@@ -56,6 +56,11 @@ class ReaderError(WorkbenchError):
         self.hint = hint
         super().__init__(self._text())
 
+    @classmethod
+    def unreadable(cls, path: str | PathLike[str], error: OSError) -> ReaderError:
+        """What the disk says of a file that is there, or of one that is not."""
+        return cls(path, f"cannot be read ({error.strerror or error})")
+
     def _text(self) -> str:
         text = f"{self.path}: {self.reason}"
         if self.offset is not None:

@@ -28,7 +28,7 @@ def kind(path: str) -> str:
         with open(path, "rb", buffering=0) as file:
             start = file.read(8)
     except OSError as error:
-        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+        raise ReaderError.unreadable(path, error) from error
     if start.startswith(netcdf3.MAGIC):
         return "netcdf3"
     if start.startswith(parquet_table.MAGIC):
@@ -92,5 +92,5 @@ def stamp(path: str) -> tuple[int, ...]:
         if os.path.isdir(path):
             return (*zarr_folder.stamp(path), stat.st_ino, 0)
     except OSError as error:
-        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+        raise ReaderError.unreadable(path, error) from error
     return stat.st_size, stat.st_mtime_ns, stat.st_ino, stat.st_ctime_ns

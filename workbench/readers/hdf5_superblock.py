@@ -58,7 +58,7 @@ def find(path: str | PathLike[str]) -> Superblock | None:
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError as error:
-        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+        raise ReaderError.unreadable(path, error) from error
     try:
         size, at = os.fstat(handle).st_size, 0
         while at + len(SIGNATURE) < size:
@@ -67,7 +67,7 @@ def find(path: str | PathLike[str]) -> Superblock | None:
                 return _parsed(path, at, raw)
             at = max(512, at * 2)
     except OSError as error:
-        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+        raise ReaderError.unreadable(path, error) from error
     finally:
         os.close(handle)
     return None

@@ -93,7 +93,7 @@ class Kept(Generic[T]):
                     entry.stamp, entry.mark = stamp, _mark(path, entry.value.end)
                 value = entry.value
         except OSError as error:
-            raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+            raise ReaderError.unreadable(path, error) from error
         self._let_go(key, entry, value.nbytes)
         return value
 

@@ -37,7 +37,7 @@ def whole(path: str | PathLike[str]) -> int:
                     return begin + found + 1
                 end = begin
     except OSError as error:
-        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+        raise ReaderError.unreadable(path, error) from error
     return 0
 
 
@@ -80,7 +80,7 @@ def blocks(
                 yield buffer, length, begin
                 begin = begin + length if length else _after_newline(file.fileno(), begin + got, stop)
     except OSError as error:
-        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+        raise ReaderError.unreadable(path, error) from error
 
 
 def next_line(path: str | PathLike[str], begin: int, stop: int) -> int:
@@ -95,7 +95,7 @@ def next_line(path: str | PathLike[str], begin: int, stop: int) -> int:
         with open(path, "rb", buffering=0) as file:
             return _after_newline(file.fileno(), begin, stop)
     except OSError as error:
-        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+        raise ReaderError.unreadable(path, error) from error
 
 
 def stretches(files: Sequence[Piece], size: int) -> list[list[Piece]]:

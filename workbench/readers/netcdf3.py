@@ -130,7 +130,7 @@ def header(path: str) -> Header:
                         raise
                     raw += more
     except OSError as error:
-        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+        raise ReaderError.unreadable(path, error) from error
     if made.end > size:
         raise ReaderError(path, "only the first part of a NetCDF file", expected=f"{made.end} bytes", found=size)
     return made

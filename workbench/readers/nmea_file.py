@@ -184,7 +184,7 @@ def check(path: str | PathLike[str], log: NmeaFile) -> None:
         with open(path, "rb") as file:
             head = file.read(min([*timed, 1 << 20]))
     except OSError as error:
-        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+        raise ReaderError.unreadable(path, error) from error
     if head.count(b"\n") >= _DOUBT or (log.end == 0 and head[:1] and not head[:1].isdigit()):
         found = repr(head[:24])[1:]
         raise ReaderError(

@@ -67,7 +67,7 @@ def peek(path: str) -> Peek:
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError as error:
-        raise ReaderError(path, _said(error)) from error
+        raise ReaderError.unreadable(path, error) from error
     try:
         size = os.fstat(handle).st_size
         if path.endswith(".gz"):
@@ -76,7 +76,7 @@ def peek(path: str) -> Peek:
             return _peek_zstd(path, handle, size)
         return Peek(os.pread(handle, 8, 0), size, 0, size)
     except OSError as error:
-        raise ReaderError(path, _said(error)) from error
+        raise ReaderError.unreadable(path, error) from error
     finally:
         os.close(handle)
 
@@ -182,7 +182,7 @@ def _pieces(path: str) -> Iterator[bytes]:
                 while piece := file.read(_PIECE):
                     yield piece
     except OSError as error:
-        raise ReaderError(path, _said(error)) from error
+        raise ReaderError.unreadable(path, error) from error
 
 
 def _gzip_library() -> Any:
@@ -232,7 +232,3 @@ def _unzstd(path: str, file: BinaryIO) -> Iterator[bytes]:
             return
         total += len(piece)
         yield piece
-
-
-def _said(error: OSError) -> str:
-    return f"cannot be read ({error.strerror or error})"

@@ -95,7 +95,7 @@ def _delimited(path: Path, delimiter: str) -> list[TableRow]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise ReaderError(path, f"not a table of text ({error})") from error
     except OSError as error:
-        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+        raise ReaderError.unreadable(path, error) from error
     return rows
 
 

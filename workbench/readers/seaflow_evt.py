@@ -239,7 +239,7 @@ class _Recent:
         try:
             stat = os.stat(path)
         except OSError as error:
-            raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+            raise ReaderError.unreadable(path, error) from error
         key = (path, stat.st_size, stat.st_mtime_ns)
         now = time.monotonic()
         with self.lock:

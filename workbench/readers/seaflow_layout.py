@@ -79,7 +79,7 @@ def probe(path: str) -> Header:
     try:
         stat = os.stat(path)
     except OSError as error:
-        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+        raise ReaderError.unreadable(path, error) from error
     return _probed(path, stat.st_size, stat.st_mtime_ns)
 
 
@@ -185,7 +185,7 @@ def some_rows(path: str, header: Header, begin: int, stop: int) -> npt.NDArray[n
             file.seek(first + begin * width)
             part = np.frombuffer(file.read((stop - begin) * width), np.uint8)
     except OSError as error:
-        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+        raise ReaderError.unreadable(path, error) from error
     if found != header.size or start != header.start or part.size != (stop - begin) * width:
         raise ReaderError(
             path, "changed while it was read", offset=0, expected=f"{header.size} bytes", found=f"{found} bytes"
@@ -204,7 +204,7 @@ def _plain(path: str, size: int) -> npt.NDArray[np.uint8]:
                     at += got
                 found = at
     except OSError as error:
-        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+        raise ReaderError.unreadable(path, error) from error
     if found != size:
         raise ReaderError(path, "changed while it was read", offset=0, expected=f"{size} bytes", found=f"{found} bytes")
     return out

@@ -132,7 +132,7 @@ def _parsed(path: str) -> text.Table:
         with open(path, "rb") as file:
             raw = file.read()
     except OSError as error:
-        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+        raise ReaderError.unreadable(path, error) from error
     return text.parse(path, raw)
 
 

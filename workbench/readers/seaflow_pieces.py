@@ -65,7 +65,7 @@ def _plain_pieces(path: str, header: layout.Header, size: int) -> Iterator[npt.N
                     raise _changed(path, header, begin + at * width + got, first)
                 yield layout.rows_of(path, header, part, at)
     except OSError as error:
-        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+        raise ReaderError.unreadable(path, error) from error
 
 
 def _changed(path: str, header: layout.Header, size: int, first: bytes) -> ReaderError:

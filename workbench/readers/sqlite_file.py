@@ -42,7 +42,7 @@ def check(path: str | PathLike[str]) -> int:
             head = file.read(100)
             size = file.seek(0, 2)
     except OSError as error:
-        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+        raise ReaderError.unreadable(path, error) from error
     if head[:16] != _MAGIC:
         raise ReaderError(
             path, "not a SQLite database", offset=0, expected=repr(_MAGIC[:15].decode()), found=repr(head[:15])

@@ -141,7 +141,7 @@ class TextReader(Reader):
                 if not end and _is_binary(file.read(4096)):
                     raise ReaderError(path, f"is not text, which {type(self).__name__} reads", offset=0)
         except OSError as error:
-            raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+            raise ReaderError.unreadable(path, error) from error
         if self.head and not end:
             return self._joined([]), 0
         try:

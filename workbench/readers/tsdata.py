@@ -166,7 +166,7 @@ def _header(path: str | PathLike[str]) -> Header:
         with open(path, "rb") as file:
             return text.header(path, file.read(text.MOST))
     except OSError as error:
-        raise ReaderError(path, f"cannot be read ({error.strerror or error})") from error
+        raise ReaderError.unreadable(path, error) from error
 
 
 def _beginning(path: str, size: int) -> tuple[int, str, Header, int]:
