@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from inspect import Parameter
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
@@ -34,6 +34,7 @@ from workbench.readers.reader import Reader
 from workbench.readers.store import Store
 
 Variables = Mapping[str, VariableSpec]
+Part = TypeVar("Part")
 
 
 def mapping(value: Any) -> dict[str, Any]:
@@ -141,20 +142,20 @@ def _reader(name: str) -> type[Reader] | str:
     if name not in names("xarray.backends"):
         later = name in LATER_READERS
         return f"'{name}' is not in this version" if later else f"'{name}': there is no reader of that name"
-    try:
-        return reader_class(name)
-    except PluginError as error:
-        return str(error)
-    except Exception as error:  # somebody's package: its own faults are told like ours
-        return f"'{name}' is installed, but cannot be imported ({type(error).__name__}: {error})"
+    return _imported(reader_class, name)
 
 
 def _product_called(name: str) -> Product | str:
     """The product called `name`, or why there is none."""
     if name not in names("workbench.products"):
         return f"'{name}': there is no product of that name"
+    return _imported(product_named, name)
+
+
+def _imported(find: Callable[[str], Part], name: str) -> Part | str:
+    """A part that is installed, or why it cannot be had."""
     try:
-        return product_named(name)
+        return find(name)
     except PluginError as error:
         return str(error)
     except Exception as error:  # somebody's package: its own faults are told like ours

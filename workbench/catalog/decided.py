@@ -52,10 +52,6 @@ class Gates(PlanEntries[Gating]):
 
     _kind, _word = GATES, "gating"
 
-    def of(self, source: str) -> Gates:
-        """Those of another plan of the cruise."""
-        return Gates(self.cruise, source)
-
     def at(self, time: Time | None = None) -> GatingAt:
         """What holds at a time (now, or at the cruise's end), accepted changes included.
 
@@ -172,10 +168,6 @@ class Filters(PlanEntries[FilterParameters]):
     """
 
     _kind, _word = FILTERS, "filter"
-
-    def of(self, source: str) -> Filters:
-        """Those of another plan of the cruise."""
-        return Filters(self.cruise, source)
 
     def at(self, time: Time | None = None) -> FilterAt:
         """What holds at a time (now, or at the cruise's end), accepted changes included."""

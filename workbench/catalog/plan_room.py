@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from workbench.catalog.amended import Amended
 from workbench.core.decisions import applied
@@ -28,6 +28,10 @@ class PlanRoom:
         if not isinstance(origin, Amended):
             raise WorkbenchError(f"source '{self.source}' has no gates or filters; the reader seaflow_plan has")
         self._amended = origin
+
+    def of(self, source: str) -> Self:
+        """Those of another plan of the cruise."""
+        return type(self)(self.cruise, source)
 
     def parameters(self) -> Parameters:
         """All that holds: filters, gates and files left out, as files say it and people changed it."""
