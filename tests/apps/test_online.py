@@ -8,21 +8,24 @@ import os
 import shutil
 import sqlite3
 import tracemalloc
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 from workbench.apps import gates, online
 from workbench.apps.engine import EngineLock
-from workbench.apps.online import Online, job_of
-from workbench.catalog.cruise import open_cruise
+from workbench.apps.job import job_of
+from workbench.apps.online import Online
+from workbench.catalog.cruise import Cruise, open_cruise
 from workbench.live.engine import Engine
 from workbench.live.journal import Journal
 from workbench.readers.seaflow_evt import V2, write_evt
 from workbench.record.record import Record
+from workbench.record.runs import Runs
 from workbench.record.seaflow_work import Limits
 
 CATALOG = """\
@@ -44,6 +47,29 @@ def catalog(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     (tmp_path / "evt").mkdir()
     (tmp_path / "c.yaml").write_text(CATALOG)
     return tmp_path / "c.yaml"
+
+
+class Running(NamedTuple):
+    """What runs."""
+
+    engine: Engine
+    online: Online
+    record: Record
+
+
+@asynccontextmanager
+async def running(cruise: Cruise, scheduler: str | None = None) -> AsyncIterator[Running]:
+    """An engine, and what it makes of files as they come; both end with the block."""
+    with EngineLock(cruise.folder), Journal(cruise.folder / "raw") as journal, closing(Record(cruise.folder)) as record:
+        online = Online(cruise, journal, record, scheduler=scheduler)
+        engine = Engine(cruise, journal, record, arrived=online.arrived)
+        await engine.start()
+        online.start()
+        try:
+            yield Running(engine, online, record)
+        finally:
+            await online.stop()
+            await engine.stop()
 
 
 def counted(folder: Path) -> int:
@@ -68,12 +94,7 @@ def test_each_file_is_worked_on_as_it_comes(catalog: Path, data: Path) -> None:
     files = sorted(path for path in day.iterdir() if path.suffix != ".sfl")
 
     async def live(seconds: float) -> None:
-        with EngineLock(cruise.folder), Journal(cruise.folder / "raw") as journal:
-            record = Record(cruise.folder)
-            online = Online(cruise, journal, record)
-            engine = Engine(cruise, journal, record, arrived=online.arrived)
-            await engine.start()
-            online.start()
+        async with running(cruise) as (_, _, record):
             target = catalog.parent / "evt" / "2014_185"
             target.mkdir(exist_ok=True)
             async with asyncio.timeout(seconds):
@@ -87,9 +108,6 @@ def test_each_file_is_worked_on_as_it_comes(catalog: Path, data: Path) -> None:
                     await asyncio.sleep(0.2)
                 while record.runs.counts()["running"]:
                     await asyncio.sleep(0.1)
-            await online.stop()
-            await engine.stop()
-            record.close()
 
     asyncio.run(live(100))
     record = Record(cruise.folder)
@@ -147,12 +165,7 @@ def test_what_the_engine_keeps_does_not_grow_with_the_files(
         return tracemalloc.get_traced_memory()[0]
 
     async def run() -> None:
-        with EngineLock(cruise.folder), Journal(cruise.folder / "raw") as journal:
-            record = Record(cruise.folder)
-            online = Online(cruise, journal, record)
-            engine = Engine(cruise, journal, record, arrived=online.arrived)
-            await engine.start()
-            online.start()
+        async with running(cruise) as (engine, online, _):
             await used(engine, online, range(1, 3))  # what is loaded when it is needed
             tracemalloc.start()
             try:
@@ -161,9 +174,6 @@ def test_what_the_engine_keeps_does_not_grow_with_the_files(
             finally:
                 tracemalloc.stop()
             assert later - first < A_FILE * 240 * 6, (later - first) / (240 * 6)
-            await online.stop()
-            await engine.stop()
-            record.close()
 
     asyncio.run(run())
 
@@ -176,18 +186,10 @@ def test_a_dask_cluster_does_the_heavy_work_when_one_is_named(catalog: Path, dat
     shutil.copyfile(data / "seaflow/testcruise/evt_v2" / name, catalog.parent / "evt" / name)
 
     async def live(scheduler: str) -> None:
-        with EngineLock(cruise.folder), Journal(cruise.folder / "raw") as journal:
-            record = Record(cruise.folder)
-            online = Online(cruise, journal, record, scheduler=scheduler)
-            engine = Engine(cruise, journal, record, arrived=online.arrived)
-            await engine.start()
-            online.start()
+        async with running(cruise, scheduler) as (_, _, record):
             async with asyncio.timeout(100):
                 while record.runs.counts()["ok"] < 1:
                     await asyncio.sleep(0.2)
-            await online.stop()
-            await engine.stop()
-            record.close()
 
     with distributed.LocalCluster(
         n_workers=1, processes=False, host="127.0.0.1", protocol="tcp", dashboard_address=":0"
@@ -209,12 +211,7 @@ def test_gates_changed_meanwhile_are_followed_and_withdrawn_ones_too(catalog: Pa
         return dict(told(cruise.folder, "select pop, count from vct where quantile = 50"))
 
     async def live() -> None:
-        with EngineLock(cruise.folder), Journal(cruise.folder / "raw") as journal:
-            record = Record(cruise.folder)
-            online = Online(cruise, journal, record)
-            engine = Engine(cruise, journal, record, arrived=online.arrived)
-            await engine.start()
-            online.start()
+        async with running(cruise):
             notebook = open_cruise(catalog)
             async with asyncio.timeout(100):
                 while not (before := gated()):
@@ -228,9 +225,6 @@ def test_gates_changed_meanwhile_are_followed_and_withdrawn_ones_too(catalog: Pa
                 notebook.gates.withdraw(entry.id, who="Francois")
                 while gated() != before:
                     await asyncio.sleep(0.2)
-            await online.stop()
-            await engine.stop()
-            record.close()
 
     asyncio.run(live())
     runs = Record(cruise.folder).runs.find()
@@ -287,29 +281,22 @@ def test_a_run_whose_end_cannot_be_written_is_ended_later(
         data / "seaflow" / "testcruise" / "evt_v2" / "2014_185" / name, catalog.parent / "evt" / "2014_185" / name
     )
 
+    end, failed = Runs.end, []
+
+    def full(*given: Any, **more: Any) -> Any:
+        if len(failed) < 2:
+            failed.append(1)
+            raise OSError(28, "No space left on device")
+        return end(*given, **more)
+
+    monkeypatch.setattr(Runs, "end", full)
+
     async def live() -> None:
-        with EngineLock(cruise.folder), Journal(cruise.folder / "raw") as journal:
-            record = Record(cruise.folder)
-            worker = Online(cruise, journal, record)
-            engine = Engine(cruise, journal, record, arrived=worker.arrived)
-            end, failed = record.runs.end, []
-
-            def full(*given: Any, **more: Any) -> Any:
-                if len(failed) < 2:
-                    failed.append(1)
-                    raise OSError(28, "No space left on device")
-                return end(*given, **more)
-
-            monkeypatch.setattr(record.runs, "end", full)
-            await engine.start()
-            worker.start()
+        async with running(cruise) as (_, _, record):
             async with asyncio.timeout(60):
                 while not record.runs.counts()["ok"]:
                     await asyncio.sleep(0.1)
             assert len(failed) == 2 and not record.runs.counts()["running"]
-            await worker.stop()
-            await engine.stop()
-            record.close()
 
     asyncio.run(live())
     assert counted(cruise.folder)

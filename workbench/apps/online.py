@@ -16,14 +16,11 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
-from pathlib import Path
 from typing import Any
 
-from workbench.catalog import location
+from workbench.apps.job import Job, job_of
 from workbench.catalog.cruise import Cruise
-from workbench.catalog.source import Source
 from workbench.core.errors import WorkbenchError
 from workbench.live.journal import Journal
 from workbench.live.listeners.folder import arrived
@@ -32,12 +29,9 @@ from workbench.record.cursors import Cursors
 from workbench.record.decisions import Decisions
 from workbench.record.record import Record
 from workbench.record.runs import Beats, Run, Runs
-from workbench.record.seaflow_work import Limits
 
 log = logging.getLogger(__name__)
 
-#: The product that is made file by file, and its inputs in the catalog.
-PRODUCT = "seaflow"
 #: Works done by one process before a new one takes its place, which begins with little memory.
 TASKS = 100
 #: Seconds between two tries of what failed because the disk was full or a process died.
@@ -48,40 +42,6 @@ FOLLOW = 2.0
 GENTLY = 10
 #: Seconds of indexing, after which what came meanwhile is worked on.
 AT_A_TIME = 5.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """A derived Source that is worked on as its files come.
-
-    Attributes
-    ----------
-    name : str
-        The Source; the task of its runs.
-    heard : tuple of str
-        Its inputs that listen to folders.
-    evt, params, out : Path
-    sfl, size_table : Path or None
-    instrument : str or None
-    record : Path or None
-        The cruise folder: gates, filters and exclusions that people accepted count.
-    plan : str
-        The Source that they are about.
-    limits : Limits
-        Files with more are left out: the options of the product in the catalog.
-    """
-
-    name: str
-    heard: tuple[str, ...]
-    evt: Path
-    params: Path
-    out: Path
-    sfl: Path | None
-    size_table: Path | None
-    instrument: str | None
-    record: Path | None = None
-    plan: str = "plan"
-    limits: Limits = field(default_factory=Limits)
 
 
 class Online:
@@ -259,34 +219,6 @@ def _gently() -> None:
 def _end_with(engine: Any) -> None:
     engine.join()
     os._exit(1)  # what is half done is done again
-
-
-def job_of(name: str, source: Source, cruise: Cruise) -> Job | None:
-    """The job that a Source asks for; None when it is no SeaFlow product, or none of its inputs is a folder."""
-    if source.product != PRODUCT:
-        return None
-    inputs = {given: cruise[other] for given, other in source.inputs.items()}
-    heard = tuple(str(each.name) for each in inputs.values() if str(each.listen or "").startswith("folder:"))
-    if not heard or "evt" not in inputs or "plan" not in inputs:
-        return None
-    plan, sfl = inputs["plan"], inputs.get("sfl")
-    table, instrument = (
-        plan.options.get("size_table"),
-        source.options.get("instrument") or plan.options.get("instrument"),
-    )
-    return Job(
-        name, heard, _place(inputs["evt"]), _place(plan), cruise.folder / "particles", None if sfl is None else _place(sfl),
-        None if table is None else Path(location.expand(str(table))), None if instrument is None else str(instrument),
-        cruise.folder, source.inputs["plan"], Limits.of(source.options),
-    )  # fmt: skip
-
-
-def _place(source: Source) -> Path:
-    """The one folder or file of a Source."""
-    places = source.places()
-    if len(places) != 1:
-        raise WorkbenchError(f"source {source.name}: only one place can be worked on as files come, not {len(places)}")
-    return Path(places[0])
 
 
 def warm() -> None:
