@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import ExitStack, suppress
 
 import pytest
@@ -119,6 +120,30 @@ def test_a_page_that_cannot_be_made_says_so(desk) -> None:
         with suppress(HTTPClientError):
             answer = await ask(address + "/")
             assert "could not be made" in answer.body.decode()
+
+    asyncio.run(opened(desk, call))
+
+
+def test_an_address_that_leads_nowhere_names_the_pages(desk) -> None:
+    async def call(door, address, ask) -> None:
+        later(door)
+
+        async def missed(path: str, accept: str, **options):
+            with pytest.raises(HTTPClientError) as told:
+                await ask(address + path, headers={"Accept": accept, **options.pop("headers", {})}, **options)
+            assert told.value.code == 404
+            return told.value.response
+
+        page = await missed("/gats?time=now-1h", "text/html,*/*")
+        text = page.body.decode()
+        assert text.index('href="./gates?time=now-1h"') < text.index('href="./?time=now-1h"')
+        assert "Did you mean Gates?" in text and "SIM25" in text
+        assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+        program = await missed("/api/v1/note", "*/*", method="POST", body="{}")
+        assert json.loads(program.body)["error"].startswith("There is no page '/api/v1/note' here.")
+        stranger = await missed("/nothing", "text/html", headers={"Host": "evil.example"})
+        assert b"SIM25" not in stranger.body
+        assert (await ask(address + "/other")).body == b"made later"
 
     asyncio.run(opened(desk, call))
 

@@ -23,6 +23,7 @@ from workbench.apps import routes
 from workbench.apps.asking import asker_of
 from workbench.apps.desk import Desk
 from workbench.apps.glances import glance
+from workbench.apps.missing import Missing
 from workbench.views import say
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class Door(HTTPServerConnectionDelegate):
     def serve(self, app: Application, make: Maker) -> None:
         """From now on pages can be made: `app` serves all requests that come."""
         app.add_handlers(r".*", self.pages())
+        app.settings |= {"default_handler_class": Missing, "default_handler_args": {"desk": self.desk}}
         self.app = app
         self._make.set_result(make)
 
