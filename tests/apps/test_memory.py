@@ -6,8 +6,12 @@ import ctypes
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
+
+from workbench.apps.memory import as_environment
 
 CODE = """
 import ctypes
@@ -101,3 +105,75 @@ def test_names_that_come_and_go_take_no_more_once_settled() -> None:
     assert settled == 0
     if sys.version_info < (3, 12):
         assert plain > 1 << 20
+
+
+SMALL = """
+from pathlib import Path
+from workbench.apps.memory import return_what_is_free
+def used():
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Anonymous:"))
+before = used()
+kept = [b"%300d" % i for i in range(150_000)]  # 50 MB
+held = kept[::100]
+full = used()
+del kept
+return_what_is_free()
+print((used() - before) / (full - before))
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="glibc is asked")
+def test_holes_between_small_objects_go_back() -> None:
+    """One in a hundred stays. In Python's own arenas all of it does: when that changes, decision 18 can go."""
+    plain, told = (
+        float(subprocess.run([sys.executable, "-c", SMALL], capture_output=True, text=True, check=True, env=env).stdout)
+        for env in ({**os.environ, "PYTHONMALLOC": "pymalloc"}, {**os.environ, **as_environment()})
+    )
+    assert told < 0.5
+    assert plain > 0.7
+
+
+AGAIN = """
+import os, sys
+from workbench.apps.memory import begin_for_weeks
+print(os.getpid(), os.environ.get("PYTHONMALLOC"), *sys.argv[1:], flush=True)
+begin_for_weeks()
+print("goes on")
+"""
+
+
+@pytest.mark.skipif("PYTHONMALLOC" not in as_environment(), reason="glibc is asked")
+@pytest.mark.parametrize(("said", "times"), [({}, 2), ({"PYTHONMALLOC": "pymalloc"}, 1), ({"PYTHONDEVMODE": "1"}, 1)])
+def test_what_runs_for_weeks_begins_once_more(said: dict[str, str], times: int) -> None:
+    """The same process with the same words; whoever chose how memory is kept is listened to."""
+    env = {name: value for name, value in os.environ.items() if name not in ("PYTHONMALLOC", "PYTHONDEVMODE")} | said
+    done = subprocess.run(
+        [sys.executable, "-c", AGAIN, "two words", "c"], capture_output=True, text=True, check=True, env=env
+    )
+    *lines, last = done.stdout.splitlines()
+    assert last == "goes on" and len(lines) == times
+    assert len({line.split()[0] for line in lines}) == 1
+    assert lines[-1].endswith(" two words c")
+    assert lines[-1].split()[1] == said.get("PYTHONMALLOC", "malloc" if times == 2 else "None")
+
+
+@pytest.mark.skipif("PYTHONMALLOC" not in as_environment(), reason="glibc is asked")
+def test_commands_that_last_are_begun_so(tmp_path: Path) -> None:
+    """And others are not: what is short is better off with Python's own arenas."""
+    (tmp_path / "c.yaml").write_text("metadata: {cruise: {id: C}}\nsources: {}\n")
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONMALLOC"}
+    command = [sys.executable, "-m", "workbench", "engine", "c.yaml", "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as child:
+        try:
+            until = time.monotonic() + 30
+            while b"PYTHONMALLOC=malloc" not in Path(f"/proc/{child.pid}/environ").read_bytes().split(b"\0"):
+                assert time.monotonic() < until and child.poll() is None
+                time.sleep(0.02)
+        finally:
+            child.kill()
+    code = "import sys; from workbench.cli import main; sys.argv[1:] = ['check', 'c.yaml']; main(); import os; print(os.environ.get('PYTHONMALLOC'))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=env)
+    assert done.stdout.splitlines()[-1] == "None", done

@@ -33,6 +33,8 @@ MODULES = (
 
 #: Commands that answer at once: only their own module is looked at.
 QUICK = {"status": "engine"}
+#: Commands that run for weeks.
+LASTING = ("board", "demo", "engine")
 
 
 def parser(modules: Sequence[str] = MODULES, *, outline: bool = False) -> argparse.ArgumentParser:
@@ -74,6 +76,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     if getattr(args, "data", None):
         os.environ["WORKBENCH_DATA"] = os.path.abspath(args.data)
+    if argv is None and words[0] in LASTING:
+        from workbench.apps.memory import begin_for_weeks
+
+        begin_for_weeks()
     # Read when Arrow is imported: what it no longer needs goes back to the system, not into a pool of its own.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
