@@ -1,20 +1,26 @@
-// The head of a card: its title and what may be chosen. One of several names is the browser's own select, any number of
-// them a list of check boxes.
+// The head of a card: its title and what may be chosen. One of several names is the browser's own select, lying unseen over
+// what is chosen; any number of them a list of check boxes.
 export function render({model, view}) {
   const el = make("div", "head")
   const stop = watchTheme(view.model.document, () => {})
   const stops = [stop]
   const choose = (key, value) => { model.chosen = {key, value, n: Date.now()} }
   const one = (c) => {
-    const label = make("label"), select = make("select")
+    const label = make("label"), pick = make("span", "pick"), shown = make("span", "shown"), select = make("select")
     select.setAttribute("aria-label", c.help)
     select.title = c.help
-    label.append(make("span", null, c.label), select)
-    select.onchange = () => choose(c.key, [select.value])
+    pick.append(shown, select)
+    label.append(make("span", null, c.label), pick)
+    const told = () => {                                      // in the list "pe – phycoerythrin", here "pe"
+      const text = select.selectedOptions[0]?.text ?? ""
+      shown.textContent = text.startsWith(`${select.value} – `) ? select.value : text
+    }
+    select.onchange = () => { told(); choose(c.key, [select.value]) }
     return {el: label, show: (options, value) => {
       const same = select.options.length === options.length && options.every(([v, t], i) => select.options[i].value === v && select.options[i].text === t)
       if (!same) select.replaceChildren(...options.map(([v, t]) => new Option(t, v)))
       select.value = value[0] ?? ""
+      told()
     }}
   }
   const several = (c) => {
@@ -61,7 +67,9 @@ export function render({model, view}) {
   }
   const title = make("h2", null, model.title)
   const choices = model.choices.map(plain).map((c) => [c.key, c.several ? several(c) : one(c)])
-  el.append(title, ...choices.map(([, c]) => c.el))
+  const box = make("div", "choices")
+  box.append(...choices.map(([, c]) => c.el))
+  el.append(title, box)
   const show = () => {
     const options = plain(model.options), values = plain(model.values)
     for (const [key, c] of choices) c.show(options[key] ?? [], values[key] ?? [])
