@@ -15,7 +15,8 @@ from workbench.core.errors import WorkbenchError
 from workbench.core.window import ALWAYS, MAX, Window
 from workbench.live.replay.faults import Faults
 from workbench.live.replay.pieces import Piece, Stream
-from workbench.live.replay.targets import Target, parse
+from workbench.live.replay.target import Target
+from workbench.live.replay.targets import parse
 
 #: Seconds that are not worth sleeping.
 _NEAR = 0.002
