@@ -37,12 +37,12 @@ from urllib.parse import parse_qsl, urlencode
 import numpy as np
 import param
 
-from workbench.core.errors import WindowError, suggest
+from workbench.core.errors import WindowError
 from workbench.live import timespan
 from workbench.live.access import Rights, own
 from workbench.live.main_thread import call_now
+from workbench.live.offer import Offer
 from workbench.live.pace import Pace
-from workbench.live.particle_feed import ParticleFeed
 
 if TYPE_CHECKING:
     from workbench.catalog.declared import BoardItem
@@ -233,6 +233,8 @@ class Session(param.Parameterized):
 
     def from_query(self, text: str) -> None:
         """Take over what a URL's query says. What makes no sense is left as it was and told in `message`."""
+        if self._feeds is None:
+            return
         wrong: list[str] = []
         try:
             pairs = parse_qsl(text.removeprefix("?"), keep_blank_values=True, max_num_fields=200)
@@ -243,43 +245,17 @@ class Session(param.Parameterized):
             self.message = ""
             self.time = given["time"][-1]
             wrong += [self.message] if self.message else []
-        chosen: dict[str, Any] = {}
+        chosen, offer = dict[str, Any](), Offer(self._feeds, self._sources)
         if "plane" in given:
-            chosen["planes"] = self._planes(given["plane"], wrong)
+            chosen["planes"] = offer.planes(self.planes, given["plane"])
         if "colour" in given:
             name = given["colour"][-1]
-            chosen |= {"colour": name} if not name or self._known(name, wrong) else {}
+            chosen |= {"colour": name} if not name or offer.has(name) else {}
         chosen |= {key: given[key][-1][:200] if key in given else "" for key in ("file", "turn")}
         if "chart" in given:
-            chosen["charts"] = self._charts(given["chart"], wrong)
+            chosen["charts"] = offer.charts(self.charts, given["chart"])
         self.param.update(**chosen)
-        self.message = " ".join(wrong)
-
-    def _known(self, name: str, wrong: list[str]) -> bool:
-        known = self.feeds.names()
-        if name in known:
-            return True
-        wrong.append(f"There is no '{name[:80]}'. {suggest(name[:80], known)}")
-        return False
-
-    def _charts(self, given: list[str], wrong: list[str]) -> list[tuple[str, ...]]:
-        charts = list(self.charts)
-        for i, text in enumerate(given[: len(charts)]):
-            charts[i] = tuple(name for name in dict.fromkeys(text.split(",")) if name and self._known(name, wrong))
-        return charts
-
-    def _planes(self, given: list[str], wrong: list[str]) -> list[tuple[str, str]]:
-        planes = list(self.planes)
-        for i, text in enumerate(given[: len(planes)]):
-            feed = self.feeds.get(self._sources[i])
-            known = feed.channels if isinstance(feed, ParticleFeed) else ()
-            x, _, y = text.partition(",")
-            bad = [name for name in (x, y) if name not in known]
-            if bad:
-                wrong.append(f"There is no channel '{bad[0][:80]}'. {suggest(bad[0][:80], known)}")
-            else:
-                planes[i] = (x, y)
-        return planes
+        self.message = " ".join(wrong + offer.missed)
 
 
 def sentence(text: str) -> str:
