@@ -34,7 +34,7 @@ def test_ticks_of_logarithmic_axes_are_round_in_view_and_apart(open_tab: Any, si
     for _ in range(2000):
         lo, wide, high = seed.uniform(-6, 6), 10 ** seed.uniform(-2, 1), seed.uniform(40, 700)
         cases.append([10**lo, 10 ** (lo + wide), high])
-    alone = 0
+    alone = low = 0
     for (lo, hi, high), ticks in zip(cases, run(open_tab, site, axes._LOGS, cases), strict=True):
         places = [(math.log10(t) - math.log10(lo)) / (math.log10(hi) - math.log10(lo)) * high for t in ticks]
         assert 1 <= len(ticks) <= 6
@@ -43,7 +43,9 @@ def test_ticks_of_logarithmic_axes_are_round_in_view_and_apart(open_tab: Any, si
         if len(ticks) > 1:
             assert max(map(digits, ticks)) <= 4
         alone += len(ticks) == 1 and high > 150
+        low += len(ticks) == 1 and 50 < high <= 150
     assert alone < 20  # of 2,000
+    assert low < 20, "two numbers in a panel as low as a thumb say how wide it is"
 
 
 def test_ticks_along_a_width_have_room_for_their_labels(open_tab: Any, site: Any) -> None:

@@ -110,6 +110,11 @@ const clear = (ticks) => ticks.length < 7 && ticks.every((t, i) => !i || t - tic
 const many = Math.ceil((hi - lo) / 5)
 const sets = [...Array.from({length: 12}, (_, i) => by([1], many + i)), by([1, 3], 1), by([1, 2, 5], 1), by([1, 2, 3, 5], 1), even(2), even(3), even(4)]
 const best = sets.filter(clear).reduce((a, b) => (b.length > a.length ? b : a), [])
+if (best.length > 1) return best.map((e) => Number((10 ** e).toPrecision(12)))
+for (const all of [by([1, 3], 1), by([1, 2, 5], 1), even(2), even(3), even(4), even(6), even(8)]) {  // two say how wide it is
+  const two = [all[0], all.at(-1)]
+  if (two[1] - two[0] >= apart) return two.map((e) => Number((10 ** e).toPrecision(12)))
+}
 if (best.length) return best.map((e) => Number((10 ** e).toPrecision(12)))
 for (let digits = 1; ; digits++) {
   const t = Number((10 ** ((lo + hi) / 2)).toPrecision(digits))
