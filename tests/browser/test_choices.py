@@ -1,4 +1,4 @@
-"""What is chosen in the head of a card can be read whole, on every screen, and is chosen with the browser's own list."""
+"""What is chosen can be read whole, on every screen: in the head of a card, and beside the time range."""
 
 from __future__ import annotations
 
@@ -35,3 +35,15 @@ def test_names_are_whole(board, open_tab, simulated: Path, size: dict) -> None:
     page.page.get_by_label("Channel up the side").first.select_option("pe")
     page.until("location.search.includes('plane=fsc_small,pe')")
     assert "pe" in {one["shown"] for one in page.page.evaluate(_READ)}
+
+
+@pytest.mark.parametrize(
+    "query", ["?time=2025-01-14T20:30..2025-01-14T21:00", "?time=nonsense"], ids=["paused", "wrong"]
+)
+def test_what_is_said_of_time_lies_under_nothing(board, open_tab, simulated: Path, query: str) -> None:
+    page = Board(open_tab(f"{board(simulated).address}/{query}", phone=True), pictures=0).page
+    words, notes = page.locator(".control .words"), page.get_by_role("button", name="Notes")
+    assert words.inner_text()
+    said, button, follow = (one.bounding_box() for one in (words, notes, page.get_by_role("switch")))
+    assert said["y"] + said["height"] <= min(button["y"], follow["y"]) + 1
+    assert said["x"] + said["width"] <= 390 and follow["x"] + follow["width"] <= button["x"]
