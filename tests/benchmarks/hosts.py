@@ -128,7 +128,7 @@ def _answer(state: Callable[[dict[str, Any]], Any]) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "board":
-        from workbench.apps.memory import begin_for_weeks
+        from workbench.core.memory import begin_for_weeks
 
         begin_for_weeks()  # as `workbench board` does
     {"board": board, "plain": plain}[sys.argv[1]](*sys.argv[2:])

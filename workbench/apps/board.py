@@ -26,12 +26,12 @@ from workbench.apps.desk import Desk
 from workbench.apps.glances import glance, session_for
 from workbench.apps.house import House
 from workbench.apps.indexing import building
-from workbench.apps.memory import leave_out_what_stays, return_now_and_then, return_what_is_large
 from workbench.apps.settled import SETTLED
 from workbench.apps.standing import board as standing
 from workbench.catalog.cruise import Cruise, open_cruise
 from workbench.catalog.declared import PAGES
 from workbench.core.errors import WorkbenchError
+from workbench.core.memory import return_now_and_then, return_what_is_large
 from workbench.live.access import Access, read_tokens
 from workbench.live.feeds import Feeds
 from workbench.live.gallery import Gallery
@@ -250,7 +250,7 @@ def _warm_up(house: House, address: str, ready: Callable[[str], None]) -> None:
         log.exception("warming up")
     threading.Thread(target=ready, args=(address,), name="ready", daemon=True).start()  # it may take its time
     house.load()
-    leave_out_what_stays()
+    SETTLED.begin()
     return_now_and_then()
 
 

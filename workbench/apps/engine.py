@@ -22,10 +22,10 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler, stream_request_body
 
 from workbench.apps.asking import asker_of
-from workbench.apps.memory import return_now_and_then, return_what_is_large
 from workbench.apps.online import Online
 from workbench.catalog.cruise import Cruise, open_cruise
 from workbench.core.errors import WorkbenchError
+from workbench.core.memory import return_now_and_then, return_what_is_large
 from workbench.live.access import Access, read_tokens
 from workbench.live.engine import Engine
 from workbench.live.journal import Journal

@@ -22,6 +22,7 @@ from typing import Any
 from workbench.apps.job import Job, job_of
 from workbench.catalog.cruise import Cruise
 from workbench.core.errors import WorkbenchError
+from workbench.core.memory import return_now_and_then
 from workbench.live.journal import Journal
 from workbench.live.listeners.folder import arrived
 from workbench.record.budget import Budget
@@ -211,6 +212,7 @@ def _gently() -> None:
     """
     os.nice(GENTLY)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return_now_and_then()
     engine = parent_process()
     if engine is not None:
         threading.Thread(target=_end_with, args=(engine,), name="end with the engine", daemon=True).start()

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from types import TracebackType
 
-from workbench.apps.memory import as_environment
+from workbench.core.memory import as_environment
 
 #: Seconds between two starts, at most; a child that ran longer begins anew with the shortest pause.
 LONGEST = 60.0

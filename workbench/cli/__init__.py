@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if getattr(args, "data", None):
         os.environ["WORKBENCH_DATA"] = os.path.abspath(args.data)
     if argv is None and words[0] in LASTING:
-        from workbench.apps.memory import begin_for_weeks
+        from workbench.core.memory import begin_for_weeks
 
         begin_for_weeks()
     # Read when Arrow is imported: what it no longer needs goes back to the system, not into a pool of its own.

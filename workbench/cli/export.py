@@ -14,9 +14,9 @@ PARSED = 32 << 20
 
 
 def _export(args: argparse.Namespace) -> int:
-    from workbench.apps.memory import return_what_is_free, return_what_is_large
     from workbench.catalog.cruise import open_cruise
     from workbench.catalog.export import export, format_of
+    from workbench.core.memory import return_what_is_free, return_what_is_large
     from workbench.readers.kept import hold_at_most
 
     return_what_is_large()

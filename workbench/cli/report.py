@@ -16,9 +16,9 @@ LARGE = 8 << 20
 def _report(args: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from workbench.apps.memory import return_what_is_large
     from workbench.catalog.cruise import open_cruise
     from workbench.core.errors import WorkbenchError
+    from workbench.core.memory import return_what_is_large
     from workbench.core.window import Window
     from workbench.readers.kept import hold_at_most
     from workbench.reports.write import write

@@ -20,6 +20,7 @@ import numpy as np
 
 from workbench.core import clock
 from workbench.core.errors import WorkbenchError
+from workbench.core.memory import return_now_and_then
 from workbench.readers.lines import whole
 from workbench.readers.seaflow_evt import write_evt
 from workbench.readers.seaflow_sfl import write_sfl
@@ -259,6 +260,7 @@ def follow(folder: str | os.PathLike[str], record: str | os.PathLike[str], *, ti
     end = planned_end(Path(folder))
     with Continuation(folder) as cruise, Voice(cruise.cruise, Path(record), end):
         cruise.tell()  # what it takes in memory is taken at the beginning
+        return_now_and_then()
         while True:
             now = clock.as_of(end)
             cruise.until(now, stop=lambda: _alone(0))

@@ -11,16 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from workbench.apps.memory import as_environment
+from workbench.core.memory import as_environment
 
 CODE = """
 import ctypes
 import numpy as np
-from workbench.apps.memory import leave_out_what_stays, return_what_is_large
+from workbench.core.memory import return_what_is_large
 class Info(ctypes.Structure):
     _fields_ = [(name, ctypes.c_size_t) for name in "a b c d alone f g h i j".split()]
 told = return_what_is_large()
-leave_out_what_stays()
 ask = ctypes.CDLL(None).mallinfo2
 ask.restype = Info
 np.ones(2 << 20)  # 16 MB, let go of: untold, glibc takes smaller ones from its heap from now on
@@ -40,7 +39,7 @@ def test_large_arrays_stand_alone() -> None:
 def test_arrow_keeps_no_pool() -> None:
     """Loaded afterwards, as the engine does; who named another pool gets it."""
     code = (
-        "from workbench.apps.memory import return_what_is_large; return_what_is_large(); import pyarrow; "
+        "from workbench.core.memory import return_what_is_large; return_what_is_large(); import pyarrow; "
         "print(pyarrow.default_memory_pool().backend_name)"
     )
     for named, pool in (({}, "system"), ({"ARROW_DEFAULT_MEMORY_POOL": "mimalloc"}, "mimalloc")):
@@ -51,7 +50,7 @@ def test_arrow_keeps_no_pool() -> None:
 
 HOLES = """
 from pathlib import Path
-from workbench.apps.memory import return_now_and_then, return_what_is_large
+from workbench.core.memory import return_now_and_then, return_what_is_large
 import time
 return_what_is_large()
 def used():
@@ -79,7 +78,7 @@ def test_holes_between_what_stays_go_back() -> None:
 
 NAMES = """
 import ctypes, sys
-from workbench.apps.memory import return_what_is_large, settle_names
+from workbench.core.memory import return_what_is_large, settle_names
 class Info(ctypes.Structure):
     _fields_ = [(name, ctypes.c_size_t) for name in "a b c d alone f g h i j".split()]
 ask = ctypes.CDLL(None).mallinfo2
@@ -109,7 +108,7 @@ def test_names_that_come_and_go_take_no_more_once_settled() -> None:
 
 SMALL = """
 from pathlib import Path
-from workbench.apps.memory import return_what_is_free
+from workbench.core.memory import return_what_is_free
 def used():
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Anonymous:"))
@@ -136,7 +135,7 @@ def test_holes_between_small_objects_go_back() -> None:
 
 AGAIN = """
 import os, sys
-from workbench.apps.memory import begin_for_weeks
+from workbench.core.memory import begin_for_weeks
 print(os.getpid(), os.environ.get("PYTHONMALLOC"), *sys.argv[1:], flush=True)
 begin_for_weeks()
 print("goes on")

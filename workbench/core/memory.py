@@ -97,14 +97,3 @@ def return_now_and_then(every: float = EVERY) -> threading.Thread:
     thread = threading.Thread(target=go_on, name="memory", daemon=True)
     thread.start()
     return thread
-
-
-def leave_out_what_stays() -> None:
-    """Have modules and all else that is there now left out of garbage collection.
-
-    Of a million objects that stay, Python looks for circles only when a quarter of a million came on top of them, and
-    until then circles hold their arrays. Pages that are drawn are set aside as well (`settled`).
-    """
-    from workbench.apps.settled import SETTLED
-
-    SETTLED.begin()
