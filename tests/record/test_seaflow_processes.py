@@ -160,13 +160,14 @@ def many(command: Command, folder: Path, hours: int = 12) -> tuple[Path, Path]:
 
 @pytest.mark.fault
 @pytest.mark.timeout(600)
-def test_killed_again_and_again_then_finished(command, tmp_path):
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_killed_again_and_again_then_finished(command, tmp_path, workers):
     evt, sfl = many(command, tmp_path, hours=30)
     whole = command.run(tmp_path / "whole", "--sfl", str(sfl), evt=evt)
     assert whole["processed"] == 90
     out, rng, done = tmp_path / "killed", np.random.default_rng(3), []
     for _ in range(8):
-        process = command.start(out, "--sfl", str(sfl), evt=evt)
+        process = command.start(out, "--sfl", str(sfl), "--workers", workers, evt=evt)
         while process.poll() is None and not (out / "run.db").exists():
             time.sleep(0.002)
         seen = len(list(out.rglob("*.parquet")))
@@ -179,7 +180,7 @@ def test_killed_again_and_again_then_finished(command, tmp_path):
         process.wait()
         done.append(len(list(out.rglob("*.parquet"))))
     assert len(done) > 2 and done[0] < 60, done
-    command.run(out, "--sfl", str(sfl), evt=evt)
+    command.run(out, "--sfl", str(sfl), "--workers", workers, evt=evt)
     same(tmp_path / "whole", out)
     assert not [path for path in out.rglob(".*") if path.is_file()], "no half file is left"
 
