@@ -41,12 +41,13 @@ def in_water(ds: xr.Dataset, rows: npt.NDArray[np.int64], sfl: xr.Dataset, instr
     }
     nothing = ("time", np.full(len(rows), np.nan))
     pressure, seconds = (handed.get(name, nothing)[1] for name in ("stream_pressure", "file_duration"))
-    by_file = np.isin(ds["population"].to_numpy(), sorted(BY_FILE))[None, :, None]
-    ratio = np.where(by_file, ds["opp_evt_ratio"].to_numpy()[:, None, :], ds["virtual_core"].to_numpy())
-    cells, se = abundance(
-        ds["n_count"].to_numpy(), ratio=ratio, pressure=pressure[:, None, None], duration=seconds[:, None, None],
-        instrument=instrument,
-    )  # fmt: skip
+    count, own, core = (ds[name].to_numpy() for name in ("n_count", "opp_evt_ratio", "virtual_core"))
+    cells, se = np.empty(count.shape), np.empty(count.shape)
+    for at, name in enumerate(ds["population"].to_numpy().tolist()):  # one at a time: all would be in memory many times
+        cells[:, at], se[:, at] = abundance(
+            count[:, at], ratio=own if name in BY_FILE else core, pressure=pressure[:, None], duration=seconds[:, None],
+            instrument=instrument,
+        )  # fmt: skip
     out = ds["excluded"].to_numpy() == 1
     cells[out] = se[out] = np.nan
     rate, sd = flow_rate(pressure, instrument)
