@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from workbench.core.errors import nearest
-from workbench.views import head, say
+from workbench.views import say
 from workbench.views.assets import style
 from workbench.views.colours import ROLES, Theme
+from workbench.views.icons import MARK
 from workbench.views.links import Link, links
 
 #: What each page of a board is for, in one line.
@@ -87,7 +88,7 @@ def draw(path: str, *, cruise: str = "", under: str = "", query: str = "") -> st
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
         f"<style>{_colours()}\n{style('missing.css')}</style><script>{_CHOOSE}</script></head><body>"
-        f"<header>{head.MARK}<div><b>{say.escape(cruise or 'SciOps Workbench')}</b>"
+        f"<header>{MARK}<div><b>{say.escape(cruise or 'SciOps Workbench')}</b>"
         f"<span>{say.escape(under)}</span></div></header>"
         f'<main><h1>{say.escape(wrong(path))}</h1><p>{say.escape(asked)}The pages of this board:</p><ul>{"".join(rows)}</ul></main>'
         "</body></html>\n"
