@@ -7,8 +7,6 @@ from tornado.web import RequestHandler
 
 from workbench.apps.asking import asker_of
 from workbench.apps.desk import Desk
-from workbench.views import missing
-from workbench.views.links import links
 
 #: Such a page asks for nothing.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
@@ -30,6 +28,9 @@ class Missing(RequestHandler):
         """Nothing is done here."""
 
     def prepare(self) -> None:
+        from workbench.views import missing  # with the colours of Bokeh, for which a board's address does not wait
+        from workbench.views.links import links
+
         self.set_status(404)
         path = url_unescape(self.request.path, plus=False, encoding=None).decode("utf-8", "replace")
         if "text/html" not in self.request.headers.get("Accept", ""):
