@@ -43,11 +43,19 @@ def _value(client: Any, expression: str) -> Any:
     return eval(_asked(client, expression))  # what our own kernel wrote
 
 
+def _until(kernel: Any, expression: str, told: str) -> None:
+    until = time.monotonic() + 30
+    while (seen := _asked(kernel, expression)) != told:
+        assert time.monotonic() < until, seen
+        time.sleep(0.1)
+
+
 def test_what_a_page_says_is_heard_on_the_main_thread(kernel: Any) -> None:
     assert kernel.execute(CODE, reply=True, timeout=60)["content"]["status"] == "ok"
     said = {"comm_id": "a", "target_name": "page", "data": {}}
     subshell = _subshell(kernel)
     kernel.shell_channel.send(kernel.session.msg("comm_open", said))
+    _until(kernel, "comm._comm is not None", "True")  # the other thread would not know it yet
     for n in range(20):
         message = kernel.session.msg("comm_msg", {"comm_id": "a", "data": {"n": n}})
         message["header"]["subshell_id"] = subshell if n % 2 else None
@@ -102,13 +110,6 @@ server.send = lambda data=None, metadata=None, buffers=[]: sent.append(data)
 def said(*events: dict[str, Any]) -> dict[str, Any]:
     """What a page says, as Panel sends it."""
     return {"header": {"msgid": "1", "msgtype": "PATCH-DOC"}, "metadata": {}, "content": {"events": list(events)}}
-
-
-def _until(kernel: Any, expression: str, told: str) -> None:
-    until = time.monotonic() + 30
-    while (seen := _asked(kernel, expression)) != told:
-        assert time.monotonic() < until, seen
-        time.sleep(0.1)
 
 
 def test_a_page_is_told_nothing_before_it_is_drawn(kernel: Any) -> None:

@@ -66,10 +66,10 @@ def draw(
     plot.toolbar.active_scroll = wheel
     dress(plot, theme)
     paint(plot, theme, background_fill_color="sea")
+    axes.few(plot.xaxis[0], plot, wide=True)
     axes.longitudes(plot.xaxis[0])
     axes.latitudes(plot.yaxis[0])
-    for axis in plot.axis:
-        axis.ticker = BasicTicker(desired_num_ticks=5, mantissas=[1, 2, 3, 5], num_minor_ticks=0)
+    plot.yaxis[0].ticker = BasicTicker(desired_num_ticks=5, mantissas=[1, 2, 3, 5], num_minor_ticks=0)
     plot.yaxis[0].major_label_orientation = 0.0
 
     for name, outlines in (("land", land), ("fine", fine)):
