@@ -2,7 +2,7 @@
 
 Python keeps small objects in arenas of 1 MB, and an arena with one object left stays: of objects that come and go for
 weeks the holes add up, 5 to 20 MB an hour in a board at 60 times the ship's pace. With ``PYTHONMALLOC=malloc`` glibc holds
-them, whose free pages go back one by one (`return_what_is_free`): flat, for a tenth more of CPU. It is told by the
+them, whose free pages go back one by one (`return_what_is_free`), for a tenth more of CPU and upwards. It is told by the
 environment, before Python begins (docs/decisions/0018).
 """
 
