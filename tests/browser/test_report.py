@@ -187,4 +187,4 @@ def test_a_page_that_is_not_drawn_is_not_printed(tmp_path: Path) -> None:
         print_pdf(page, tmp_path / "never.pdf", patience=5)
     assert [p.name for p in tmp_path.iterdir()] == ["never.html"]
     assert len(os.listdir("/proc/self/fd")) == before
-    assert not [p for p in psutil.Process().children(recursive=True) if "never" in " ".join(p.cmdline())]
+    assert not [p for p in psutil.Process().children(recursive=True) if ".printing-" in " ".join(p.cmdline())]

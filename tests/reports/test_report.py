@@ -270,15 +270,25 @@ def test_a_source_that_cannot_be_read_is_told(calm_path: Path, tmp_path: Path) -
     assert any("lost could not be read" in f.text and f.kind == "fault" for f in found)
 
 
-def test_a_chromium_that_ends_is_told(calm_report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And nothing of it is left: no half PDF, no open pipe."""
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("#!/bin/sh\necho no screen here >&2\nexit 3\n", "it ended: no screen here"),
+        ("#!/bin/sh\nexec 3<&- 4>&-\nsleep 60\n", "it ended: status -9"),
+        ("#!/no/such/shell\n", "it cannot be started: No such file or directory"),
+    ],
+)
+def test_a_chromium_that_ends_is_told(
+    calm_report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, why: str
+) -> None:
+    """And nothing of it is left: no half PDF, no open pipe, no process."""
     program = tmp_path / "bin" / "chromium"
     program.parent.mkdir()
-    program.write_text("#!/bin/sh\necho no screen here >&2\nexit 3\n")
+    program.write_text(script)
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
     before = len(os.listdir("/proc/self/fd"))
-    with pytest.raises(WorkbenchError, match=r"could not print \(it ended: no screen here\)\. .* is written"):
+    with pytest.raises(WorkbenchError, match=rf"could not print \({why}\)\. .* is written"):
         paper.print_pdf(calm_report.path, tmp_path / "x.pdf")
     assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith((".", "x"))) == []
     assert len(os.listdir("/proc/self/fd")) == before

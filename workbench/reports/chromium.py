@@ -58,21 +58,26 @@ class Chromium:
             os.dup2(safe[0], 3)
             os.dup2(safe[1], 4)
 
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [program, *_FLAGS, *sandbox, f"--user-data-dir={folder}/profile", "about:blank"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=doors, close_fds=False, start_new_session=True,
-            )  # fmt: skip
-        os.close(hears)
-        os.close(says)
+        try:
+            with self._log.open("wb") as log:
+                self._process = subprocess.Popen(
+                    [program, *_FLAGS, *sandbox, f"--user-data-dir={folder}/profile", "about:blank"],
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=doors, close_fds=False,
+                    start_new_session=True,
+                )  # fmt: skip
+        except OSError as error:
+            os.close(self._to)
+            os.close(self._from)
+            raise ChromiumError(f"it cannot be started: {error.strerror or error}") from None
+        finally:
+            os.close(hears)
+            os.close(says)
 
     def __enter__(self) -> Chromium:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # its helpers with it; nobody needs the profile
-        self._process.wait()
+        self._end()
         os.close(self._to)
         os.close(self._from)
 
@@ -118,9 +123,17 @@ class Chromium:
         return dict(json.loads(message))
 
     def _ended(self) -> ChromiumError:
-        status = self._process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(1)  # its pipes are closed; it says with what, unless it hangs
+        status = self._end()
         lines = self._log.read_text(errors="replace").strip().splitlines() or [f"status {status}"]
         return ChromiumError(f"it ended: {lines[-1]}")
+
+    def _end(self) -> int:
+        """End it and its helpers; nobody needs the profile."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        return self._process.wait()
 
 
 @dataclass(frozen=True)
