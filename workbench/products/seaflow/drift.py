@@ -100,13 +100,23 @@ def bead_drift(
     count = np.zeros(len(hours), dtype=np.int64)
     for at, parts in enumerate(found):
         if keys[at] not in known:
-            every = np.concatenate([np.empty((0, 4)), *parts])
-            middle = np.median(every[:, [2, 0, 1]], axis=0) if len(every) else np.full(3, np.nan)
-            known[keys[at]] = len(every), middle
+            known[keys[at]] = _middle(np.concatenate([np.empty((0, 4)), *parts]))
         count[at], middles[at] = known[keys[at]]
     for old in set(known) - set(keys):
         del known[old]
-    drift = 100 * (middles / np.array(references).reshape(-1, 3) - 1)
+    return _dataset(hours, count, middles, np.array(references).reshape(-1, 3))
+
+
+def _middle(beads: npt.NDArray[np.float64]) -> tuple[int, npt.NDArray[np.float64]]:
+    """How many beads, and the median of each channel."""
+    return len(beads), np.median(beads[:, [2, 0, 1]], axis=0) if len(beads) else np.full(3, np.nan)
+
+
+def _dataset(
+    hours: npt.NDArray[np.datetime64], count: npt.NDArray[np.int64], middles: npt.NDArray[np.float64],
+    references: npt.NDArray[np.float64],
+) -> xr.Dataset:  # fmt: skip
+    drift = 100 * (middles / references - 1)
     variables: dict[str, Any] = {"beads": ("time", count)}
     for at, name in enumerate(_CHANNELS):
         variables[f"{name}_beads"] = ("time", middles[:, at])
