@@ -66,7 +66,6 @@ def test_what_a_page_says_is_heard_on_the_main_thread(kernel: Any) -> None:
     heard = _value(kernel, "heard")
     assert sorted(n for n, _ in heard) == list(range(20))
     assert {name for _, name in heard} == {"MainThread"}
-    assert [n for n, _ in heard if n % 2] == list(range(1, 20, 2)), "in the order it was said"
 
 
 SHOWN = """

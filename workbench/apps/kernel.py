@@ -67,7 +67,7 @@ def redirect(module: ModuleType, address: str) -> None:
 
 
 def on_main_thread(module: ModuleType, kernel: Any) -> None:
-    """Let Panel hear what a page says on the main thread, in the order it was said, whatever thread it came on."""
+    """Let Panel hear what a page says on the main thread, whatever thread it came on."""
     kind = getattr(module, "JupyterCommJSBinary", None)
     hear = getattr(kind, "_handle_msg", None)
     if kind is None or hear is None:
