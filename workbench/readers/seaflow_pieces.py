@@ -13,8 +13,9 @@ from workbench.core.errors import ReaderError
 from workbench.readers import seaflow_layout as layout
 from workbench.readers import seaflow_parquet
 
-#: Rows of a piece: their bytes fit into a processor's cache.
-SIZE = 1 << 16
+#: Rows of a piece: their bytes fit into a processor's cache, and there are few enough that threads seldom wait for the
+#: interpreter between them.
+SIZE = 1 << 17
 
 
 def pieces(

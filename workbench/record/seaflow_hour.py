@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,8 +23,9 @@ from workbench.record.seaflow_work import Task
 Row = tuple[Any, ...]
 Done = tuple[Task, FileResult]
 _LINEAR = pa.array(to_linear(np.arange(SIZE, dtype=np.uint16)))
-#: Rows that are turned into columns at once.
-STEP = 1 << 15
+#: Rows that are turned into columns at once: an hour of most cruises, so that it is done beside the next one's files, and
+#: the threads that work on these wait for the interpreter but once.
+STEP = 1 << 17
 _EMPTY = {"opp": seaflow_hourly.OPP.empty_table(), "vct": seaflow_hourly.VCT.empty_table()}
 
 
@@ -46,20 +45,14 @@ class Hour:
         Ids of the EVT files that will come; what stands there of them is replaced.
     table : SizeTable or None
         The one they were sized with.
-    together : bool
-        Write both at the same time, in two threads.
     """
 
-    def __init__(
-        self, out: Path, time: np.datetime64, files: Iterable[str], table: SizeTable | None, *, together: bool = False
-    ) -> None:
+    def __init__(self, out: Path, time: np.datetime64, files: Iterable[str], table: SizeTable | None) -> None:
         replaced = {*files}
         self._files = {
             kind: HourFile(out / kind / seaflow_hourly.hour_name(time, kind), replaced) for kind in ("opp", "vct")
         }
         self._sizes = None if table is None else [pa.array(np.ascontiguousarray(column)) for column in table.values.T]
-        self._threads = {kind: ThreadPoolExecutor(1) for kind in self._files} if together else {}
-        self._running: deque[Future[None]] = deque()
         self._waiting: list[Done] = []
         self._rows = 0
 
@@ -77,27 +70,10 @@ class Hour:
     def _write(self) -> None:
         some, self._waiting, self._rows = self._waiting, [], 0
         opp = _opp(some) if some else _EMPTY["opp"]
+        self._files["opp"].add(opp)
         gated = [each for each in some if each[0].gating is not None]
-        self._do("opp", lambda: self._files["opp"].add(opp))
-        sizes = self._sizes
-
-        def vct() -> None:
-            whole = opp if len(gated) == len(some) else _opp(gated) if gated else None
-            self._files["vct"].add(_EMPTY["vct"] if not gated or whole is None else _vct(whole, gated, sizes))
-
-        self._do("vct", vct)
-
-    def _do(self, kind: str, work: Callable[[], None]) -> None:
-        """Now, or in the file's own thread; not more than a few are put off."""
-        if not self._threads:
-            work()
-            return
-        self._running.append(self._threads[kind].submit(work))
-        self._wait(8)
-
-    def _wait(self, left: int = 0) -> None:
-        while len(self._running) > left:
-            self._running.popleft().result()
+        whole = opp if len(gated) == len(some) else _opp(gated) if gated else None
+        self._files["vct"].add(_EMPTY["vct"] if not gated or whole is None else _vct(whole, gated, self._sizes))
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
@@ -108,20 +84,14 @@ class Hour:
     def end(self) -> None:
         """Pack what is left and take the places; in whatever thread, when nothing more is added."""
         try:
-            self._write()
-            self._wait()  # neither takes its place before both have all their rows
-            for name, file in self._files.items():
-                self._do(name, file.finish)
-            self._wait()
+            self._write()  # neither takes its place before both have all their rows
+            for file in self._files.values():
+                file.finish()
         finally:
             self.leave()
 
     def leave(self) -> None:
         """Close; what has not come to its end goes."""
-        for future in self._running:
-            future.cancel()
-        for thread in self._threads.values():
-            thread.shutdown()
         for file in self._files.values():
             file.leave()
 

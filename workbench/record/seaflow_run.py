@@ -116,7 +116,7 @@ def _run(
             Ends(enter, together=workers > 1) as ends,
         ):
             for _, group in groupby(pending, key=_hour):
-                _store(out, ends, list(group), results, table, workers > 1, done)
+                _store(out, ends, list(group), results, table, done)
         excluded = [each.file for each in parameters.excluded]
         before = [name for (name,) in marks.execute("SELECT file FROM excluded")]
         seaflow_cruise.put_excluded(database, excluded, before)
@@ -178,12 +178,12 @@ def _ahead(submit: Callable[[Task], Any], tasks: Sequence[Task], depth: int) -> 
 
 
 def _store(
-    out: Path, ends: Ends, tasks: Sequence[Task], results: Iterator[FileResult], table: SizeTable | None, together: bool,
+    out: Path, ends: Ends, tasks: Sequence[Task], results: Iterator[FileResult], table: SizeTable | None,
     done: Callable[[int], object],
 ) -> None:  # fmt: skip
     """Write an hour while its files are worked on; it gets to the disk while the next one's are."""
     rows: dict[str, list[seaflow_hour.Row]] = {}
-    hour = seaflow_hour.Hour(out, tasks[0].time, [task.file_id for task in tasks], table, together=together)
+    hour = seaflow_hour.Hour(out, tasks[0].time, [task.file_id for task in tasks], table)
     try:
         for task, result in zip(tasks, results, strict=False):
             hour.add(task, result)
