@@ -92,8 +92,8 @@ def worked(number: int, rows: int, *, gated: bool = True) -> tuple[Task, FileRes
     return task, FileResult(found, Flag.OK, "", 1, codes, label, sized, ("beads",))
 
 
-def hour(out: Path, files: list[tuple[Task, FileResult]], *, together: bool, table: SizeTable | None = None) -> None:
-    with seaflow_hour.Hour(out, START, [task.file_id for task, _ in files], table, together=together) as some:
+def hour(out: Path, files: list[tuple[Task, FileResult]], *, table: SizeTable | None = None) -> None:
+    with seaflow_hour.Hour(out, START, [task.file_id for task, _ in files], table) as some:
         for task, result in files:
             some.add(task, result)
 
@@ -102,10 +102,9 @@ def held(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("together", [False, True])
 @pytest.mark.parametrize("sized", [False, True])
-def test_an_hour_is_the_same_however_it_is_written(tmp_path, monkeypatch, together, sized):
-    """In one thread or two, at once or some files later, turned into columns in small steps or at once, some without gates."""
+def test_an_hour_is_the_same_however_it_is_written(tmp_path, monkeypatch, sized):
+    """At once or some files later, turned into columns in small steps or at once, some without gates."""
     table = (
         SizeTable("740", np.arange(40.0), np.random.default_rng(1).uniform(0.1, 9, (40, len(COLUMNS))))
         if sized
@@ -113,11 +112,11 @@ def test_an_hour_is_the_same_however_it_is_written(tmp_path, monkeypatch, togeth
     )
     files = [worked(number, 1 + 37 * number, gated=number % 3 != 1) for number in range(9)]
     monkeypatch.setattr(seaflow_hourly, "GROUP", 300)
-    hour(tmp_path / "once", files, together=False, table=table)
+    hour(tmp_path / "once", files, table=table)
     monkeypatch.setattr(seaflow_hour, "STEP", 100)
-    hour(tmp_path / "steps", files, together=together, table=table)
+    hour(tmp_path / "steps", files, table=table)
     for some in (files[1::2], files[::2], files[3:5]):
-        hour(tmp_path / "later", some, together=together, table=table)
+        hour(tmp_path / "later", some, table=table)
     assert held(tmp_path / "once") == held(tmp_path / "steps") == held(tmp_path / "later")
     (opp,) = (tmp_path / "once" / "opp").iterdir()
     (vct,) = (tmp_path / "once" / "vct").iterdir()
@@ -133,10 +132,9 @@ def test_an_hour_is_the_same_however_it_is_written(tmp_path, monkeypatch, togeth
         np.testing.assert_array_equal(rows[f"{name}_q50"].to_numpy(), wanted)
 
 
-@pytest.mark.parametrize("together", [False, True])
 @pytest.mark.parametrize("broken", ["vct", "caller"])
-def test_an_hour_that_breaks_off_leaves_what_stood_there(tmp_path, monkeypatch, together, broken):
-    hour(tmp_path, [worked(0, 50)], together=together)
+def test_an_hour_that_breaks_off_leaves_what_stood_there(tmp_path, monkeypatch, broken):
+    hour(tmp_path, [worked(0, 50)])
     before = held(tmp_path)
     monkeypatch.setattr(seaflow_hour, "STEP", 1)
     monkeypatch.setattr(seaflow_hourly, "GROUP", 20)  # so that something is written before it breaks
@@ -149,7 +147,7 @@ def test_an_hour_that_breaks_off_leaves_what_stood_there(tmp_path, monkeypatch, 
 
     def begun() -> None:
         files = [worked(0, 100), worked(1, 100)]
-        with seaflow_hour.Hour(tmp_path, START, [task.file_id for task, _ in files], None, together=together) as some:
+        with seaflow_hour.Hour(tmp_path, START, [task.file_id for task, _ in files], None) as some:
             for task, result in files:
                 some.add(task, result)
             if broken == "caller":
