@@ -375,3 +375,69 @@ def test_a_look_at_everything_finds_what_was_not_taken_as_it_is(tmp_path: Path) 
     assert sorted(arrivals.others()) == ["b", "d"]
     arrivals.notice("d", 3.0)
     assert arrivals.others() == ["b"]
+
+
+def test_a_file_that_cannot_be_looked_at_is_counted_and_asked_for_seldom(tmp_path: Path) -> None:
+    """A link to itself, say; nor does it keep the listener looking several times a second for weeks."""
+    (tmp_path / "loop").symlink_to("loop")
+    looks = _Looks(_arrivals(tmp_path, SeaflowEvt()))
+    assert looks(3) == [] and looks.refused == 0
+    assert looks(3, step=PATIENCE) == [] and looks.refused == 1
+    assert not looks.arrivals.restless
+    (tmp_path / "loop").unlink()
+    data = _evt(tmp_path / "loop")
+    assert [each.size for each in looks(3)] == [len(data)]
+
+
+def test_a_test_that_fails_ends_nothing(tmp_path: Path) -> None:
+    """A reader (of somebody else's) that stumbles over one file leaves the others to be taken."""
+
+    class Stumbles(SeaflowEvt):
+        def complete(self, path: str | os.PathLike[str]) -> int:
+            if os.path.basename(path) == "bad":
+                raise ValueError("oops")
+            return super().complete(path)
+
+    _evt(tmp_path / "bad")
+    _evt(tmp_path / "good")
+    looks = _Looks(_arrivals(tmp_path, Stumbles()))
+    assert [each.path for each in looks(5)] == ["good"]
+    assert looks(3, step=PATIENCE) == [] and looks.refused == 1
+
+
+def test_files_noticed_meanwhile_do_not_disturb(tmp_path: Path) -> None:
+    """The kernel tells of new files in another thread."""
+    arrivals = _arrivals(tmp_path, SeaflowEvt())
+    for number in range(5000):
+        arrivals.notice(f"half-{number}", 0.0)
+    for seen in arrivals.waiting.values():
+        seen.tried = True
+
+    class Tried:
+        @property
+        def tried(self) -> bool:
+            arrivals.notice(f"new-{len(arrivals.waiting)}", 0.0)
+            return True
+
+    arrivals.waiting["half-0"] = Tried()  # type: ignore[assignment]
+    assert arrivals.restless in (True, False)
+
+
+def test_of_many_files_the_first_are_given_before_the_last_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nothing of a folder of weeks would be on record, and nothing could end, before all was read."""
+    monkeypatch.setattr("workbench.live.listeners.arrivals.LOOK", 0.0)
+    for number in range(5):
+        _evt(tmp_path / f"evt-{number}", rows=10 + number)
+    arrivals = _arrivals(tmp_path, SeaflowEvt())
+    for path in arrivals.all():
+        arrivals.notice(path, 0.0)
+    assert arrivals.look(0.0) == ([], 0)
+    taken: list[str] = []
+    for _ in range(5):
+        (found,), _ = arrivals.look(5.0)
+        arrivals.take(found)
+        taken.append(found.path)
+        assert arrivals.more is (len(taken) < 5)
+    assert sorted(taken) == [f"evt-{number}" for number in range(5)] and arrivals.look(6.0) == ([], 0)

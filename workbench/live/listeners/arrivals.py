@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.core.errors import WorkbenchError
 from workbench.live.listeners.taken import Arrival, Taken
 from workbench.readers.reader import Reader
 
 __all__ = ["Arrival", "Arrivals"]
 
+log = logging.getLogger(__name__)
+
 #: Ends of names that copying programs give to files under way.
 UNDER_WAY = (".partial", ".part", ".tmp", ".filepart", ".crdownload", "~")
 #: Seconds that a file may stay half before it is counted as refused; that one with holes must stay as it is.
 PATIENCE = 60.0
+#: Seconds that one look spends on reading files, once it has found one: a folder of weeks comes in parts.
+LOOK = 1.0
 _BLOCK = 1 << 20
 #: Growing files whose sums are kept, so that only what is new of them is read.
 _SUMS = 64
@@ -45,6 +50,11 @@ class Arrivals:
         Whose test says whether a file is whole; without one, a file is whole when it stays as it is.
     settle : float
         Seconds that size and mtime must stay as they are.
+
+    Attributes
+    ----------
+    more : bool
+        The last look ended before all was looked at.
     """
 
     def __init__(self, root: str, wanted: Callable[[str], bool], reader: Reader | None, settle: float) -> None:
@@ -54,6 +64,7 @@ class Arrivals:
         self.settle = settle
         self.taken = Taken()
         self.waiting: dict[str, _Seen] = {}
+        self.more = False
         self._sums: dict[str, tuple[int, Any]] = {}
 
     def all(self, below: str = "") -> Iterator[str]:
@@ -106,20 +117,28 @@ class Arrivals:
 
         `now` is any clock that only goes forward. An arrival comes again at each look until `take` is told of it.
         """
-        found, refused = [], 0
+        found: list[Arrival] = []
+        refused, until = 0, time.monotonic() + LOOK
+        self.more = False
         for path, seen in list(self.waiting.items()):
+            if found and time.monotonic() >= until:
+                self.more = True
+                break
+            arrival, wrong = None, None
             try:
                 arrival = self._look_at(path, seen, now)
             except FileNotFoundError:
                 del self.waiting[path]
                 continue
-            except (OSError, WorkbenchError):
-                arrival = None  # cannot be read now; perhaps later
+            except Exception as error:  # cannot be read now, perhaps later; nor may a reader's mistake end what comes
+                wrong = error
             if arrival is not None:
                 found.append(arrival)
-            elif seen.tried and not seen.counted and now - seen.since >= PATIENCE:
+            elif (seen.tried or wrong) and not seen.counted and now - seen.since >= PATIENCE:
                 seen.counted = True
                 refused += 1
+                if wrong is not None:
+                    log.warning("%s: cannot be taken (%s: %s)", path, type(wrong).__name__, wrong)
         return found, refused
 
     def take(self, arrival: Arrival) -> None:
@@ -130,8 +149,8 @@ class Arrivals:
 
     @property
     def restless(self) -> bool:
-        """True while a file waits that may be whole at the next look."""
-        return any(not seen.tried for seen in self.waiting.values())
+        """True while a file waits that may be whole at the next look; others are looked at with everything."""
+        return any(not (seen.tried or seen.counted) for seen in list(self.waiting.values()))  # a thread adds to it
 
     def _appends(self) -> bool:
         return self.reader is not None and self.reader.appends

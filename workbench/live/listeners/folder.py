@@ -108,10 +108,11 @@ class Folder(Listener):
                 await self._scan(now)
             found, refused = await asyncio.to_thread(self.arrivals.look, now)
             self.counters.refused += refused
+            if found:
+                await self.keep([self.receipt(_body(arrival), self.root) for arrival in found])
             for arrival in found:
-                await self.keep([self.receipt(_body(arrival), self.root)])
                 self.arrivals.take(arrival)
-            soon = self.settle / 2 if found or self.arrivals.restless else every
+            soon = 0.0 if self.arrivals.more else self.settle / 2 if found or self.arrivals.restless else every
             try:
                 async with asyncio.timeout(max(0.01, min(soon, due - time.monotonic()))):
                     await self._told.wait()
