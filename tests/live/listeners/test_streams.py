@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
+import struct
 from pathlib import Path
 
 import pytest
@@ -225,3 +227,47 @@ def test_a_stream_is_not_connected_to_itself(monkeypatch: pytest.MonkeyPatch) ->
         await listener.stop()
 
     asyncio.run(run())
+
+
+def test_half_a_line_of_a_guest_spoils_no_line_of_the_next() -> None:
+    """Serial servers connect from the same port each time: half a line and a reset, then a whole line."""
+
+    async def run() -> None:
+        desk = Desk()
+        listener = await _begun("tcp+listen://127.0.0.1:0", desk)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            own = free.getsockname()
+        for count, said in enumerate([b"$GPGGA,half a li", b"$GPGGA,whole\r\n"], start=1):
+            with socket.socket() as out:
+                out.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                out.bind(own)
+                out.connect(_at(listener.bound))
+                out.sendall(said)
+                await until(lambda: len(desk.taken) == count, 10)  # noqa: B023
+                out.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+            await until(lambda: listener.counters.reconnects == count, 10)  # noqa: B023
+        await listener.stop()
+        lines = Lines(stream=True, stamped=False)
+        read = [lines.of(Entry(each.body, each.peer, each.time, Position(), Position())) for each in desk.taken]
+        assert read == [b"", b"$GPGGA,whole\n"]
+        assert all(each.peer.startswith(f"127.0.0.1:{own[1]}/") for each in desk.taken)
+
+    asyncio.run(run())
+
+
+def test_a_cut_cable_is_told_as_one() -> None:
+    """The kernel gives up after 25 s, with an error that Python makes a TimeoutError of."""
+
+    class Cut:
+        async def read(self, size: int) -> bytes:
+            raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
+
+    class Writer:
+        def get_extra_info(self, name: str, default: object = None) -> object:
+            return {"peername": ("10.0.0.5", 4001), "socket": made}.get(name, default)
+
+    with socket.socket() as made:
+        for url, said in {"tcp+listen://127.0.0.1:0": "timed out", "tcp://127.0.0.1:9?silent=9": "timed out"}.items():
+            listener = open_listener("ship", url, Desk())
+            assert said in asyncio.run(listener._read(Cut(), Writer()))  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ from contextlib import suppress
 from errno import ECONNREFUSED
 from typing import Any, ClassVar
 
+from workbench.core import clock
 from workbench.live.listeners.address import Address
 from workbench.live.listeners.listener import Listener, Pause, unbindable
 from workbench.live.receipt import Door
@@ -27,8 +28,9 @@ class Tcp(Listener):
     """A stream of bytes, in the pieces that came; lines are put together by whoever reads the journal.
 
     A client connects again after a loss, after 0.25 s and then in growing steps up to 30 s. While the disk refuses,
-    nothing is read from the connection: the other end waits. The peer of a client's receipts is ``host:port/own port``,
-    another one for each connection.
+    nothing is read from the connection: the other end waits. The peer of receipts is another one for each connection, so
+    that a line which one began does not go on in the next: a client's is ``host:port/own port``, a server's
+    ``host:port/when it was connected`` (ms since 1970), for devices that connect from the same port each time.
 
     Parameters
     ----------
@@ -120,17 +122,18 @@ class Tcp(Listener):
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
         """Take pieces until the connection ends; why it did."""
         host, port = writer.get_extra_info("peername", ("?", 0))[:2]
-        peer = f"{host}:{port}"
-        if self.address.scheme == "tcp":  # always the same: a line that one connection began does not go on in the next
-            peer += f"/{writer.get_extra_info('sockname', ('', 0))[1]}"
+        if self.address.scheme == "tcp":
+            peer = f"{host}:{port}/{writer.get_extra_info('sockname', ('', 0))[1]}"
+        else:
+            peer = f"{host}:{port}/{clock.now().astype('datetime64[ms]').astype(int)}"
         _keep_alive(writer.get_extra_info("socket"))
         while True:
             try:
                 async with asyncio.timeout(self.silent or None):
                     piece = await reader.read(_PIECE)
-            except TimeoutError:
-                return f"nothing came for {self.silent:g} s"
             except OSError as error:
+                if isinstance(error, TimeoutError) and error.errno is None:  # with a number it is the kernel's
+                    return f"nothing came for {self.silent:g} s"
                 return error.strerror or str(error)
             if not piece:
                 return "closed by the other end"
