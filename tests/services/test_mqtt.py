@@ -164,6 +164,34 @@ def test_messages_nobody_waits_for_are_dropped_and_counted(broker: Broker, monke
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("end", ["broker", "listener"])
+def test_unacknowledged_messages_that_wait_are_kept_or_counted_when_it_ends(broker: Broker, end: str) -> None:
+    """They came (QoS 0), the disk refuses, and then the broker ends, or we do: nobody sends them again."""
+
+    async def run() -> None:
+        desk = Desk()
+        listener = _open(broker, desk)
+        await listener.start()
+        await _subscribed(listener)
+        desk.shut = True
+        await _publish(broker, _numbers(0, 100), qos=0)
+        await until(lambda: desk.tries >= 1, 10)
+        await asyncio.sleep(0.5)
+        if end == "broker":
+            broker.stop()
+            await asyncio.sleep(0.5)
+            desk.shut = False
+            await until(lambda: len(desk.taken) >= 100, 10)
+            assert desk.bodies == _numbers(0, 100)
+            await listener.stop()
+        else:
+            await listener.stop()
+            assert listener.counters.dropped == 100
+        assert listener.counters.dropped + len(desk.taken) == 100
+
+    asyncio.run(run())
+
+
 def test_a_message_that_is_too_long_is_refused_once(broker: Broker) -> None:
     async def run() -> None:
         desk = Desk()

@@ -12,7 +12,7 @@ import aiomqtt
 
 from workbench.live.listeners.address import Address, ListenerError, secret
 from workbench.live.listeners.listener import Counters, Listener, Pause
-from workbench.live.receipt import Door
+from workbench.live.receipt import Door, NotKept
 
 #: Messages without acknowledgement (QoS 0) that wait for the disk, at most; more are dropped and counted.
 _WAITING = 20_000
@@ -65,6 +65,8 @@ class Mqtt(Listener):
         self.user = user or address.user
         self._password = (password_env, password_file)
         self._ca = ca
+        self._waiting = _Waiting(self.counters)
+        self._at_hand: list[aiomqtt.Message] = []  # taken off it, not kept yet
 
     async def start(self) -> None:
         """Begin to connect. ListenerError when the password or the certificates are not there."""
@@ -72,12 +74,25 @@ class Mqtt(Listener):
         self.counters.fault = f"{self.address.url}: no connection yet"
         self.run(self._stay(password, tls))
 
+    async def stop(self) -> None:
+        """Leave; what waits still and would not come again is kept, or counted where it cannot be."""
+        await super().stop()
+        left, self._at_hand = self._at_hand, []
+        while not self._waiting.empty():
+            left.append(self._waiting.get_nowait())
+        left = [each for each in left if not each.qos and len(each.payload or b"") <= self.longest]
+        try:
+            if left:
+                self.take([self.receipt(_body(each), str(each.topic)) for each in left])
+        except NotKept:
+            self.counters.dropped += len(left)
+
     async def _stay(self, password: str | None, tls: ssl.SSLContext | None) -> None:
         """Connect and listen, again and again."""
         pause = Pause()
         while True:
             connected = False
-            waiting = _Waiting(self.counters)
+            waiting = self._waiting = _Waiting(self.counters)
             client = aiomqtt.Client(
                 self.address.host, self.port, username=self.user, password=password, identifier=self.identity,
                 clean_session=False, keepalive=self.keepalive, tls_context=tls, logger=_quiet,
@@ -104,6 +119,7 @@ class Mqtt(Listener):
             messages = [first]
             while len(messages) < _AT_ONCE and not waiting.empty():
                 messages.append(waiting.get_nowait())
+            self._at_hand = messages
             fit = [each for each in messages if len(each.payload or b"") <= self.longest]
             self.counters.refused += len(messages) - len(fit)
             if fit:
@@ -111,6 +127,7 @@ class Mqtt(Listener):
             for each in messages:
                 if each.qos:
                     client._client.ack(each.mid, each.qos)
+            self._at_hand = []
 
 
 def trusting(address: Address, ca: str) -> ssl.SSLContext | None:
