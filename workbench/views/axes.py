@@ -50,8 +50,7 @@ return String(Number(v.toPrecision(4)))
 """
 _DEGREES = """
 const folded = %s
-const step = ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) : 1
-const digits = Math.max(0, Math.min(5, Math.ceil(-Math.log10(step) - 1e-6)))
+const digits = [0, 1, 2, 3, 4].find((d) => ticks.every((t) => Math.abs(t - Number(t.toFixed(d))) < 1e-7)) ?? 5
 const size = Math.abs(folded).toFixed(digits)
 if (Number(size) === 0) return "0°"
 %s
@@ -73,18 +72,25 @@ return (whole.replace(/\B(?=(\d{3})+(?!\d))/g, "\u2009") + (part ? "." + part : 
 """
 
 
-#: Pixels that one label needs, along the height and the width of a chart.
-_ROOM = {"inner_height": (30, 7), "inner_width": (76, 0)}
+#: Pixels that one label needs, along the height and the width of a chart; off its ends; between two that are all there are.
+_ROOM = {"inner_height": (30, 7, 16), "inner_width": (76, 0, 76)}
 _FEW = """
 const lo = Math.min(cb_data.range.start, cb_data.range.end), hi = Math.max(cb_data.range.start, cb_data.range.end)
 let high = 40
 try { high = plot.%s } catch { /* not laid out yet */ }
-const most = Math.max(2.2, Math.min(6, high / %d)), raw = (hi - lo) / most, p = 10 ** Math.floor(Math.log10(raw)), m = raw / p
-const step = (m <= 1 ? 1 : m <= 2 ? 2 : m <= 2.5 ? 2.5 : m <= 5 ? 5 : 10) * p, edge = Math.min(0.1, %d / high) * (hi - lo)
-const out = []
-for (let k = Math.ceil((lo + edge) / step); k * step <= hi - edge && out.length < 8; k++) out.push(k * step)
-if (!out.length) out.push(Math.round((lo + hi) / 2 / step * 10) * step / 10)
-return out
+const most = Math.max(2.2, Math.min(6, high / %d)), edge = Math.min(0.1, %d / high) * (hi - lo), apart = %d / high * (hi - lo)
+const by = (n) => {
+  const raw = (hi - lo) / n, p = 10 ** Math.floor(Math.log10(raw)), m = raw / p, out = []
+  const step = (m <= 1 ? 1 : m <= 2 ? 2 : m <= 2.5 ? 2.5 : m <= 5 ? 5 : 10) * p
+  for (let k = Math.ceil((lo + edge) / step); k * step <= hi - edge && out.length < 40; k++) out.push(k * step)
+  return out
+}
+const out = by(most).slice(0, 8)
+for (let n = most; out.length < 2 && n < 20; n *= 1.3) {  // two say how wide it is
+  const all = by(n)
+  if (all.length > 1 && all.at(-1) - all[0] >= apart) return [all[0], all.at(-1)]
+}
+return out.length ? out : by(20).slice(0, 1)
 """
 # Ticks up a logarithmic axis: powers of ten, as many as there is room for; in fewer decades 1-2-5 steps or finer ones; in a
 # small part of one evenly spaced numbers. The most that stand apart.
@@ -111,9 +117,9 @@ const many = Math.ceil((hi - lo) / 5)
 const sets = [...Array.from({length: 12}, (_, i) => by([1], many + i)), by([1, 3], 1), by([1, 2, 5], 1), by([1, 2, 3, 5], 1), even(2), even(3), even(4)]
 const best = sets.filter(clear).reduce((a, b) => (b.length > a.length ? b : a), [])
 if (best.length > 1) return best.map((e) => Number((10 ** e).toPrecision(12)))
-for (const all of [by([1, 3], 1), by([1, 2, 5], 1), even(2), even(3), even(4), even(6), even(8)]) {  // two say how wide it is
+for (const all of [by([1, 3], 1), by([1, 2, 5], 1), ...[2, 3, 4, 6, 8, 12, 16, 24].map(even)]) {  // two say how wide it is
   const two = [all[0], all.at(-1)]
-  if (two[1] - two[0] >= apart) return two.map((e) => Number((10 ** e).toPrecision(12)))
+  if (two[1] - two[0] >= (16 / 22) * apart) return two.map((e) => Number((10 ** e).toPrecision(12)))
 }
 if (best.length) return best.map((e) => Number((10 ** e).toPrecision(12)))
 for (let digits = 1; ; digits++) {
@@ -155,13 +161,18 @@ def latitudes(axis: Axis) -> None:
 
 _STEPS = "[1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000, 1728000, 2592000]"
 _TIMES = """
-const lo = cb_data.range.start, hi = cb_data.range.end, steps = %s
+const lo = cb_data.range.start, hi = cb_data.range.end, steps = [...%s, ...Array.from({length: 24}, (_, i) => (i + 2) * 2592000)]
 let wide = 600
 try { wide = plot.inner_width } catch { /* not laid out yet */ }
-const most = Math.max(2, Math.min(10, Math.floor(wide / 78)))
-const raw = (hi - lo) / 1000 / most, step = 1000 * (steps.find((s) => s >= raw) ?? Math.ceil(raw / 2592000) * 2592000)
-const out = []
-for (let k = Math.ceil(lo / step); k * step <= hi; k++) out.push(k * step)
+const most = Math.max(2.2, Math.min(10, Math.floor(wide / 78)))
+const raw = (hi - lo) / 1000 / most, finer = steps.filter((s) => s < raw && s * 1000 / (hi - lo) * wide >= 50).reverse()
+const by = (step) => {
+  const out = []
+  for (let k = Math.ceil(lo / step); k * step <= hi; k++) out.push(k * step)
+  return out
+}
+let out = by(1000 * (steps.find((s) => s >= raw) ?? Math.ceil(raw / 2592000) * 2592000))
+for (const step of finer) if (out.length < 2) out = by(1000 * step)
 return out
 """
 _TIME_LABEL = """
