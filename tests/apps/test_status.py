@@ -121,17 +121,45 @@ def test_the_folder_is_that_of_the_opened_catalog(tmp_path: Path, name: object, 
 
 
 @pytest.mark.parametrize("record", [None, "{{ CATALOG_DIR }}/kept"])
-def test_nothing_heavy_is_loaded_for_a_cruise_that_has_no_folder_yet(tmp_path: Path, record: str | None) -> None:
+def test_nothing_heavy_is_loaded_before_a_cruise_that_has_no_folder_yet_is_told(
+    tmp_path: Path, record: str | None
+) -> None:
     (tmp_path / "c.yaml").write_text(declared(cruise={"id": "U1"}, **({"record": record} if record else {})))
     heavy = ("numpy", "pydantic", "intake", "xarray", "pandas", "workbench.catalog.cruise", "workbench.catalog.model")
-    code = (
-        f"import sys\nfrom workbench.cli import main\nstatus = main(['status', {str(tmp_path / 'c.yaml')!r}])\n"
-        f"print(status, [name for name in {heavy!r} if name in sys.modules])"
-    )
+    code = f"""import sys
+class Out:
+    def __init__(self): self.loaded = None
+    def write(self, text):
+        if self.loaded is None: self.loaded = [name for name in {heavy!r} if name in sys.modules]
+        return sys.__stdout__.write(text)
+    def flush(self): sys.__stdout__.flush()
+from workbench.cli import main
+sys.stdout = out = Out()
+print(main(['status', {str(tmp_path / "c.yaml")!r}]), out.loaded)"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    first, hint, last = done.stdout.strip().splitlines()
+    first, hint, start, last = done.stdout.strip().splitlines()
     assert first == f"engine  DOWN  {tmp_path / ('kept' if record else 'U1.cruise')}"
-    assert "not there yet" in hint and last == "1 []"
+    assert "nothing has run yet" in hint and start.strip() == f"start it: workbench up {tmp_path / 'c.yaml'}"
+    assert last == "1 []"
+
+
+def test_a_faulty_catalog_that_nobody_has_started_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not only that nothing runs: why nothing could."""
+    catalog = tmp_path / "c.yaml"
+    catalog.write_text(declared(cruise={"id": "U1"}).replace("nmea_log", "nmea_lgo"))
+    assert light.show(str(catalog)) == 1
+    out = capsys.readouterr().out
+    assert "nothing has run yet" in out and "catalog WRONG: 1 mistake; nothing can run before it is mended" in out
+    assert f"! {catalog}:1: sources.s.args.reader: 'nmea_lgo'" in out and "did you mean 'nmea_log'?" in out
+    assert "start it" not in out
+    assert light.show(str(catalog), as_json=True) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["mistakes"]) == 1 and found["mistakes"][0] in light.down(found)
+
+    (tmp_path / "U1.cruise").mkdir()  # what runs, or ran, is told as before
+    assert light.show(str(catalog)) == 1
+    out = capsys.readouterr().out
+    assert "WRONG" not in out and "nothing has run" not in out
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def show(catalog: str, *, data: str | None = None, record: str | None = None, as_json: bool = False) -> int:
-    """Print the status of a cruise.
+    """Print the status of a cruise; of one that nobody has started, what is wrong in its catalog, too.
 
     Returns
     -------
@@ -41,8 +41,32 @@ def show(catalog: str, *, data: str | None = None, record: str | None = None, as
         0 when the engine is up (with ``workbench up``, its board, too) and no feed has a fault; 1 when something is down.
     """
     found = status(folder_of(catalog, data, record))
-    print(json.dumps(found, indent=1) if as_json else said(found), file=sys.stdout)
+    begun = os.path.isdir(found["engine"]["folder"])
+    if not as_json:
+        print(said(found), file=sys.stdout, flush=True)  # at once: to look through a catalog takes a second
+    found["mistakes"] = [] if begun else _mistakes(catalog, data)
+    if as_json:
+        print(json.dumps(found, indent=1), file=sys.stdout)
+    elif not begun:
+        print(_not_begun(catalog, found["mistakes"]), file=sys.stdout)
     return 1 if down(found) else 0
+
+
+def _mistakes(catalog: str, data: str | None) -> list[str]:
+    from workbench.catalog.check import problems
+
+    return [str(problem) for problem in problems(catalog, data=data)]
+
+
+def _not_begun(catalog: str, mistakes: list[str]) -> str:
+    """What to do about a cruise that nobody has started."""
+    if not mistakes:
+        return f"        start it: workbench up {catalog}"
+    n = len(mistakes)
+    lines = [
+        f"catalog WRONG: {n} mistake{'s' * (n > 1)}; nothing can run before {'they are' if n > 1 else 'it is'} mended"
+    ]
+    return "\n".join(lines + [f"        ! {mistake}" for mistake in mistakes])
 
 
 def folder_of(catalog: str, data: str | None, record: str | None) -> str:
@@ -126,6 +150,7 @@ def down(found: dict[str, Any]) -> list[str]:
         wrong.append("the board is not running; workbench up starts it again")
     wrong += [f"the board with pid {board['pid']} does not answer" for board in found["boards"] if not board["up"]]
     wrong += [f"{feed['name']}: {feed['fault']}" for feed in found["feeds"] if feed.get("fault")]
+    wrong += found.get("mistakes", ())
     return wrong
 
 
@@ -143,7 +168,7 @@ def said(found: dict[str, Any]) -> str:
     state = f"up, pid {engine['pid']}" if engine["up"] else "DOWN"
     lines = [f"engine  {state}  {engine['folder']}"]
     if not os.path.isdir(engine["folder"]):
-        lines.append("        this cruise folder is not there yet: nothing was started for it")
+        lines.append("        nothing has run yet: this cruise folder is not there")
     if _boardless(found):
         lines.append(f"board   DOWN (workbench up, pid {found['up']['pid']}, starts it again)")
     for board in found["boards"]:
