@@ -349,6 +349,19 @@ def test_one_engine_writes(catalog: Path) -> None:
         replay(catalog)
 
 
+def test_what_waited_long_is_recorded_without_waiting_for_more(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A feed that has fallen silent: its backlog is not read at the pace of the bell that nobody rings."""
+    monkeypatch.setattr("workbench.live.recorder.MOST", 10)
+    with Journal(open_cruise(catalog).folder / "raw") as journal:
+        for i in range(95):
+            journal.append("ship", fix(i), "10.0.0.1:4001", clock.now())
+
+    async def work(engine: Engine) -> None:
+        await until(lambda: engine.recorders["ship"].kept.rows == 95, 20)
+
+    run(catalog, work)
+
+
 def test_an_address_that_is_taken_is_tried_again(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workbench.live.engine.AGAIN", 0.1)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:

@@ -227,3 +227,23 @@ def test_a_message_that_comes_again_is_one_row_where_it_carries_its_time(tmp_pat
         np.testing.assert_array_equal(record.open("sfl")["event_rate"], [0, 1, 2, 3])
         assert sum(1 for _ in journal.read("sfl")) == 8
         record.close()
+
+
+def test_what_waits_is_read_in_parts_of_bounded_size(place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However large the entries are (a post may have megabytes), a look takes little memory and says that there is more."""
+    monkeypatch.setattr("workbench.live.recorder.LARGE", 1000)
+    recorder, sizes = place(stream=True), []
+    read = recorder.reader.rows_from
+    monkeypatch.setattr(
+        recorder.reader, "rows_from", lambda path, at: sizes.append(path.stat().st_size - at) or read(path, at)
+    )
+    for i in range(50):
+        recorder.journal.append("ship", fix(2 * i) + fix(2 * i + 1), "10.0.0.1:4001", at(i))
+    kept, looks = 0, 0
+    while kept < 100:
+        kept += recorder.step()
+        looks += 1
+        assert recorder.behind is (kept < 100)
+    assert recorder.step() == 0 and not recorder.behind
+    assert looks > 5 and max(sizes) <= 2000  # with the time of receipt in front
+    np.testing.assert_allclose(rows(recorder)["latitude"].values, [21 + i % 60 / 60 for i in range(100)])

@@ -205,10 +205,9 @@ class Engine:
                 pass  # look all the same: another process may have written, or the disk has room again
             awake.clear()
             if not self._full():
-                rows = await loop.run_in_executor(self._threads, self._step, recorder)
-                if rows and recorder.kept.fault is None:
-                    await asyncio.sleep(pace)
-                    continue
+                await loop.run_in_executor(self._threads, self._step, recorder)
+                if recorder.behind and recorder.kept.fault is None:
+                    awake.set()
             await asyncio.sleep(pace if recorder.kept.fault is None else AGAIN)
 
     def _step(self, recorder: Recorder) -> int:

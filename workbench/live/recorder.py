@@ -28,8 +28,8 @@ from workbench.record.record import Record
 
 log = logging.getLogger(__name__)
 
-#: Entries read at once.
-MOST = 50_000
+#: Entries read at once, and their bytes: where there are more, the next look goes on.
+MOST, LARGE = 50_000, 16 << 20
 
 
 @dataclass
@@ -70,6 +70,12 @@ class Recorder:
         The listener gives pieces of a stream, not messages.
     options : mapping
         The reader's own.
+
+    Attributes
+    ----------
+    kept : Kept
+    behind : bool
+        The last look ended before the journal did.
     """
 
     def __init__(
@@ -80,6 +86,7 @@ class Recorder:
         self.work = work / name
         self.options = dict(options or {})
         self.kept = Kept()
+        self.behind = False
         self._stream = stream
         self._heads = Heads(name, reader, journal, record, stream=stream)
         self._at: Position | None = None  # up to which entries were taken
@@ -91,6 +98,7 @@ class Recorder:
         A disk that is full or a record that cannot be written is told in `kept.fault`, and tried again the next time;
         so is everything else that comes between.
         """
+        self.behind = False
         try:
             rows = self._step()
         except (WorkbenchError, OSError) as error:
@@ -146,8 +154,7 @@ class Recorder:
         if self._at is None:
             self._resume()
         rows = 0
-        entries = itertools.islice(self.journal.read(self.name, self._at), MOST)
-        for number, some in itertools.groupby(entries, key=lambda entry: entry.at.segment):
+        for number, some in itertools.groupby(self._next(), key=lambda entry: entry.at.segment):
             parts = []
             for entry in some:
                 parts += [self._rest(spool) for spool in self._spools.add(entry)]
@@ -156,6 +163,16 @@ class Recorder:
         self.kept.long = self._spools.lines.long
         self.kept.rows += rows
         return rows
+
+    def _next(self) -> Iterator[Entry]:
+        """What is new in the journal, as much as is read at once."""
+        count = size = 0
+        for entry in self.journal.read(self.name, self._at):
+            yield entry
+            count, size = count + 1, size + len(entry.body)
+            if count >= MOST or size >= LARGE:
+                self.behind = True
+                return
 
     def _keep(self, number: int, parts: list[xr.Dataset]) -> int:
         """Rows of `parts` and of the new lines of the spool into the record, with how far the journal was read."""
