@@ -107,22 +107,7 @@ def draw(clouds: Sequence[Cloud], about: Axes, *, x_range: Any = None, theme: Th
         Data sources named ``cloud``.
     """
     shown = [cloud.drawn for cloud in clouds]
-    plot = figure(
-        x_range=x_range or Range1d(*limits(shown, "x")), y_range=Range1d(*limits(shown, "y", about.log)), tools=[],
-        y_axis_type="log" if about.log else "linear", sizing_mode="stretch_both", name="against",
-    )  # fmt: skip
-    wheel = WheelZoomTool()
-    plot.add_tools(PanTool(), wheel, BoxZoomTool())
-    plot.toolbar.active_scroll = wheel
-    dress(plot, theme)
-    plot.xaxis[0].axis_label, plot.yaxis[0].axis_label = about.x, about.y
-    axes.few(plot.xaxis[0], plot, wide=True)
-    if about.log:
-        axes.logs(plot.yaxis[0], plot)
-    else:
-        axes.few(plot.yaxis[0], plot)
-    if about.latitudes:
-        axes.latitudes(plot.xaxis[0])
+    plot = _paper(about, x_range or Range1d(*limits(shown, "x")), Range1d(*limits(shown, "y", about.log)), theme)
     if about.isopycnals:
         _isopycnals(plot, shown, theme)
     items, drawn = [], []
@@ -146,6 +131,27 @@ def draw(clouds: Sequence[Cloud], about: Axes, *, x_range: Any = None, theme: Th
     )
     if items:
         _legend(plot, items, theme)
+    return plot
+
+
+def _paper(about: Axes, x_range: Any, y_range: Range1d, theme: Theme) -> figure:
+    """An empty chart with these axes, to be dragged and zoomed."""
+    plot = figure(
+        x_range=x_range, y_range=y_range, tools=[], y_axis_type="log" if about.log else "linear",
+        sizing_mode="stretch_both", name="against",
+    )  # fmt: skip
+    wheel = WheelZoomTool()
+    plot.add_tools(PanTool(), wheel, BoxZoomTool())
+    plot.toolbar.active_scroll = wheel
+    dress(plot, theme)
+    plot.xaxis[0].axis_label, plot.yaxis[0].axis_label = about.x, about.y
+    axes.few(plot.xaxis[0], plot, wide=True)
+    if about.log:
+        axes.logs(plot.yaxis[0], plot)
+    else:
+        axes.few(plot.yaxis[0], plot)
+    if about.latitudes:
+        axes.latitudes(plot.xaxis[0])
     return plot
 
 

@@ -13,6 +13,7 @@ from bokeh.models import (
     BoxZoomTool,
     ColorBar,
     ColumnDataSource,
+    GlyphRenderer,
     HoverTool,
     LinearColorMapper,
     PanTool,
@@ -56,7 +57,31 @@ def draw(
         Data sources named ``whole``, ``track``, ``newest``, ``land``, ``fine``.
     """
     centre = middle(voyage.whole["longitude"].values) if lon0 is None else lon0
-    west, south, east, north = bounds(voyage.whole, centre)
+    plot = _paper(bounds(voyage.whole, centre), centre, theme)
+    _land(plot, {"land": land, "fine": fine}, theme)
+    sources = {name: ColumnDataSource(data, name=name) for name, data in columns(voyage, centre).items()}
+    whole = plot.line("x", "y", source=sources["whole"], name="whole", line_width=1.5, line_join="round")
+    paint(whole.glyph, theme, line_color="whole")
+    track, mapper = _track(plot, sources["track"], theme)
+    ring = plot.scatter("x", "y", source=sources["newest"], size=17, line_width=2.5, fill_alpha=0.0, name="ring")
+    dot = plot.scatter("x", "y", source=sources["newest"], size=6, name="newest")
+    paint(ring.glyph, theme, line_color="ink")
+    paint(dot.glyph, theme, fill_color="ink", line_color="ink")
+    coloured = voyage.colour is not None
+    value = f"<br><b>@value{{0,0.00}}</b> {say.escape(label)}" if coloured else ""
+    plot.add_tools(
+        HoverTool(
+            renderers=[track], line_policy="interp", attachment="horizontal", formatters={"@time": "datetime"},
+            tooltips=f"<div class='tip'>@time{{%F %H:%M}} UTC{value}</div>",
+        )
+    )  # fmt: skip
+    plot.add_layout(_bar(mapper, label, theme, visible=coloured), "right")
+    return plot
+
+
+def _paper(box: tuple[float, float, float, float], centre: float, theme: Theme) -> figure:
+    """An empty chart of this box, its sides told in degrees, to be dragged and zoomed."""
+    west, south, east, north = box
     plot = figure(
         x_range=Range1d(west, east, bounds=(centre - 270, centre + 270)), y_range=Range1d(south, north, bounds=(-95, 95)),
         tools=[], sizing_mode="stretch_both", name="cruise_map",
@@ -71,43 +96,31 @@ def draw(
     axes.latitudes(plot.yaxis[0])
     plot.yaxis[0].ticker = BasicTicker(desired_num_ticks=5, mantissas=[1, 2, 3, 5], num_minor_ticks=0)
     plot.yaxis[0].major_label_orientation = 0.0
+    return plot
 
-    for name, outlines in (("land", land), ("fine", fine)):
+
+def _land(plot: figure, outlines: Mapping[str, Sequence[Ring]], theme: Theme) -> None:
+    """The coasts, beneath all else; of them the coarse one is seen until the browser looks closer."""
+    for name, coast in outlines.items():
         shape = plot.patch(
-            "x", "y", source=ColumnDataSource(land_columns(outlines), name=name), name=name, line_width=1,
+            "x", "y", source=ColumnDataSource(land_columns(coast), name=name), name=name, line_width=1,
             level="underlay", visible=name == "land",
         )  # fmt: skip
         paint(shape.glyph, theme, fill_color="land", line_color="land")
 
-    data = columns(voyage, centre)
-    sources = {name: ColumnDataSource(data[name], name=name) for name in data}
-    whole = plot.line("x", "y", source=sources["whole"], name="whole", line_width=1.5, line_join="round")
-    paint(whole.glyph, theme, line_color="whole")
-    low, high = limits(data["track"]["value"].astype(float))
+
+def _track(plot: figure, source: ColumnDataSource, theme: Theme) -> tuple[GlyphRenderer, LinearColorMapper]:
+    """The selected range, coloured by its values, on a casing that sets it off."""
+    low, high = limits(np.asarray(source.data["value"], float))
     mapper = LinearColorMapper(low=low, high=high, name="track")
     paint(mapper, theme, palette={k: list(v) for k, v in TRACK.items()}, nan_color="accent")
-    casing = plot.segment(
-        "x0", "y0", "x1", "y1", source=sources["track"], line_width=7, line_cap="round", name="casing"
-    )
+    casing = plot.segment("x0", "y0", "x1", "y1", source=source, line_width=7, line_cap="round", name="casing")
     paint(casing.glyph, theme, line_color="casing")
     track = plot.segment(
-        "x0", "y0", "x1", "y1", source=sources["track"], line_width=4, line_cap="round", name="track",
+        "x0", "y0", "x1", "y1", source=source, line_width=4, line_cap="round", name="track",
         line_color={"field": "value", "transform": mapper},
     )  # fmt: skip
-    ring = plot.scatter("x", "y", source=sources["newest"], size=17, line_width=2.5, fill_alpha=0.0, name="ring")
-    dot = plot.scatter("x", "y", source=sources["newest"], size=6, name="newest")
-    paint(ring.glyph, theme, line_color="ink")
-    paint(dot.glyph, theme, fill_color="ink", line_color="ink")
-    plot.add_tools(
-        HoverTool(
-            renderers=[track], line_policy="interp", attachment="horizontal",
-            tooltips=f"<div class='tip'>@time{{%F %H:%M}} UTC<br><b>@value{{0,0.00}}</b> {say.escape(label)}</div>"
-            if voyage.colour else "<div class='tip'>@time{%F %H:%M} UTC</div>",
-            formatters={"@time": "datetime"},
-        )
-    )  # fmt: skip
-    plot.add_layout(_bar(mapper, label, theme, visible=voyage.colour is not None), "right")
-    return plot
+    return track, mapper
 
 
 def _bar(mapper: LinearColorMapper, label: str, theme: Theme, *, visible: bool) -> ColorBar:
