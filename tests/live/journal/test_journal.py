@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -218,6 +219,69 @@ def test_a_crash_between_compressing_and_deleting(tmp_path: Path) -> None:
         journal.tend()
         assert not plain.exists()
         assert [entry.body for entry in journal.read("ship")] == [b"x", b"y"]
+
+
+def test_whatever_goes_wrong_the_thread_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing would be brought onto the disk any more, and nobody told."""
+    tries = []
+
+    def oops() -> None:
+        tries.append(1)
+        raise ValueError("oops")
+
+    with Journal(tmp_path, fsync=0.01) as journal:
+        monkeypatch.setattr(journal, "tend", oops)
+        journal.append("ship", b"x", "", START)
+        until = time.monotonic() + 10
+        while len(tries) < 3 and time.monotonic() < until:
+            time.sleep(0.01)
+    assert len(tries) >= 3
+
+
+_PACKER = """
+import os, sys
+from workbench.live.journal import Journal, segment
+import numpy as np
+os.replace = lambda *_: os._exit(9)
+journal = Journal(sys.argv[1], fsync=3600)
+for hour in (3, 4):
+    journal.append("ship", b"x", "", np.datetime64(f"2023-01-12T0{hour}", "ns"))
+journal.tend()
+"""
+
+
+def test_who_is_killed_while_compressing_leaves_nothing_for_good(tmp_path: Path) -> None:
+    for _ in range(3):
+        assert subprocess.run([sys.executable, "-c", _PACKER, str(tmp_path)], check=False).returncode == 9
+    with Journal(tmp_path) as journal:
+        journal.append("ship", b"y", "", START + np.timedelta64(9, "h"))
+        for _ in range(9):
+            journal.tend()
+    assert not [path.name for path in (tmp_path / "ship").iterdir() if path.name.startswith(".")]
+    assert [entry.body for entry in Journal(tmp_path).read("ship")] == [b"x", b"x"] * 3 + [b"y"]
+
+
+def test_compressing_a_large_segment_keeps_nobody_from_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is appended meanwhile is brought onto the disk as often as is said, and whoever ends does not wait for it."""
+    monkeypatch.setattr(segments, "BLOCK", 1000)
+    with Journal(tmp_path, fsync=3600) as journal:
+        journal.append("ship", bytes(50_000), "", START)
+        journal.append("wind", b"a", "", START)
+        journal.append("ship", b"next", "", START + np.timedelta64(1, "h"))
+        journal.fsync, synced = 1e-9, []
+        wind = journal._writers["wind"]
+        monkeypatch.setattr(wind, "sync", lambda: synced.append(1))
+        assert journal._pack_one() and len(synced) > 20
+        journal.append("ship", bytes(50_000), "", START + np.timedelta64(1, "h"))
+        journal.append("ship", b"next", "", START + np.timedelta64(2, "h"))
+        journal._stop.set()
+        assert not journal._pack_one()
+        journal._stop.clear()
+        assert journal._pack_one()
+        assert sorted(path.suffix for path in (tmp_path / "ship").iterdir()) == [".journal", ".zst", ".zst"]
+        assert [len(entry.body) for entry in journal.read("ship")] == [50_000, 4, 50_000, 4]
 
 
 def test_a_journal_taken_away_under_way_goes_on(tmp_path: Path) -> None:

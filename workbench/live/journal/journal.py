@@ -58,6 +58,7 @@ class Journal:
         self._writers: dict[str, Writer] = {}
         self._waiting: deque[Segment] = deque()  # closed, not packed yet
         self._lock = RLock()
+        self._settled = 0.0  # when all was brought onto the disk the last time
         self._stop = Event()
         self._thread: Thread | None = None
 
@@ -106,12 +107,9 @@ class Journal:
 
         Never raises; what goes wrong stands in `faults`, and is tried again.
         """
+        self._settle()
         for writer in self._all():
-            try:
-                writer.sync()
-                writer.rotate(clock.now())
-            except NotKept as error:
-                log.warning("%s", error)
+            writer.rotate(clock.now())
         until = time.monotonic() + PACKING  # one at least; small ones do not gather
         while self._pack_one() and time.monotonic() < until:
             pass
@@ -224,7 +222,25 @@ class Journal:
 
     def _run(self) -> None:
         while not self._stop.wait(self.fsync or 1.0):
-            self.tend()
+            try:
+                self.tend()
+            except Exception:  # what is appended must come onto the disk all the same
+                log.exception("%s", self.folder)
+
+    def _settle(self) -> None:
+        """Sync, whatever goes wrong."""
+        self._settled = time.monotonic()
+        for writer in self._all():
+            try:
+                writer.sync()
+            except NotKept as error:
+                log.warning("%s", error)
+
+    def _meanwhile(self) -> bool:
+        """While a large segment is compressed: what is appended comes onto the disk in time; False to end."""
+        if time.monotonic() - self._settled >= self.fsync:
+            self._settle()
+        return not self._stop.is_set()
 
     def _pack_one(self) -> bool:
         """Compress the oldest that waits; False when there is none, or it must wait longer."""
@@ -232,7 +248,7 @@ class Journal:
             return False
         segment = self._waiting.popleft()
         try:
-            done = segments.pack(segment)
+            done = segments.pack(segment, self._meanwhile)
         except OSError as error:
             log.warning("%s: cannot be compressed (%s); it is tried again", segment.path, error.strerror or error)
             done = False

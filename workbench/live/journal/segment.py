@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ import zstandard
 JITTER = np.timedelta64(60, "s")
 HOUR = np.timedelta64(1, "h")
 _NAME = re.compile(r"(\d{8,})_(\d{4}-\d\d-\d\dT\d\d)\.journal(?:\.zst)?", re.ASCII)
+#: Bytes compressed at a time.
+BLOCK = 1 << 22
 _LEVEL = 3
 
 
@@ -89,8 +91,11 @@ def _may_be_from(name: str, first: int) -> bool:
     return not number.isdecimal() or int(number) >= first
 
 
-def pack(segment: Segment) -> bool:
-    """Compress a closed segment; False when somebody still writes it. The plain file goes last."""
+def pack(segment: Segment, go_on: Callable[[], bool] = lambda: True) -> bool:
+    """Compress a closed segment; False when somebody still writes it. The plain file goes last.
+
+    `go_on` is asked between two blocks; when it says no, everything stays as it was (False).
+    """
     try:
         file = segment.path.open("rb")
     except FileNotFoundError:
@@ -100,24 +105,32 @@ def pack(segment: Segment) -> bool:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return False
-        if not segment.packed.exists():
-            _compress(file, segment.packed)
+        if not segment.packed.exists() and not _compress(file, segment.packed, go_on):
+            return False
         sync_folder(segment.path.parent)
         segment.path.unlink(missing_ok=True)
     return True
 
 
-def _compress(file: BinaryIO, path: Path) -> None:
-    temp = path.with_name(f".{path.name}.{os.getpid()}")
+def _compress(file: BinaryIO, path: Path, go_on: Callable[[], bool]) -> bool:
+    temp = path.with_name(f".{path.name}")  # who holds the lock has it alone; a killed one's is written over
     try:
         with temp.open("wb") as out:
-            zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).copy_stream(file, out)
+            with zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).stream_writer(
+                out, closefd=False
+            ) as packed:
+                while block := file.read(BLOCK):
+                    packed.write(block)
+                    if not go_on():
+                        temp.unlink()
+                        return False
             out.flush()
             os.fsync(out.fileno())
         os.replace(temp, path)
     except BaseException:
         temp.unlink(missing_ok=True)
         raise
+    return True
 
 
 def sync_folder(folder: Path) -> None:
