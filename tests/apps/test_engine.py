@@ -192,6 +192,26 @@ def test_who_posts_too_much_hears_why(catalog: Path, request_: bytes, status: in
     run(catalog, work)
 
 
+def test_half_a_post_whose_sender_is_gone_does_not_stay_for_ever(
+    catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cut cable tells nobody: each would hold a handle, and what had come of it, until the engine ends."""
+    monkeypatch.setattr("workbench.apps.engine.HALF", 0.3)
+
+    async def work(engine: Engine) -> None:
+        doors = bind_sockets(0, "127.0.0.1")
+        server = listen(engine, Access(), doors)
+        reader, writer = await asyncio.open_connection(*doors[0].getsockname()[:2])
+        writer.write(b"POST /api/v1/feed/post HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n$GP")
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+        writer.close()
+        server.stop()
+        assert engine.listeners["post"].counters.received == 0
+
+    run(catalog, work)
+
+
 def test_a_port_that_is_taken_is_told_before_anything_is_begun(catalog: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds that the end may take.
 LAST = 20.0
+#: Seconds that a body may take: a sender whose cable was cut is not waited for any longer.
+HALF = 600.0
 #: Names in a URL.
 NAME = "[A-Za-z0-9_-]+"
 #: A body that is longer than a feed takes, but not this many times, is read to its end before it is refused: whoever
@@ -147,7 +149,8 @@ def listen(engine: Engine, access: Access, doors: list[socket.socket]) -> HTTPSe
     feeds = {name: each for name, each in engine.listeners.items() if isinstance(each, Http)}
     given = {"engine": engine, "access": access, "feeds": feeds}
     routes = [(f"/api/v1/feed/({NAME})", Feed, given), ("/api/v1/status", Status, given), ("/healthz", Status, given)]
-    server = HTTPServer(Application(routes, default_handler_class=Nothing, default_handler_args=given))
+    application = Application(routes, default_handler_class=Nothing, default_handler_args=given)
+    server = HTTPServer(application, body_timeout=HALF)
     server.add_sockets(doors)
     return server
 
