@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -145,12 +146,29 @@ def test_what_a_dead_process_worked_on_is_interrupted(tmp_path: Path, monkeypatc
     assert runs.sweep() == 1
 
 
+def test_a_number_that_another_process_has_now_says_nothing(tmp_path: Path) -> None:
+    """An engine in a container has the same number each time; after a power cut any program may have it."""
+    runs = Runs(tmp_path)
+    runs.queue("seaflow", "a")
+    mine = runs.start()
+    assert mine is not None and runs.sweep() == 0
+    assert runs.sweep(begun=True) == 1 and runs.again() == 1
+    runs.start()
+    with StateFile(tmp_path).writing() as connection:
+        connection.execute("update runs set pid = ?", (os.getppid(),))
+    assert runs.sweep(begun=True) == 0, "somebody else, at work"
+    with StateFile(tmp_path).writing() as connection:
+        connection.execute("update runs set heartbeat = heartbeat - ?", (time.monotonic() + 60,))
+    assert runs.sweep() == 1, "the machine was started since"
+
+
 def test_each_run_is_given_to_one_process(tmp_path: Path) -> None:
     runs = Runs(tmp_path)
     for i in range(12):
         runs.queue("t", str(i))
     code = """
 import sys
+import time
 from workbench.record.runs import Runs
 runs = Runs(sys.argv[1])
 while (run := runs.start()) is not None:

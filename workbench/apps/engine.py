@@ -116,7 +116,7 @@ async def _run(
         loop.add_signal_handler(number, stop.set)
     with Journal(cruise.folder / "raw", fsync=fsync) as journal:
         record = Record(cruise.folder)
-        swept = record.runs.sweep()
+        swept = record.runs.sweep(begun=True)
         if swept:
             log.info("%d %s interrupted and begun again", swept, "run was" if swept == 1 else "runs were")
             record.runs.again()

@@ -144,15 +144,19 @@ class Runs:
             raise
         self.end(run, rows=said["rows"])
 
-    def sweep(self) -> int:
-        """Call what nobody works on any more interrupted; how many there were. To be called at the start."""
+    def sweep(self, *, begun: bool = False) -> int:
+        """Call what nobody works on any more interrupted; how many there were.
+
+        To be called at the start; `begun` by a process that has worked on nothing yet: what bears its number was
+        somebody else's (in a container it is the same one each time).
+        """
         here = socket.gethostname()
         with self._file.writing() as connection:
             rows = connection.execute(
                 "select id, host, pid, heartbeat from runs where state = ?", (RUNNING,)
             ).fetchall()
             dead = [i for i, host, pid, beat in rows
-                    if (not alive(pid) if host == here else clock.wall() - (beat or 0) > SILENT)]  # fmt: skip
+                    if (_gone(pid, beat or 0, begun) if host == here else clock.wall() - (beat or 0) > SILENT)]  # fmt: skip
             connection.executemany(
                 "update runs set state = ?, ended = ?, error = ? where id = ?",
                 [(INTERRUPTED, _now(), "the process that worked on it ended", i) for i in dead],
@@ -206,6 +210,13 @@ class Beats:
 
 def _id(run: Run | int) -> int:
     return run.id if isinstance(run, Run) else run
+
+
+def _gone(pid: int, beat: float, begun: bool) -> bool:
+    """True when the process of this number, on this machine, is not the one that gave a sign of life then."""
+    if pid == os.getpid():
+        return begun
+    return not alive(pid) or beat < clock.wall() - time.monotonic()  # the machine was started since
 
 
 def _now() -> int:
