@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import shutil
 import sqlite3
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -389,3 +391,20 @@ def test_a_newer_file_is_left_alone(record: Record) -> None:
     for act in (record.tables, lambda: record.append("t", block([1]))):
         with pytest.raises(WorkbenchError, match="newer version"):
             act()
+
+
+def test_of_a_day_that_is_rolled_again_and_again_only_the_newest_is_remembered(tmp_path: Path) -> None:
+    """A board looks at today's file each time it was written anew: its times, and what is mapped of the old, must go."""
+    record, start = Record(tmp_path), np.datetime64("2024-05-01", "ns")
+    held = []
+    for hour in range(4):
+        time = start + np.arange(hour * 3600, (hour + 1) * 3600) * np.timedelta64(1, "s")
+        record.append("ship", xr.Dataset({"x": ("time", np.arange(3600.0))}, coords={"time": time}))
+        record.roll(before=time[-1] + np.timedelta64(1, "s"))
+        record.open("ship", max_points=500).load()
+        assert record.open("ship", Window(start + np.timedelta64(1, "m"), time[-1])).sizes["time"] > 0
+        held.append(weakref.ref(days.one(tmp_path / "series" / "ship", 19844).times))  # type: ignore[union-attr]
+    gc.collect()
+    assert [times() is not None for times in held] == [False, False, False, True]
+    maps = [line for line in Path("/proc/self/maps").read_text().splitlines() if str(tmp_path) in line]
+    assert not [line for line in maps if "deleted" in line]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import pyarrow as pa
 from workbench.record.columns import Column
 from workbench.record.days import sync
 from workbench.record.meta import Meta
+from workbench.record.newest import Newest
 
 SECOND = 1_000_000_000
 #: Widths of the levels (ns).
@@ -160,7 +160,9 @@ class Pyramid:
         return found
 
 
-@lru_cache(maxsize=512)
+_MAPPED: Newest[Pyramid] = Newest(512)
+
+
 def _mapped(path: str, identity: str) -> Pyramid:
     with pa.memory_map(path) as source, pa.ipc.open_file(source) as file:
         if (file.schema.metadata or {}).get(_KEY) != identity.encode():
@@ -170,6 +172,6 @@ def _mapped(path: str, identity: str) -> Pyramid:
 
 def _opened(path: str, identity: str) -> Pyramid | None:
     try:
-        return _mapped(path, identity)
+        return _MAPPED.get(path, identity, lambda: _mapped(path, identity))
     except (OSError, ValueError, pa.ArrowException):
         return None

@@ -23,11 +23,13 @@ import pyarrow.parquet as pq
 from workbench.core.errors import ReaderError
 from workbench.record.columns import REV, SEQ, Column
 from workbench.record.meta import Meta
+from workbench.record.newest import Newest
 
 #: Nanoseconds.
 DAY = 86_400_000_000_000
 _SUFFIX = ".parquet"
 _KEY = b"workbench"
+_TIMES: Newest[npt.NDArray[np.int64]] = Newest(128)
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Day:
     @property
     def times(self) -> npt.NDArray[np.int64]:
         """All times, sorted (ns); not to be written to."""
-        return _times(self.path, self.mark)
+        return _TIMES.get(self.path, self.mark, lambda: _times(self.path))
 
 
 def name_of(number: int) -> str:
@@ -214,8 +216,7 @@ def _footer(path: str, mark: tuple[int, int, int]) -> Footer:
         ) from error
 
 
-@lru_cache(maxsize=128)
-def _times(path: str, mark: tuple[int, int, int]) -> npt.NDArray[np.int64]:
+def _times(path: str) -> npt.NDArray[np.int64]:
     try:
         with pq.ParquetFile(path, memory_map=True) as file:
             found = file.read(["time"])["time"].cast(pa.int64())
