@@ -403,8 +403,11 @@ def test_of_a_day_that_is_rolled_again_and_again_only_the_newest_is_remembered(t
         record.roll(before=time[-1] + np.timedelta64(1, "s"))
         record.open("ship", max_points=500).load()
         assert record.open("ship", Window(start + np.timedelta64(1, "m"), time[-1])).sizes["time"] > 0
-        held.append(weakref.ref(days.one(tmp_path / "series" / "ship", 19844).times))  # type: ignore[union-attr]
+        day = days.one(tmp_path / "series" / "ship", 19844)
+        assert day is not None
+        held.append((weakref.ref(day.times), weakref.ref(day.footer)))
+        del day
     gc.collect()
-    assert [times() is not None for times in held] == [False, False, False, True]
+    assert [[one() is not None for one in both] for both in held] == [[False] * 2] * 3 + [[True] * 2]
     maps = [line for line in Path("/proc/self/maps").read_text().splitlines() if str(tmp_path) in line]
     assert not [line for line in maps if "deleted" in line]

@@ -11,7 +11,6 @@ import os
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ DAY = 86_400_000_000_000
 _SUFFIX = ".parquet"
 _KEY = b"workbench"
 _TIMES: Newest[npt.NDArray[np.int64]] = Newest(128)
+_FOOTERS: Newest[Footer] = Newest(8192)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Day:
 
     @property
     def footer(self) -> Footer:
-        return _footer(self.path, self.mark)
+        return _FOOTERS.get(self.path, self.mark, lambda: _footer(self.path))
 
     @property
     def times(self) -> npt.NDArray[np.int64]:
@@ -205,8 +205,7 @@ def _said(about: Mapping[str, Any], names: Sequence[str]) -> Footer:
     )
 
 
-@lru_cache(maxsize=8192)
-def _footer(path: str, mark: tuple[int, int, int]) -> Footer:
+def _footer(path: str) -> Footer:
     try:
         found = pq.read_metadata(path)
         return _said(json.loads(found.metadata[_KEY]), found.schema.names)
