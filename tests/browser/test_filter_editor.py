@@ -221,3 +221,24 @@ def test_only_a_scientist_changes_it_and_two_are_told_of_each_other(
     desk.until(lambda now: bool(now["state"]["undo"]))
     desk.save("Somebody else")
     assert cruise.filters.at(LAST).entry.who == "Ann"
+
+
+@pytest.mark.parametrize("size", [{"phone": True}, {"width": 1500, "height": 950}], ids=["phone", "laptop"])
+def test_what_was_saved_scrolls_by_itself_to_what_holds(
+    board: Any, open_tab: Callable[..., Tab], simulated: Path, size: dict[str, Any]
+) -> None:
+    """Forty filters, most for later: they do not make the page long, and the one that holds is in sight."""
+    tab = open_tab(f"{board(simulated).address}/filter", **size)
+    tab.page.wait_for_selector("ol.entries li.holds", timeout=90_000)
+    tab.page.wait_for_timeout(800)
+    assert tab.page.locator("ol.entries li").count() > 20
+    seen = tab.page.locator("ol.entries").evaluate(
+        """(list) => {
+          const box = [list, list.parentNode].find((e) => e.scrollHeight > e.clientHeight + 1), top = box.getBoundingClientRect().top
+          const li = list.querySelector(".holds").getBoundingClientRect()
+          return {high: box.clientHeight, head: box === list ? 0 : box.firstChild.offsetHeight, from: li.top - top, to: li.bottom - top}
+        }"""
+    )
+    assert seen["high"] <= 440
+    assert seen["head"] - 1 <= seen["from"] and seen["to"] <= seen["high"] + 2, seen
+    tab.shot(f"filter-saved-{'phone' if 'phone' in size else 'laptop'}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.browser.chromium import Tab
 from workbench.catalog.cruise import Cruise, open_cruise
@@ -312,3 +314,25 @@ def test_a_phone_moves_a_point(real: Any) -> None:
     editor.settle()
     assert sum(a != b for a, b in zip(begin, editor.vertices("synecho"), strict=True)) == 1
     editor.tab.shot("gates-phone", full_page=False)
+
+
+def test_words_across_the_planes_lie_on_no_gate(real: Any) -> None:
+    """Under them is paper, not lines: a word crossed by a gate cannot be read at night."""
+    editor, _, _ = real()
+    cover = editor.page.locator(".plane .cover").first
+    cover.evaluate("(e) => { e.textContent = 'No particles here' }")
+    box = cover.bounding_box()
+    assert box is not None and box["width"] < 200 and box["height"] < 40  # as wide as what it says
+    editor.page.locator(".plane").first.evaluate(
+        """(e, [x, y, w, h]) => {
+          const r = e.getBoundingClientRect(), line = document.createElementNS("http://www.w3.org/2000/svg", "path")
+          line.setAttribute("d", `M${x - r.left - 20},${y - r.top + h / 2}h${w + 40}`)
+          line.setAttribute("style", "stroke: #ff00ff; stroke-width: 6")
+          e.querySelector("svg.gates").append(line)
+        }""",
+        [box["x"], box["y"], box["width"], box["height"]],
+    )  # a gate that goes right through
+    with Image.open(io.BytesIO(editor.page.screenshot(clip=box))) as image:
+        red, green, blue = np.asarray(image.convert("RGB"), int).transpose(2, 0, 1)
+    assert not ((red - green > 60) & (blue - green > 60)).any()
+    assert (red < 160).any(), "and the words are there"

@@ -24,7 +24,14 @@ function planOf(ctx, words = GATES) {
   const saved = make("div", "saved")
   saved.append(head, list)
   el.append(form, saved)
-  let touched = false, sure = false, named = false
+  let touched = false, sure = false, named = false, looked = null
+  // What holds is seen, however much was saved for later: the list is scrolled there, once for each.
+  const reveal = () => {
+    const li = list.querySelector(".holds"), box = [list, saved].find((b) => b.scrollHeight > b.clientHeight + 1)
+    if (!li || !box || looked === li.dataset.id) return
+    looked = li.dataset.id
+    box.scrollTop += li.getBoundingClientRect().top - box.getBoundingClientRect().top - (box === saved ? head.offsetHeight : 0)
+  }
   start.oninput = () => { touched = true }
   who.oninput = () => { named = true }
   quick.onchange = () => { touched = true; start.value = quick.value }
@@ -80,6 +87,7 @@ function planOf(ctx, words = GATES) {
       return li
     }))
     if (!state.entries?.length) list.append(make("li", "none", "Nothing yet"))
+    requestAnimationFrame(reveal)
   }
   return {el, render}
 }

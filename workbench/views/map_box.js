@@ -2,14 +2,15 @@
 
 const RAD = Math.PI / 180, NM = 1 / 60
 
-// Both scales equal at the middle latitude: widen one side of the wanted box to the frame's shape.
+// Both scales equal at the middle latitude: widen one side of the wanted box to the frame's shape. Above it is room for
+// the buttons that lie on the map, so that they do not hide where the ship is.
 function fitted(box, w, h) {
   const [x0, y0, x1, y1] = box
-  const k = Math.cos(Math.min(80, Math.abs((y0 + y1) / 2)) * RAD)
-  const perX = (x1 - x0) * k / w, perY = (y1 - y0) / h, per = Math.max(perX, perY)
-  const cx = (x0 + x1) / 2, cy = (y0 + y1) / 2
-  const dx = per * w / k / 2, dy = per * h / 2
-  return [cx - dx, cx + dx, cy - dy, cy + dy]
+  const k = Math.cos(Math.min(80, Math.abs((y0 + y1) / 2)) * RAD), buttons = Math.min(innerWidth > 700 ? 40 : 58, 0.26 * h)
+  const per = Math.max((x1 - x0) * k / w, (y1 - y0) / (h - buttons))
+  const cx = (x0 + x1) / 2, dx = per * w / k / 2
+  const north = y1 + per * Math.max(buttons, (h - (y1 - y0) / per) / 2)
+  return [cx - dx, cx + dx, north - per * h, north]
 }
 
 // What was sailed, with some room, in steps coarse enough that a ship on its way does not move the map with every fix.
