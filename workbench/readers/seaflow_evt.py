@@ -81,7 +81,7 @@ class SeaflowEvt(Reader):
         """
         found = locate.find(filename_or_obj, _claims)
         window = window_of(start, stop)
-        groups = _grouped(found.paths)
+        groups = names.grouped(found.paths)
         inside = window.contains(np.array([group[0].time for group in groups], dtype="datetime64[ns]"))
         chosen = [group for group, take in zip(groups, inside.tolist(), strict=True) if take]
         opened, refused = _probe_all(chosen, found.alone)
@@ -98,7 +98,7 @@ class SeaflowEvt(Reader):
 
     def span(self, path: str | PathLike[str]) -> tuple[np.datetime64, np.datetime64]:
         """The time in the file's name, twice; NaT when it has none."""
-        time = _name(fspath(path)).time64
+        time = names.named(fspath(path)).time64
         return time, time
 
     def columns(self, path: str | PathLike[str], names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
@@ -108,27 +108,10 @@ class SeaflowEvt(Reader):
 
     def files(self, named: Paths) -> list[Path]:
         """The files behind `named` in time order, each once, however often it stands compressed."""
-        return [Path(candidates[0]) for _, candidates in _grouped(locate.find(named, _claims).paths)]
+        return [Path(candidates[0]) for _, candidates in names.grouped(locate.find(named, _claims).paths)]
 
 
 _claims = locate.matcher(names.PATTERNS)
-
-
-def _name(path: str) -> names.Name:
-    """What a path says of its file; one with a name of its own has no time and comes first."""
-    known = names.parse(path)
-    return known or names.undated(path)
-
-
-def _grouped(paths: Iterable[str]) -> list[tuple[names.Name, list[str]]]:
-    """Files in order, each with the paths under which it stands, best first."""
-    groups: dict[str, list[tuple[int, str]]] = {}
-    for path in paths:
-        plain, suffix = names.stem(path)
-        groups.setdefault(plain, []).append((names.SUFFIXES.index(suffix), path))
-    ordered = [(_name(plain), plain, [path for _, path in sorted(group)]) for plain, group in groups.items()]
-    ordered.sort(key=lambda item: (item[0].order, item[1]))
-    return [(name, candidates) for name, _, candidates in ordered]
 
 
 def _probe_all(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -78,6 +79,27 @@ def _parse(path: str) -> Name | None:
 def undated(path: str) -> Name:
     """The name of a file that is called otherwise: known by that, of no time, before all others."""
     return Name(os.path.basename(stem(path)[0]), _NAT, (-1, 0))
+
+
+def named(path: str) -> Name:
+    """What a path says of its file; one with a name of its own has no time and comes first."""
+    return parse(path) or undated(path)
+
+
+def grouped(paths: Iterable[str]) -> list[tuple[Name, list[str]]]:
+    """Files in order, each with the paths under which it stands, best first."""
+    groups: dict[str, list[str]] = {}
+    for path in paths:
+        groups.setdefault(stem(path)[0], []).append(path)
+    ordered = [(named(plain), plain) for plain in groups]
+    ordered.sort(key=lambda item: (item[0].order, item[1]))
+    found = []
+    for name, plain in ordered:
+        group = groups[plain]
+        if len(group) > 1:
+            group.sort(key=lambda path: (SUFFIXES.index(stem(path)[1]), path))
+        found.append((name, group))
+    return found
 
 
 def _new(base: str, date: str, hour: str, minute: str, second: str, sign: str, ahead: str, more: str) -> Name | None:

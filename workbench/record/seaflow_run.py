@@ -13,7 +13,7 @@ import fcntl
 import os
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
@@ -104,11 +104,10 @@ def _run(
     try:
         with _transaction(database):
             popcycle.put_parameters(database, parameters)
-        known = {name: (key, hour) for name, key, hour in marks.execute("SELECT file, key, hour FROM done")}
-        gone = _forget(database, out, known, work)
+        pending, gone = _compared(marks, work)
+        _forget(database, out, gone)
         with _transaction(marks):
             marks.executemany("DELETE FROM done WHERE file = ?", [(name,) for name in gone])
-        pending = [task for task in work.tasks if known.get(task.file_id) != (task.key, _hour(task))]
         pending.sort(key=lambda task: (_hour(task), task.file_id))  # in an hour as its Parquet files have them
         enter = partial(_enter, database, marks)
         with (
@@ -209,18 +208,33 @@ def _enter(database: sqlite3.Connection, marks: sqlite3.Connection, tasks: Seque
         )
 
 
-def _forget(database: sqlite3.Connection, out: Path, known: dict[str, tuple[str, str]], work: Work) -> list[str]:
-    """Drop what stems from files that left the cruise or moved to another hour (not from those before a ``since``)."""
-    hours = {task.file_id: _hour(task) for task in work.tasks} | dict.fromkeys((name for name, _ in work.left_out), "")
-    gone = sorted(name for name, (_, hour) in known.items() if hours.get(name, hour) != hour)
-    for hour in sorted({known[name][1] for name in gone}):
+def _compared(marks: sqlite3.Connection, work: Work) -> tuple[list[Task], dict[str, str]]:
+    """What is not done yet; and the hours of what is done and left the cruise since, or moved to another hour.
+
+    Files before a ``since`` are neither: they stay as they are.
+    """
+    hours = np.datetime_as_string(np.array([task.time for task in work.tasks], "datetime64[ns]"), unit="h").tolist()
+    left = {task.file_id: (task, hour) for task, hour in zip(work.tasks, hours, strict=True)}
+    left_out = {name for name, _ in work.left_out}
+    gone = {}
+    for name, key, hour in marks.execute("SELECT file, key, hour FROM done"):
+        task, now = left.get(name, (None, ""))
+        if now != hour if task is not None else name in left_out:
+            gone[name] = hour
+        elif task is not None and task.key == key:
+            del left[name]
+    return [task for task, _ in left.values()], gone
+
+
+def _forget(database: sqlite3.Connection, out: Path, gone: Mapping[str, str]) -> None:
+    """Drop what stems from files that are gone, each from the hour in which it was."""
+    for hour in sorted({*gone.values()}):
         for kind, schema in (("opp", seaflow_hourly.OPP), ("vct", seaflow_hourly.VCT)):
             path = out / kind / seaflow_hourly.hour_name(np.datetime64(hour, "h"), kind)
             seaflow_hourly.merge_hour(path, schema.empty_table(), set(gone))
     with _transaction(database):
-        popcycle.drop_file(database, gone)
-        database.executemany("DELETE FROM outlier WHERE file = ?", [(name,) for name in gone])
-    return gone
+        popcycle.drop_file(database, sorted(gone))
+        database.executemany("DELETE FROM outlier WHERE file = ?", [(name,) for name in sorted(gone)])
 
 
 def _hour(task: Task) -> str:

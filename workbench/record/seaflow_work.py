@@ -17,8 +17,8 @@ from workbench.core.gates import Gating
 from workbench.core.parameters import Parameters
 from workbench.core.sizes import SizeTable
 from workbench.products.seaflow.limits import MAX_EVENTS, MAX_OPP
+from workbench.readers import paths as locate
 from workbench.readers import seaflow_files as names
-from workbench.readers.seaflow_evt import SeaflowEvt
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Limits:
         return cls(int(options.get("max_particles", MAX_EVENTS)), int(options.get("max_opp", MAX_OPP)))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Task:
     """One EVT file and the parameters that hold at its time.
 
@@ -105,62 +105,98 @@ def plan_work(
     since : datetime64, optional
         Only files from then on.
     """
-    on_disk: dict[str, str] = {}
-    times: dict[str, np.datetime64] = {}
-    for path in SeaflowEvt().files(evt):
-        parsed = names.parse(path) or names.undated(os.fspath(path))
-        on_disk.setdefault(parsed.file_id, os.fspath(path))
-        times[parsed.file_id] = parsed.time64
-    left_out = [] if sfl is None else [(name, "in the SFL, not on disk") for name in sfl if name not in on_disk]
-    chosen: list[tuple[str, str, np.datetime64]] = []
-    base = _digest(table.scatter.tobytes(), table.values.tobytes()) if table is not None else ""
-    known: dict[int, str] = {}
-    for name, place in on_disk.items():
-        time = times[name] if sfl is None else sfl.get(name)
-        if time is None:
-            left_out.append((name, "on disk, not in the SFL"))
-            continue
-        if np.isnat(time):
-            left_out.append((name, "no time in its name and none in an SFL" if sfl is None else "no time in the SFL"))
-            continue
-        if since is None or time >= since:
-            chosen.append((place, name, time))
+    on_disk = _on_disk(evt)
+    chosen, left_out = _dated(on_disk, sfl, since)
     moments = np.array([time for _, _, time in chosen], dtype="datetime64[ns]")
     filters = parameters.filters.each_at(moments)
     held = parameters.gatings.each_at(moments) if parameters.gatings else [None] * len(chosen)
+    base = [table.scatter.tobytes(), table.values.tobytes()] if table is not None else []
+    keys, folder = _Keys(_digest(*base) if base else "", limits), _Folder()
     tasks = []
     for (place, name, time), filter_, gating in zip(chosen, filters, held, strict=True):
         if filter_ is None:
             left_out.append((name, "before the first entry of the filter plan"))
-        else:
-            tasks.append(_task(place, name, time, filter_, gating, limits, base, known))
+            continue
+        places = folder.places(place)
+        tasks.append(Task(tuple(places), name, time, filter_, gating, keys.of(filter_, gating, time, places.values())))
     tasks.sort(key=lambda t: (t.time, t.file_id))
     gatings = parameters.gatings.sets if parameters.gatings else {}
     auto = tuple(f"{name}: {pop}" for name, gating in sorted(gatings.items()) for pop in gating.not_evaluated)
     return Work(tuple(tasks), tuple(sorted(left_out)), auto)
 
 
-def _task(
-    path: str, name: str, time: np.datetime64, chosen: FilterParameters, gating: Gating | None, limits: Limits, base: str,
-    known: dict[int, str],
-) -> Task:  # fmt: skip
-    for value in (chosen, gating):
-        if id(value) not in known:
-            known[id(value)] = _digest(json.dumps(_plain(value), sort_keys=True).encode())
-    places = _places(path)
-    state = [f"{place.st_size} {place.st_mtime_ns}" for place in places.values()]
-    key = _digest(base, known[id(chosen)], known[id(gating)], f"{limits} {time}", *state)
-    return Task(tuple(places), name, time, chosen, gating, key)
-
-
-def _places(path: str) -> dict[str, os.stat_result]:
-    """Where a file stands, under its own name and compressed beside it."""
-    plain, _ = names.stem(path)
-    found = {}
-    for place in (path, *(plain + suffix for suffix in names.SUFFIXES)):
-        with contextlib.suppress(OSError):
-            found[place] = os.stat(place)
+def _on_disk(evt: str | Iterable[str]) -> dict[str, tuple[str, int]]:
+    """The first place of each file id, and the time in its name (ns since 1970), in the order of the files."""
+    found: dict[str, tuple[str, int]] = {}
+    for name, places in names.grouped(locate.find(evt, locate.matcher(names.PATTERNS)).paths):
+        found.setdefault(name.file_id, (places[0], name.time))
     return found
+
+
+def _dated(
+    on_disk: Mapping[str, tuple[str, int]], sfl: Mapping[str, np.datetime64] | None, since: np.datetime64 | None
+) -> tuple[list[tuple[str, str, np.datetime64]], list[tuple[str, str]]]:
+    """Files that have a time (place, file id, time), and what is left out, with the reason."""
+    left_out = [] if sfl is None else [(name, "in the SFL, not on disk") for name in sfl if name not in on_disk]
+    chosen: list[tuple[str, str, np.datetime64]] = []
+    for name, (place, written) in on_disk.items():
+        time = np.datetime64(written, "ns") if sfl is None else sfl.get(name)
+        if time is None:
+            left_out.append((name, "on disk, not in the SFL"))
+        elif time != time:
+            left_out.append((name, "no time in its name and none in an SFL" if sfl is None else "no time in the SFL"))
+        elif since is None or time >= since:
+            chosen.append((place, name, time))
+    return chosen, left_out
+
+
+class _Keys:
+    """Digests of what results depend on; what many files share is taken in once."""
+
+    def __init__(self, base: str, limits: Limits) -> None:
+        self._base, self._limits = base, str(limits)
+        self._begun: dict[tuple[int, int], Any] = {}
+
+    def of(
+        self, chosen: FilterParameters, gating: Gating | None, time: np.datetime64, states: Iterable[os.stat_result]
+    ) -> str:  # fmt: skip
+        shared = id(chosen), id(gating)
+        if shared not in self._begun:
+            held = (_digest(json.dumps(_plain(value), sort_keys=True).encode()) for value in (chosen, gating))
+            self._begun[shared] = _taken_in(hashlib.sha256(), self._base, *held)
+        own = (f"{self._limits} {time}", *(f"{state.st_size} {state.st_mtime_ns}" for state in states))
+        return str(_taken_in(self._begun[shared].copy(), *own).hexdigest()[:32])
+
+
+class _Folder:
+    """Where files stand, under their own names and compressed beside them; each folder is listed once for its files."""
+
+    def __init__(self) -> None:
+        self._folder: str | None = None
+        self._names: frozenset[str] | None = None
+
+    def places(self, path: str) -> dict[str, os.stat_result]:
+        """What stands there for a file, in the order in which it is tried."""
+        folder, _, base = path.rpartition("/")
+        if folder != self._folder:
+            self._folder, self._names = folder, _listed(path[: len(path) - len(base)])
+        plain, _ = names.stem(base)
+        found = {}
+        for name in (base, *(plain + suffix for suffix in names.SUFFIXES)):
+            if self._names is None or name in self._names:
+                place = path[: len(path) - len(base)] + name
+                if place not in found:
+                    with contextlib.suppress(OSError):
+                        found[place] = os.stat(place)
+        return found
+
+
+def _listed(folder: str) -> frozenset[str] | None:
+    """The names in a folder; None where it cannot be listed, though its files may be read."""
+    try:
+        return frozenset(os.listdir(folder or "."))
+    except OSError:
+        return None
 
 
 def _plain(value: FilterParameters | Gating | None) -> Any:
@@ -168,8 +204,12 @@ def _plain(value: FilterParameters | Gating | None) -> Any:
 
 
 def _digest(*parts: str | bytes) -> str:
-    total = hashlib.sha256()
+    return str(_taken_in(hashlib.sha256(), *parts).hexdigest()[:32])
+
+
+def _taken_in(total: Any, *parts: str | bytes) -> Any:
+    """A hash with more in it."""
     for part in parts:
         total.update(part.encode() if isinstance(part, str) else part)
         total.update(b"\0")
-    return total.hexdigest()[:32]
+    return total
