@@ -441,3 +441,48 @@ def test_of_many_files_the_first_are_given_before_the_last_are_read(
         taken.append(found.path)
         assert arrivals.more is (len(taken) < 5)
     assert sorted(taken) == [f"evt-{number}" for number in range(5)] and arrivals.look(6.0) == ([], 0)
+
+
+def test_a_folder_that_comes_back_is_listened_to_again_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk taken out and put in again: what comes is not seen with the next look at everything alone, for ever after."""
+    monkeypatch.setattr("workbench.live.listeners.folder.THERE", 0.2)
+    root = tmp_path / "in"
+
+    async def run() -> None:
+        desk = Desk()
+        _evt(root / "1")
+        listener = open_listener(
+            "evt", f"folder:{root}", desk, reader="seaflow_evt", settle=0.1, rescan=3600.0, pattern="*"
+        )
+        await listener.start()
+        await until(lambda: len(desk.taken) == 1, 10)
+        for count in (2, 3):
+            shutil.rmtree(root)
+            await asyncio.sleep(0.3)
+            _evt(root / str(count))
+            await until(lambda: len(desk.taken) == count, 10)  # noqa: B023
+        await listener.stop()
+
+    asyncio.run(run())
+
+
+def test_a_linked_folder_gives_nothing_twice(tmp_path: Path) -> None:
+    """Whether the kernel tells of it or not: one that leads back would give every file again and again."""
+    root = tmp_path / "in"
+
+    async def run() -> None:
+        desk = Desk()
+        _evt(root / "a" / "1")
+        listener = open_listener("evt", f"folder:{root}", desk, reader="seaflow_evt", settle=0.1, pattern="*")
+        await listener.start()
+        await until(lambda: len(desk.taken) == 1, 10)
+        (root / "a" / "up").symlink_to(root)
+        await asyncio.sleep(1)
+        _evt(root / "a" / "2")
+        await until(lambda: len(desk.taken) >= 2, 10)
+        await asyncio.sleep(1)
+        await listener.stop()
+        found = [arrived(each.body) for each in desk.taken]
+        assert [each.path for each in found if each] == ["a/1", "a/2"]
+
+    asyncio.run(run())

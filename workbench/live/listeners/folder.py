@@ -8,11 +8,12 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from contextlib import aclosing
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import ClassVar
 
-from watchfiles import awatch
+from watchfiles import Change, awatch
 
 from workbench.catalog.registered import reader_class
 from workbench.core.errors import WorkbenchError
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 #: File systems that tell nobody when another machine writes.
 _REMOTE = ("nfs", "cifs", "smb", "fuse", "9p", "ceph", "glusterfs", "afs", "lustre", "beegfs", "vboxsf", "davfs")
 _POLL = 5.0
+#: Seconds after which a folder that was put in the place of the one watched is noticed.
+THERE = 5.0
 
 
 class Folder(Listener):
@@ -77,6 +80,7 @@ class Folder(Listener):
         patterns = (pattern,) if pattern else made.patterns if made else ("*",)
         self.arrivals = Arrivals(self.root, _matching(patterns), made, settle)
         self._told = asyncio.Event()
+        self._due = 0.0  # when everything is looked at again
 
     async def start(self) -> None:
         """Look at what is there, then wait for more. The folder need not be there yet."""
@@ -100,11 +104,12 @@ class Folder(Listener):
                 self.arrivals.taken[arrival.path] = arrival
 
     async def _work(self) -> None:
-        every, due = self.polling or self.rescan, 0.0
+        every = self.polling or self.rescan
+        self._due = 0.0
         while True:
             now = time.monotonic()
-            if now >= due:
-                due = now + every
+            if now >= self._due:
+                self._due = now + every
                 await self._scan(now)
             found, refused = await asyncio.to_thread(self.arrivals.look, now)
             self.counters.refused += refused
@@ -114,7 +119,7 @@ class Folder(Listener):
                 self.arrivals.take(arrival)
             soon = 0.0 if self.arrivals.more else self.settle / 2 if found or self.arrivals.restless else every
             try:
-                async with asyncio.timeout(max(0.01, min(soon, due - time.monotonic()))):
+                async with asyncio.timeout(max(0.01, min(soon, self._due - time.monotonic()))):
                     await self._told.wait()
             except TimeoutError:
                 pass
@@ -133,28 +138,54 @@ class Folder(Listener):
 
     async def _watch(self) -> None:
         """Be told by the kernel; begin anew when the folder is made or comes back."""
-        pause = Pause()
+        pause, again = Pause(), False
         while True:
             if os.path.isdir(self.root):
+                if again:
+                    self._due = 0.0  # what came before we are told
+                    self._told.set()
+                again = True
                 try:
-                    async for changes in awatch(self.root, watch_filter=None, debounce=200, step=50):
-                        pause.over()
-                        await asyncio.to_thread(self._changed, [path for _, path in changes])
-                        self._told.set()
+                    await self._told_of(pause)
                 except (OSError, RuntimeError) as error:
                     log.warning("%s: cannot be watched (%s); looked at every %g s", self.root, error, self.rescan)
             await pause.wait()
+
+    async def _told_of(self, pause: Pause) -> None:
+        """Be told, until the folder is gone or another one stands in its place."""
+        place = _place(self.root)
+        often = round(1000 * THERE)
+        watch = awatch(self.root, watch_filter=None, debounce=200, step=50, rust_timeout=often, yield_on_timeout=True)
+        async with aclosing(watch) as told:
+            async for changes in told:
+                if changes:
+                    pause.over()
+                    await asyncio.to_thread(self._changed, [path for _, path in changes])
+                    self._told.set()
+                if _place(self.root) != place or (Change.deleted, self.root) in changes:
+                    return
 
     def _changed(self, paths: list[str]) -> None:
         now, root = time.monotonic(), os.path.realpath(self.root)
         for path in paths:
             below = os.path.relpath(path, self.root if path.startswith(self.root) else root)
-            if os.path.isdir(path):
+            if below != "." and os.path.realpath(os.path.dirname(path)) != os.path.dirname(os.path.join(root, below)):
+                continue  # below a link to a folder
+            if os.path.isdir(path) and (below == "." or not os.path.islink(path)):
                 found = list(self.arrivals.all("" if below == "." else below))
             else:
                 found = [below] if self.arrivals.fits(below) else []
             for each in found:
                 self.arrivals.notice(each, now)
+
+
+def _place(path: str) -> tuple[int, int] | None:
+    """Which folder stands at a path; None when there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _body(arrival: Arrival) -> bytes:
