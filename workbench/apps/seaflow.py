@@ -6,14 +6,14 @@ import json
 import re
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from workbench.apps.seaflow_rows import Row, read_sfl
+from workbench.apps.seaflow_rows import Row, SflRows, read_sfl
 from workbench.core.decisions import applied
 from workbench.core.errors import WorkbenchError
 from workbench.core.parameters import Parameters, parse_time
@@ -75,14 +75,14 @@ class Given:
     evt : str or list of str
         Folders or files of EVT.
     parameters : Parameters
-    rows : list of dict or None
+    rows : sequence of dict or None
         Of popcycle's sfl table.
     table : SizeTable or None
     """
 
     evt: str | list[str]
     parameters: Parameters
-    rows: list[Row] | None
+    rows: Sequence[Row] | None
     table: SizeTable | None
 
 
@@ -93,10 +93,14 @@ class Outcome:
     work: Work
     processed: int
     instrument: str
-    with_sfl: bool
+    rows: Sequence[Row] | None
     with_sizes: bool
     with_gates: bool
-    notes: tuple[str, ...] = ()
+
+    @property
+    def with_sfl(self) -> bool:
+        """Whether there was an SFL."""
+        return self.rows is not None
 
 
 def run(
@@ -150,7 +154,7 @@ def work_on(
     limits = limits or Limits()
     if given.rows is not None:
         flow_rate([], given.parameters.instrument)  # an instrument without calibration is told before hours of work
-    times = None if given.rows is None else {row["file"]: _moment(row["date"]) for row in given.rows}
+    times = None if given.rows is None else _times(given.rows)
     work = plan_work(
         given.evt, given.parameters, sfl=times, table=given.table, limits=limits, since=moment(since) if since else None
     )
@@ -164,17 +168,16 @@ def work_on(
     options = {"parameters": given.parameters, "table": given.table, "limits": limits, "workers": workers}
     processed = _work_through(work, out, {**options, "finish": finish}, scheduler, done, quiet=quiet)
     gated = given.parameters.gatings is not None
-    return Outcome(
-        work, processed, instrument, given.rows is not None, given.table is not None, gated, _about(given.rows, work)
-    )
+    return Outcome(work, processed, instrument, given.rows, given.table is not None, gated)
 
 
-def _about(rows: list[Row] | None, work: Work) -> tuple[str, ...]:
+def _about(rows: Sequence[Row] | None, work: Work) -> tuple[str, ...]:
     """What a person should know about the SFL of a run."""
-    by_file = {row["file"]: row for row in rows or ()}
-    here = [by_file[task.file_id] for task in work.tasks if task.file_id in by_file]
-    dry = sum(not all((row[name] or 0) > 0 for name in ("stream_pressure", "file_duration")) for row in here)
-    twice = len(rows or ()) - len(by_file)
+    measured = {
+        row["file"]: all((row[name] or 0) > 0 for name in ("stream_pressure", "file_duration")) for row in rows or ()
+    }
+    dry = sum(not measured.get(task.file_id, True) for task in work.tasks)
+    twice = len(rows or ()) - len(measured)
     notes = [f"lines that repeat a file in the SFL: {twice}; the last one counts"] * (twice > 0)
     notes += [f"files without stream pressure or duration in the SFL, and so without abundance: {dry}"] * (dry > 0)
     return tuple(notes)
@@ -223,6 +226,11 @@ def _instrument(inputs: Inputs, parameters: Parameters) -> str:
     raise WorkbenchError(f"{inputs.params}: does not say which instrument this is. Name it: --instrument 740")
 
 
+def _times(rows: Sequence[Row]) -> dict[str, np.datetime64]:
+    """When each file began."""
+    return rows.times() if isinstance(rows, SflRows) else {row["file"]: _moment(row["date"]) for row in rows}
+
+
 def _moment(text: Any) -> np.datetime64:
     """NaT where a date cannot be read: that file is left out, not the cruise."""
     try:
@@ -235,7 +243,7 @@ def _report(database: sqlite3.Connection, found: Outcome, since: str | None) -> 
     work = found.work
     flagged = database.execute("SELECT file, file_flag, message FROM opp2 WHERE file_flag > 0 ORDER BY file").fetchall()
     core = seaflow_cruise.core_of(database)
-    notes = [*found.notes]
+    notes = [*_about(found.rows, work)]
     if since is not None and not work.tasks:
         notes.append(f"no file since {since}")
     if not found.with_sfl:

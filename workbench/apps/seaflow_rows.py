@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
+import numpy as np
 import xarray as xr
 
 from workbench.core import clock
-from workbench.core.parameters import format_time
 from workbench.readers.parameter_files import is_database, read_table
 
 Row = dict[str, Any]
@@ -24,7 +25,7 @@ _CANONICAL = {
 PATIENCE = 60.0
 
 
-def read_sfl(sfl: Path | None, params: Path, *, named: bool = False) -> list[Row] | None:
+def read_sfl(sfl: Path | None, params: Path, *, named: bool = False) -> Sequence[Row] | None:
     """SFL rows in popcycle's columns: from an SFL, else from the parameters' database; None where there are none.
 
     Where a person has `named` the SFL and nobody has written to it for a while, its last line counts without a line break
@@ -51,11 +52,42 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def sfl_rows(ds: xr.Dataset) -> list[Row]:
+class SflRows(Sequence[Row]):
+    """Rows of popcycle's sfl table, held as columns: each row is made when it is asked for.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        An SFL.
+    """
+
+    def __init__(self, ds: xr.Dataset) -> None:
+        columns = {short: ds[name].to_numpy() for short, name in _CANONICAL.items() if name in ds}
+        self._missing = {short: None for short in _CANONICAL if short not in columns}
+        self._short = tuple(columns)
+        self._files = ds["file_id"].to_numpy()
+        self._times = ds["time"].to_numpy().astype("datetime64[s]")  # as the table has them
+        self._dates = np.datetime_as_string(self._times)
+        self._values = np.array(list(columns.values()), dtype=np.float64).reshape(len(columns), len(self._files)).T
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Row]: ...
+    def __getitem__(self, at: int | slice) -> Row | list[Row]:
+        if isinstance(at, slice):
+            return [self[one] for one in range(*at.indices(len(self)))]
+        numbers = zip(self._short, self._values[at].tolist(), strict=True)
+        return {"file": str(self._files[at]), "date": f"{self._dates[at]}+00:00", **self._missing, **dict(numbers)}
+
+    def times(self) -> dict[str, np.datetime64]:
+        """When each file began; NaT where that is not known."""
+        return dict(zip(self._files.tolist(), self._times.astype("datetime64[ns]"), strict=True))
+
+
+def sfl_rows(ds: xr.Dataset) -> SflRows:
     """An SFL dataset as rows of popcycle's sfl table."""
-    columns = {short: ds[name].to_numpy() for short, name in _CANONICAL.items() if name in ds}
-    missing = {short: None for short in _CANONICAL if short not in columns}
-    return [
-        {"file": str(file), "date": format_time(time), **missing, **{name: float(c[i]) for name, c in columns.items()}}
-        for i, (file, time) in enumerate(zip(ds["file_id"].to_numpy(), ds["time"].to_numpy(), strict=True))
-    ]
+    return SflRows(ds)

@@ -6,7 +6,7 @@ Live, the virtual core is the median so far: every call restates the rows that h
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -45,20 +45,32 @@ SELECT file, pop, quantile, n, cells, cells * sd / rate, {
 """
 
 
-def put_sfl(database: sqlite3.Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+def put_sfl(database: sqlite3.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Make the sfl table what `rows` say (popcycle's column names); rows that stand there already are left alone."""
-    listed = list(rows)
-    given = list(listed[0]) if listed else []
-    absent = {name: None for name in popcycle.SFL if name not in given}
+    last = {row["file"]: at for at, row in enumerate(rows)}  # of lines that repeat a file, the last one counts
+    absent = {name: None for name in popcycle.SFL if rows and name not in rows[0]}
     of = itemgetter(*popcycle.SFL)
-    new = {
-        row["file"]: tuple(None if v != v else v for v in of({**row, **absent} if absent else row)) for row in listed
-    }
-    old = {row[0]: row for row in database.execute(f"SELECT {', '.join(popcycle.SFL)} FROM sfl")}
+
+    def cells(at: int) -> tuple[Any, ...]:
+        return of({**rows[at], **absent} if absent else rows[at])  # type: ignore[no-any-return]
+
+    gone = []
+    for old in database.execute(f"SELECT {', '.join(popcycle.SFL)} FROM sfl"):
+        at = last.get(old[0])
+        if at is None:
+            gone.append(old[:1])
+        elif old == (row := cells(at)) or old == _plain(row):
+            del last[old[0]]
+    changed = [_plain(cells(at)) for at in last.values()]
     database.execute("BEGIN IMMEDIATE")
-    database.executemany("DELETE FROM sfl WHERE file = ?", [(name,) for name in old if name not in new])
-    popcycle.put_rows(database, "sfl", [row for name, row in new.items() if old.get(name) != row])
+    database.executemany("DELETE FROM sfl WHERE file = ?", gone)
+    popcycle.put_rows(database, "sfl", changed)
     database.execute("COMMIT")
+
+
+def _plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """NaN is NULL in the database."""
+    return tuple(None if value != value else value for value in row)
 
 
 def put_excluded(database: sqlite3.Connection, files: Iterable[str], before: Iterable[str]) -> None:
