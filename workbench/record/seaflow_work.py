@@ -120,9 +120,12 @@ def plan_work(
         places = folder.places(place)
         tasks.append(Task(tuple(places), name, time, filter_, gating, keys.of(filter_, gating, time, places.values())))
     tasks.sort(key=lambda t: (t.time, t.file_id))
+    return Work(tuple(tasks), tuple(sorted(left_out)), _not_evaluated(parameters))
+
+
+def _not_evaluated(parameters: Parameters) -> tuple[str, ...]:
     gatings = parameters.gatings.sets if parameters.gatings else {}
-    auto = tuple(f"{name}: {pop}" for name, gating in sorted(gatings.items()) for pop in gating.not_evaluated)
-    return Work(tuple(tasks), tuple(sorted(left_out)), auto)
+    return tuple(f"{name}: {pop}" for name, gating in sorted(gatings.items()) for pop in gating.not_evaluated)
 
 
 def _on_disk(evt: str | Iterable[str]) -> dict[str, tuple[str, int]]:
