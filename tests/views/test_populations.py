@@ -10,7 +10,7 @@ from tests.live.standin import Item, RowSource, StandInCruise, at, stop_clock
 from workbench.core.window import Window
 from workbench.live.feeds import Feeds
 from workbench.live.session import Session
-from workbench.views.populations import Populations, draw, night_columns, populations_of
+from workbench.views.populations import Populations, night_columns, populations_of
 
 
 def session(**columns: object) -> Session:
@@ -97,9 +97,3 @@ def test_draw_is_pure(theme: str) -> None:
     ds = view.feeds["pops"].snapshot.dataset
     plot = view.draw(ds, "abundance", Window(at(0), at(86400)), theme=theme)
     assert len([r for r in plot.renderers if r.name.startswith("line:")]) == 3
-
-
-def test_a_chart_without_values_has_axes_all_the_same() -> None:
-    """A linear range of no values is NaN in the browser unless it is told how narrow it may be, and nothing is drawn."""
-    plot = draw({}, "diameter", Window(at(0), at(86400)))
-    assert plot.y_range.min_interval > 0

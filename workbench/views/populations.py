@@ -86,8 +86,7 @@ def draw(
         paint(line.glyph, theme, line_color=population_colour(population))
         line.visible = population not in HIDDEN or not set(lines) - set(HIDDEN)
         curves.append(line)
-    least = {} if log else {"min_interval": 1e-3}  # without it a chart without values has no axes either
-    plot.y_range.update(range_padding=0.12, only_visible=True, renderers=curves, name="value", **least)  # type: ignore[attr-defined]
+    plot.y_range.update(range_padding=0.12, only_visible=True, renderers=curves, name="value")  # type: ignore[attr-defined]
     hair = Span(dimension="height", line_width=1, visible=False, name="hair")
     paint(hair, theme, line_color="muted")
     plot.add_layout(hair)
