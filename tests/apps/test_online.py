@@ -7,6 +7,8 @@ import gc
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -300,3 +302,25 @@ def test_a_run_whose_end_cannot_be_written_is_ended_later(
 
     asyncio.run(live())
     assert counted(cruise.folder)
+
+
+_ENDED = """
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from workbench.apps.online import _gently
+
+if __name__ == "__main__":
+    pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_gently)
+    pool.submit(exec, "import multiprocessing; multiprocessing.held = multiprocessing.Lock()").result()
+    for process in list(pool._processes.values()):
+        process.terminate()
+    pool.shutdown(wait=False, cancel_futures=True)
+"""
+
+
+def test_an_engine_that_ends_while_its_worker_works_warns_of_nothing(tmp_path: Path) -> None:
+    """Named locks of a process that is ended would be told as leaked semaphores, after Ctrl-C."""
+    script = tmp_path / "ended.py"
+    script.write_text(_ENDED)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, set_start_method
 from typing import Any
 
 from workbench.apps.job import Job, job_of
@@ -212,6 +212,8 @@ def _gently() -> None:
     """
     os.nice(GENTLY)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # It begins no processes: locks of tqdm and Blosc need no names, which would be left behind with a warning at its end.
+    set_start_method("fork", force=True)
     return_now_and_then()
     engine = parent_process()
     if engine is not None:
