@@ -198,6 +198,12 @@ class Feed(_Api):
         length, name = int(said) if said.isdecimal() else None, self.path_args[0]
         self._wrong = admit(self.feeds, self.access, name, asker_of(self.request), length)
         self._feed = self.feeds.get(name)
+        packed = self.request.headers.get("Content-Encoding", "identity")
+        if self._wrong is None and self._feed is not None and packed.lower() != "identity":
+            self._feed.counters.refused += 1
+            self._wrong = Answer(
+                415, {"error": f"a body packed as '{packed}' would be kept and never read; send it plain"}
+            )
         most = PATIENCE * (self._feed.longest if self._feed is not None else 1 << 20)
         connection: Any = self.request.connection
         connection.set_max_body_size(most)
