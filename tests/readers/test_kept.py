@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,3 +41,16 @@ def test_the_newest_are_kept_as_far_as_there_is_room(tmp_path_factory, steps: li
         assert kept._held <= 100 or list(held) == [number]
         if len(held) < len(order):  # what was let go of had no room
             order = order[-len(held) :]
+
+
+def test_a_file_replaced_by_one_of_its_size_and_time_is_read_anew(tmp_path: Path) -> None:
+    """As `cp -p`, `rsync -t` and `tar` do it with a file that was corrected."""
+    path, kept = tmp_path / "a", Kept[Text](1000)
+
+    def read(_: Text | None) -> Text:
+        return Text(3, int(path.read_text()))
+
+    for number in (123, 456):
+        path.write_text(str(number))
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        assert kept.get(path, None, read).nbytes == number
