@@ -29,6 +29,8 @@ from workbench.readers.stored import Container
 _MOST, _LONG = 50_000, MOST_PACKED
 _NAT = np.iinfo(np.int64).min
 _TEMPLATES = 4
+#: Layouts kept at least that no known file has any more: of files that are being read, or written.
+_SPARE = 256
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ class Index:
         self._file = None if path is None else IndexFile(path)
         self._files: OrderedDict[tuple[str, str], Known] = OrderedDict()
         self._layouts: dict[str, Layout] = {}
+        self._room = _SPARE  # layouts, until those that no file has are looked for
         self._prints: dict[str, list[tuple[str, Layout, Any]]] = {}
         self._twins: dict[str, list[Twin]] = {}
         self._size = -1  # of the file looked through last
@@ -212,11 +215,25 @@ class Index:
         layout = rows_layout.describe(path, container, asked.group, asked.time or None, asked.unit or None)
         text = layout.text()
         signature = f"{zlib.crc32(text.encode()):08x}{len(text):x}{zlib.adler32(text.encode()):08x}"
+        self._layouts.pop(signature, None)
         self._layouts[signature] = layout
+        self._forget()
         if file is not None and layout.unit and (taken := hdf5_fingerprint.take(file, layout)) is not None:
             templates.insert(0, (signature, layout, taken))
             del templates[_TEMPLATES:]
         return signature, layout
+
+    def _forget(self) -> None:
+        """Let go of layouts that no known file has, but the newest: some files have another one whenever they are written."""
+        if len(self._layouts) <= self._room:
+            return
+        # copies: others look at their files meanwhile, and may wait for this one with the lock held
+        held = {known.signature for known in list(self._files.values())}
+        held |= {twin.signature for twins in list(self._twins.values()) for twin in list(twins)}
+        held |= {signature for each in list(self._prints.values()) for signature, _, _ in list(each)}
+        for signature in [name for name in list(self._layouts) if name not in held][:-_SPARE]:
+            self._layouts.pop(signature, None)
+        self._room = len(self._layouts) + _SPARE
 
 
 def _cells(known: Known) -> tuple[Any, ...]:
