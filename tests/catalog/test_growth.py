@@ -352,3 +352,14 @@ def test_pieces_with_different_variables_are_put_together(tmp_path):
     assert both["b"].values[1] == 2.0
     assert both.attrs["rows"] == 3
     assert both.attrs["bad"] == "one: 1"
+
+
+def test_text_that_one_file_lacks_is_missing_as_it_is_when_all_is_opened(tmp_path):
+    """Not NaN among texts: what people search and draw is text, and missing text is none."""
+    for name, column, kind, cell in (("a", "note", "text", "hello"), ("b", "depth", "integer", "5")):
+        head = ["t", "p", "d", "NA\tNA", f"time\t{kind}", "NA\tNA", f"time\t{column}"]
+        row = f"2024-01-01T00:0{'ab'.index(name)}:00Z\t{cell}"
+        (tmp_path / f"{name}.tsdata").write_text("\n".join([*head, row]) + "\n")
+    source = Source(reader="tsdata", url=str(tmp_path))
+    new, _ = source.changed()
+    assert new["note"].values.tolist() == source.open()["note"].values.tolist() == ["hello", ""]
