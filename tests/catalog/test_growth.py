@@ -255,6 +255,26 @@ def test_a_disk_that_fails_for_a_while_takes_no_rows_away(lines, tmp_path, monke
     assert (lines(), lines.replaces()) == ([(2, 2.0)], [])
 
 
+@pytest.mark.parametrize("kind", ["lines", "boxes"])
+def test_a_new_file_on_a_disk_that_fails_for_a_while_is_read_later(kind, lines, boxes, tmp_path, monkeypatch, wall):
+    """Too many open files, a share that does not answer: nothing changes the file afterwards, and its rows come."""
+    follow, path, text = {"lines": (lines, "a.lines", "1 a 1\n"), "boxes": (boxes, "a.box", "1\n1 a 1\n")}[kind]
+    assert follow() == []
+    (tmp_path / path).write_text(text)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            small, "open", lambda *a, **k: (_ for _ in ()).throw(OSError(5, "Input/output error")), raising=False
+        )
+        told = []
+        for _ in range(4):
+            assert follow() == []
+            told += follow.refused()
+            wall[0] += marks.PATIENCE + 1
+    assert len(told) == 1 and "Input/output error" in told[0], "told once"
+    assert (follow(), follow.refused()) == ([(1, 1.0)], [])
+    assert (follow(), follow.refused()) == ([], [])
+
+
 def test_an_empty_file_is_no_fault(lines, tmp_path, wall):
     (tmp_path / "a.lines").touch()
     assert lines() == []
