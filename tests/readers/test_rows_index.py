@@ -120,3 +120,23 @@ def test_of_the_index_file_no_layouts_but_those_of_the_files_are_read(tmp_path: 
         rows_index.Index(index).look([str(path)], rows_index.Asked())
     layouts, rows = rows_index.IndexFile(index).recall([str(path)], rows_index.Asked().key)
     assert len(rows) == 1 and [name for name, _ in layouts] == [rows[0][-1]]
+
+
+def test_more_files_than_are_kept_are_not_looked_through_at_each_opening(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file a minute for sixty days; files of other places are let go of first, and are no more than there may be."""
+    monkeypatch.setattr(rows_index, "_MOST", 3)
+    looked: list[str] = []
+    scan = rows_index.Index._scan
+    monkeypatch.setattr(
+        rows_index.Index, "_scan", lambda self, path, *rest: looked.append(path) or scan(self, path, *rest)
+    )
+    files = {name: [str(make.plain(tmp_path / f"{name}{part}.h5", part, 5)) for part in range(7)] for name in "ab"}
+    index = rows_index.Index()
+    for name in "aabb":
+        assert all(isinstance(known, rows_index.Known) for known in index.look(files[name], rows_index.Asked()))
+        assert len(index._files) == 7
+    assert looked == files["a"] + files["b"]
+    index.look(files["a"][:1], rows_index.Asked())
+    assert len(index._files) == 3

@@ -25,7 +25,7 @@ from workbench.readers.rows_index_file import IndexFile
 from workbench.readers.rows_layout import Layout
 from workbench.readers.stored import Container
 
-#: Files kept in memory, and the longest times kept of one.
+#: Files kept in memory, unless more are looked at at once, and the longest times kept of one.
 _MOST, _LONG = 50_000, MOST_PACKED
 _NAT = np.iinfo(np.int64).min
 _TEMPLATES = 4
@@ -125,9 +125,13 @@ class Index:
                         known, keep = self._scan(path, key, stamp, asked)
                         if keep:
                             new.append(known)
+                    if (key, asked.key) in self._files:
+                        self._files.move_to_end((key, asked.key))
                     out.append(known)
                 except ReaderError as error:
                     out.append(error)
+            while len(self._files) > max(_MOST, len(full)):  # those of this look stay: the next one asks for them again
+                self._files.popitem(last=False)
             if self._file is not None and new:
                 layouts = {known.signature: self._layouts[known.signature].text() for known in new}
                 self._file.remember(layouts, [(asked.key, *_cells(known)) for known in new])
@@ -170,8 +174,6 @@ class Index:
         known = Known(path, stamp, rows, first, last, pack(times), signature)
         if not live:
             self._files[key, asked.key] = known
-            while len(self._files) > _MOST:
-                self._files.popitem(last=False)
         return known, not live
 
     def _scan_long(self, path: str, stamp: tuple[int, ...], container: Container, signature: str) -> Known:
