@@ -93,9 +93,20 @@ class Kept(Generic[T]):
                     entry.stamp, entry.mark = stamp, _mark(path, entry.value.end)
                 value = entry.value
         except OSError as error:
+            self._forget(key, entry, gone=isinstance(error, FileNotFoundError))
             raise ReaderError.unreadable(path, error) from error
+        except ReaderError:
+            self._forget(key, entry)
+            raise
         self._let_go(key, entry, value.nbytes)
         return value
+
+    def _forget(self, key: Hashable, entry: _Entry[T], *, gone: bool = False) -> None:
+        """Keep nothing of a file that nothing is known of, or that is gone."""
+        with self._lock:
+            if (gone or entry.value is None) and self._entries.get(key) is entry:
+                del self._entries[key]
+                self._held -= entry.size
 
     def _let_go(self, key: Hashable, entry: _Entry[T], size: int) -> None:
         with self._lock:
