@@ -23,8 +23,8 @@ _TYPES = {1: "i1", 2: "S1", 3: ">i2", 4: ">i4", 5: ">f4", 6: ">f8", 7: "u1", 8: 
 _FILLS = {">f4": 9.9692099683868690e36, ">f8": 9.9692099683868690e36}
 _LISTS = {0: "nothing", 10: "dimensions", 11: "variables", 12: "attributes"}
 _FIRST, _HEADER = 4096, 16 << 20
-#: Rows farther apart than this are read one by one, others in blocks of so many bytes.
-_FAR, _BLOCK = 1 << 14, 1 << 22
+#: Rows farther apart than a page of memory are read one by one, others with what is between them, so many bytes at once.
+_FAR, _BLOCK = 1 << 12, 1 << 22
 
 
 class _Short(ReaderError):
