@@ -208,6 +208,26 @@ def test_netcdf_3_that_is_written_anew_while_it_is_read_ends_nobody(tmp_path: Pa
     assert child.wait() == 0
 
 
+@pytest.mark.parametrize("wide", [1, 300, 3000])
+@pytest.mark.parametrize("unlimited", [["time"], []])
+def test_rows_of_netcdf_3_are_those_that_were_written(
+    tmp_path: Path, wide: int, unlimited: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However far apart they stand, and in however many blocks they are read."""
+    monkeypatch.setattr(netcdf3, "_BLOCK", 5000)
+    values = np.arange(40 * wide, dtype="f4").reshape(40, wide)
+    made = xr.Dataset({"x": (("time", "band"), values), "n": ("time", np.arange(40, dtype="i2")), "one": 7.0})
+    made.to_netcdf(tmp_path / "a.nc", engine="netcdf4", format="NETCDF3_64BIT", unlimited_dims=unlimited)
+    container = netcdf3.Container(str(tmp_path / "a.nc"))
+    stored = {each.name: each for each in container.arrays("")}
+    for begin, stop in ((0, 40), (3, 4), (39, 40), (7, 7), (5, 33)):
+        np.testing.assert_array_equal(
+            container.read(stored["x"], (slice(begin, stop), slice(0, wide))), values[begin:stop]
+        )
+        np.testing.assert_array_equal(container.read(stored["n"], (slice(begin, stop),)), np.arange(begin, stop))
+    assert container.read(stored["one"], ()) == 7.0
+
+
 @pytest.mark.parametrize("rows", [300, 30_000])
 def test_netcdf_3_that_became_shorter_since_it_was_opened_is_refused(tmp_path: Path, rows: int) -> None:
     path = make.netcdf3(tmp_path / "a.nc", 0, rows)
