@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -143,6 +145,27 @@ def test_a_child_that_fails_is_started_again(tmp_path: Path, capfd: pytest.Captu
     times = len(count.read_text())
     time.sleep(0.3)
     assert len(count.read_text()) == times
+
+
+def test_a_child_that_cannot_be_started_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The machine may have no room for one more process when the engine is to be started again."""
+    count, begin, tried = tmp_path / "count", subprocess.Popen, list[int]()
+
+    def popen(*args: Any, **options: Any) -> Any:
+        tried.append(1)
+        if len(tried) < 3:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        return begin(*args, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    code = f"open({str(count)!r}, 'a').write('x')"
+    with demo.Supervisor([sys.executable, "-c", code], name="engine", pause=0.01):
+        wait_for(lambda: count.exists() and count.read_text() == "x", 10)
+    assert (
+        "engine cannot be started (Resource temporarily unavailable); tried again in 0.01 s" in capfd.readouterr().err
+    )
 
 
 def test_a_child_whose_work_is_done_is_left_alone(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,6 +109,30 @@ def test_a_board_without_an_engine_builds_it(cruise: Cruise, monkeypatch: pytest
         while covered(cruise) == 0 and time.monotonic() < until:
             time.sleep(0.05)
     assert covered(cruise) > 0
+
+
+def test_a_board_whose_disk_was_full_for_a_while_builds_it_later(
+    cruise: Cruise, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(indexing, "LOOK", 0.05)
+    monkeypatch.setattr("workbench.live.index_builder.MANY", 1000)
+    update, tried = indexing.update_index, list[int]()
+
+    def full(*args: Any, **options: Any) -> Any:
+        tried.append(1)
+        if len(tried) < 4:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return update(*args, **options)
+
+    monkeypatch.setattr(indexing, "update_index", full)
+    feeds = Feeds(cruise)
+    feeds.poll()
+    with building(feeds, cruise):
+        until = time.monotonic() + 30
+        while covered(cruise) == 0 and time.monotonic() < until:
+            time.sleep(0.05)
+    assert covered(cruise) > 0
+    assert caplog.text.count("Traceback") == 1, "told once"
 
 
 CATALOG = """\

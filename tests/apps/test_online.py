@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import shutil
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -88,6 +90,34 @@ def told(folder: Path, query: str) -> list[tuple[str, int]]:
             return connection.execute(query).fetchall()
         except sqlite3.OperationalError:
             return []
+
+
+def test_a_process_that_cannot_be_started_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a moment the machine has no room for one more process: what comes later is worked on all the same."""
+    (tmp_path / "evt").mkdir()
+    (tmp_path / "c.yaml").write_text(
+        "metadata: {cruise: {id: O1}}\nsources:\n"
+        '  evt: {driver: workbench, args: {reader: seaflow_evt, listen: "folder:{{ CATALOG_DIR }}/evt"}}\n'
+    )
+    cruise, asked, indexed = open_cruise(tmp_path / "c.yaml"), list[int](), list[int]()
+    monkeypatch.setattr(online, "AGAIN", 0.05)
+    monkeypatch.setattr(online, "index", lambda cruise: bool(indexed.append(1)))
+
+    async def live() -> None:
+        with ThreadPoolExecutor(1) as pool:
+
+            def process(self: Online) -> ThreadPoolExecutor:
+                asked.append(1)
+                if len(asked) in (2, 3):
+                    raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+                return pool
+
+            monkeypatch.setattr(Online, "_process", process)
+            async with running(cruise), asyncio.timeout(10):
+                while not indexed:
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(live())
 
 
 def test_each_file_is_worked_on_as_it_comes(catalog: Path, data: Path) -> None:

@@ -255,6 +255,26 @@ def test_a_disk_that_fails_for_a_while_takes_no_rows_away(lines, tmp_path, monke
     assert (lines(), lines.replaces()) == ([(2, 2.0)], [])
 
 
+@pytest.mark.parametrize("kind", ["lines", "boxes"])
+def test_a_new_file_on_a_disk_that_fails_for_a_while_is_read_later(kind, lines, boxes, tmp_path, monkeypatch, wall):
+    """Too many open files, a share that does not answer: nothing changes the file afterwards, and its rows come."""
+    follow, path, text = {"lines": (lines, "a.lines", "1 a 1\n"), "boxes": (boxes, "a.box", "1\n1 a 1\n")}[kind]
+    assert follow() == []
+    (tmp_path / path).write_text(text)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            small, "open", lambda *a, **k: (_ for _ in ()).throw(OSError(5, "Input/output error")), raising=False
+        )
+        told = []
+        for _ in range(4):
+            assert follow() == []
+            told += follow.refused()
+            wall[0] += marks.PATIENCE + 1
+    assert len(told) == 1 and "Input/output error" in told[0], "told once"
+    assert (follow(), follow.refused()) == ([(1, 1.0)], [])
+    assert (follow(), follow.refused()) == ([], [])
+
+
 def test_an_empty_file_is_no_fault(lines, tmp_path, wall):
     (tmp_path / "a.lines").touch()
     assert lines() == []
@@ -352,3 +372,14 @@ def test_pieces_with_different_variables_are_put_together(tmp_path):
     assert both["b"].values[1] == 2.0
     assert both.attrs["rows"] == 3
     assert both.attrs["bad"] == "one: 1"
+
+
+def test_text_that_one_file_lacks_is_missing_as_it_is_when_all_is_opened(tmp_path):
+    """Not NaN among texts: what people search and draw is text, and missing text is none."""
+    for name, column, kind, cell in (("a", "note", "text", "hello"), ("b", "depth", "integer", "5")):
+        head = ["t", "p", "d", "NA\tNA", f"time\t{kind}", "NA\tNA", f"time\t{column}"]
+        row = f"2024-01-01T00:0{'ab'.index(name)}:00Z\t{cell}"
+        (tmp_path / f"{name}.tsdata").write_text("\n".join([*head, row]) + "\n")
+    source = Source(reader="tsdata", url=str(tmp_path))
+    new, _ = source.changed()
+    assert new["note"].values.tolist() == source.open()["note"].values.tolist() == ["hello", ""]

@@ -105,6 +105,28 @@ def test_what_is_left_for_the_next_poll_is_fetched_at_once() -> None:
     assert feeds["rows"].rows == 50
 
 
+def test_a_source_that_fails_with_more_to_give_is_not_asked_for_ever() -> None:
+    """A share that goes away in the middle of a long log: whoever looks once is told, and goes on."""
+    source, asked = RowSource(time=[at(0)], par=1.0), list[int]()
+
+    class TooOften(BaseException):
+        pass
+
+    def changed(cursor: Any = None) -> Any:
+        asked.append(1)
+        if len(asked) > 20:
+            raise TooOften
+        if cursor is not None:
+            raise ReaderError("file", "cannot be read")
+        ds, end = RowSource.changed(source, cursor)
+        return ds.assign_attrs(more=1), end
+
+    source.changed = changed  # type: ignore[method-assign]
+    feeds = make(source)
+    feeds.poll()
+    assert len(asked) == 2 and feeds["rows"].fault == "file: cannot be read"
+
+
 def test_subscribers_are_called_once_a_second_even_when_nothing_comes() -> None:
     told: list[float] = []
     with make(RowSource(time=[], par=[])) as feeds:

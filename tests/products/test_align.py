@@ -12,7 +12,7 @@ from workbench.catalog.cruise import open_cruise
 from workbench.core.errors import WorkbenchError
 from workbench.core.variables import VARIABLES
 from workbench.core.window import ALWAYS, Window
-from workbench.products.align import align
+from workbench.products.align import _is_angle, align
 
 S = np.timedelta64(1_000_000_000, "ns")
 
@@ -145,3 +145,26 @@ def test_the_real_test_cruise(root, data):
     assert out.attrs["sfl_unused"] == len(set(sfl["time"].values) - on_disk)
     part = cruise.align(["seaflow", "sfl"], "2014-07-04T00:00..2014-07-04T00:05", tolerance="10s")
     xr.testing.assert_identical(part.drop_attrs(), out.isel(time=slice(0, part.sizes["time"])).drop_attrs())
+
+
+@pytest.mark.parametrize(
+    ("name", "attrs"),
+    [
+        ("lon", {"units": "degrees_east"}), ("lon", {"units": "degree_E"}), ("longitude", {}), ("heading", {}),
+        ("heading_gyro", {"units": "deg"}), ("gps_course", {"units": "\u00b0"}), ("wind_direction", {"units": "deg_true"}),
+    ],
+)  # fmt: skip
+def test_angles_are_known_by_what_other_people_write(name: str, attrs: dict[str, str]) -> None:
+    """Half way from 359 to 1 is north, not south; half way from 179.9 to -179.9 is the antimeridian, not Greenwich."""
+    times = np.array(["2024-01-01T00:00:00", "2024-01-01T00:01:00"], "datetime64[ns]")
+    base = xr.Dataset({"a": ("time", [1.0])}, {"time": times[:1] + np.timedelta64(30, "s")})
+    for method in ("interpolate", "mean"):
+        low, high = (179.9, -179.9) if name.startswith("lon") else (359.0, 1.0)
+        other = xr.Dataset({name: ("time", [low, high], attrs)}, {"time": times})
+        found = float(align({"a": base, "b": other}, method=method, tolerance="1min")[name][0])
+        assert abs(found) == pytest.approx(180.0) if name.startswith("lon") else np.cos(np.radians(found)) > 0.999
+
+
+def test_a_temperature_is_no_angle() -> None:
+    for units in ("degree_Celsius", "degrees_C", "degC", "degF", "deg_C"):
+        assert not _is_angle("intake_direction_temperature", {"units": units})

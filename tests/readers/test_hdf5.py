@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import xarray as xr
 
@@ -160,3 +163,12 @@ def test_both_versions_of_zarr(tmp_path: Path, version: int) -> None:
     xr.testing.assert_equal(ds["spectrum"].load().drop_vars("wavelength", errors="ignore"),
                             make.dataset(0)["spectrum"].drop_vars("wavelength"))  # fmt: skip
     assert "sea_water_temperature" in ds and "salinity" in ds, "by their standard names"
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("us"), pa.timestamp("ms", "UTC"), pa.date32()])
+def test_a_parquet_time_beyond_nanoseconds_is_missing(tmp_path: Path, kind: pa.DataType) -> None:
+    days = [datetime.datetime(year, 1, 1) for year in (2024, 9999, 2025)]
+    times = pa.array(days, pa.timestamp("us")).cast(kind)
+    pq.write_table(pa.table({"time": times, "sst": [1.0, 2.0, 3.0]}), tmp_path / "a.parquet")
+    found = xr.open_dataset(tmp_path / "a.parquet", engine="hdf5")["time"].values
+    np.testing.assert_array_equal(found, np.array(["2024-01-01", "NaT", "2025-01-01"], "datetime64[ns]"))

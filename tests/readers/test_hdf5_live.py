@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from tests.readers import hdf5_files as make
 from tests.readers.hdf5_writer import Writer
 from workbench.catalog.source import Source
 from workbench.core.errors import ReaderError
-from workbench.readers import hdf5_file, hdf5_superblock
+from workbench.readers import hdf5_file, hdf5_superblock, netcdf3
 from workbench.readers.hdf5 import Hdf5
 
 T0 = np.datetime64("2024-01-01", "ns")
@@ -172,6 +174,70 @@ def test_half_copied_at_every_tenth_byte(tmp_path: Path, suffix: str) -> None:
         with pytest.raises(ReaderError):
             opened(part)
     print(f"{suffix}: {tried} half copies refused")
+
+
+READS = """
+import sys, time
+from workbench.core.errors import ReaderError
+from workbench.readers import netcdf3
+
+container = netcdf3.Container(sys.argv[1])
+sst = next(each for each in container.arrays("") if each.name == "sst")
+print("begun", flush=True)
+until = time.monotonic() + 1.5
+while time.monotonic() < until:
+    try:
+        container.read(sst, (slice(0, sst.shape[0]),))
+    except ReaderError:
+        pass
+"""
+
+
+def test_netcdf_3_that_is_written_anew_while_it_is_read_ends_nobody(tmp_path: Path) -> None:
+    """A file that shrinks under a map of it would kill the process (SIGBUS), with everything else in it."""
+    path = make.netcdf3(tmp_path / "a.nc", 0, 50_000)
+    size = path.stat().st_size
+    child = subprocess.Popen([sys.executable, "-c", READS, str(path)], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None and child.stdout.readline() == "begun\n"
+    until = time.monotonic() + 60
+    while child.poll() is None and time.monotonic() < until:
+        os.truncate(path, size // 8)
+        os.truncate(path, size)
+    child.kill()
+    child.stdout.close()
+    assert child.wait() == 0
+
+
+@pytest.mark.parametrize("wide", [1, 300, 3000])
+@pytest.mark.parametrize("unlimited", [["time"], []])
+def test_rows_of_netcdf_3_are_those_that_were_written(
+    tmp_path: Path, wide: int, unlimited: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However far apart they stand, and in however many blocks they are read."""
+    monkeypatch.setattr(netcdf3, "_BLOCK", 5000)
+    values = np.arange(40 * wide, dtype="f4").reshape(40, wide)
+    made = xr.Dataset({"x": (("time", "band"), values), "n": ("time", np.arange(40, dtype="i2")), "one": 7.0})
+    made.to_netcdf(tmp_path / "a.nc", engine="netcdf4", format="NETCDF3_64BIT", unlimited_dims=unlimited)
+    container = netcdf3.Container(str(tmp_path / "a.nc"))
+    stored = {each.name: each for each in container.arrays("")}
+    for begin, stop in ((0, 40), (3, 4), (39, 40), (7, 7), (5, 33)):
+        np.testing.assert_array_equal(
+            container.read(stored["x"], (slice(begin, stop), slice(0, wide))), values[begin:stop]
+        )
+        np.testing.assert_array_equal(container.read(stored["n"], (slice(begin, stop),)), np.arange(begin, stop))
+    assert container.read(stored["one"], ()) == 7.0
+
+
+@pytest.mark.parametrize("rows", [300, 30_000])
+def test_netcdf_3_that_became_shorter_since_it_was_opened_is_refused(tmp_path: Path, rows: int) -> None:
+    path = make.netcdf3(tmp_path / "a.nc", 0, rows)
+    container = netcdf3.Container(str(path))
+    stored = {each.name: each for each in container.arrays("")}
+    os.truncate(path, 1200)
+    for each in stored.values():
+        if np.prod(each.shape) * 8 > 1200:
+            with pytest.raises(ReaderError, match="changed while it was read"):
+                container.read(each, tuple(slice(0, n) for n in each.shape))
 
 
 @pytest.mark.slow

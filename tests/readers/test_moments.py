@@ -91,3 +91,13 @@ def test_zones_count() -> None:
 def test_other_calendars_are_refused() -> None:
     with pytest.raises(WorkbenchError, match="noleap"):
         moments.decode(np.zeros(1), "days since 2000-01-01", "noleap")
+
+
+@pytest.mark.parametrize("unit", ["D", "s", "ms", "us"])
+def test_a_day_that_stands_for_none_is_missing(unit: str) -> None:
+    """Databases and spreadsheets write 9999-12-31 (or the year 1): it is no time of the year 1816."""
+    words = ["2024-01-01", "9999-12-31", "0001-01-01", "NaT", "2262-04-11", "1677-09-23"]
+    wanted = np.array(["2024-01-01", "NaT", "NaT", "NaT", "2262-04-11", "1677-09-23"], "datetime64[ns]")
+    np.testing.assert_array_equal(moments.decode(np.array(words, f"datetime64[{unit}]"), "datetime64"), wanted)
+    texts = np.array([f"{word}T00:00:00Z" for word in words if word != "NaT"], dtype=object)
+    np.testing.assert_array_equal(moments.decode(texts, "iso"), wanted[[0, 1, 2, 4, 5]])

@@ -91,3 +91,52 @@ def test_points_give_what_numpy_gives(three: tuple[xr.Dataset, xr.Dataset], data
     }
     key = {dim: index.astype(int) for dim, index in key.items()}
     np.testing.assert_array_equal(lazy["spectrum"].isel(key).values, spectrum.isel(key).values)
+
+
+def test_layouts_of_files_that_became_others_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file whose description changes whenever it is written (a comment, a table beside the rows) for weeks."""
+    monkeypatch.setattr(rows_index, "_SPARE", 8)
+    path, still = tmp_path / "a.nc", tmp_path / "still.nc"
+    for here, index in ((str(path), rows_index.Index()), (str(path), rows_index.Index(str(tmp_path / "index.db")))):
+        make.netcdf3(still, 0, 3)
+        (other,) = index.look([str(still)], rows_index.Asked())
+        for number in range(40):
+            ds = xr.Dataset(
+                {"v": ("time", [1.0], {"comment": f"of {number}"})}, {"time": [np.datetime64("2024", "ns")]}
+            )
+            ds.to_netcdf(here, engine="netcdf4", format="NETCDF3_64BIT")
+            (known,) = index.look([here], rows_index.Asked())
+            assert isinstance(known, rows_index.Known)
+            assert index.layout(known.signature).rows[0].attrs["comment"] == f"of {number}"
+        assert len(index._layouts) <= 2 * 8 + 2
+        assert isinstance(other, rows_index.Known) and index.layout(other.signature).time is not None
+
+
+def test_of_the_index_file_no_layouts_but_those_of_the_files_are_read(tmp_path: Path) -> None:
+    path, index = tmp_path / "a.nc", str(tmp_path / "index.db")
+    for number in range(5):
+        ds = xr.Dataset({"v": ("time", [1.0], {"comment": f"of {number}"})}, {"time": [np.datetime64("2024", "ns")]})
+        ds.to_netcdf(path, engine="netcdf4", format="NETCDF3_64BIT")
+        rows_index.Index(index).look([str(path)], rows_index.Asked())
+    layouts, rows = rows_index.IndexFile(index).recall([str(path)], rows_index.Asked().key)
+    assert len(rows) == 1 and [name for name, _ in layouts] == [rows[0][-1]]
+
+
+def test_more_files_than_are_kept_are_not_looked_through_at_each_opening(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file a minute for sixty days; files of other places are let go of first, and are no more than there may be."""
+    monkeypatch.setattr(rows_index, "_MOST", 3)
+    looked: list[str] = []
+    scan = rows_index.Index._scan
+    monkeypatch.setattr(
+        rows_index.Index, "_scan", lambda self, path, *rest: looked.append(path) or scan(self, path, *rest)
+    )
+    files = {name: [str(make.plain(tmp_path / f"{name}{part}.h5", part, 5)) for part in range(7)] for name in "ab"}
+    index = rows_index.Index()
+    for name in "aabb":
+        assert all(isinstance(known, rows_index.Known) for known in index.look(files[name], rows_index.Asked()))
+        assert len(index._files) == 7
+    assert looked == files["a"] + files["b"]
+    index.look(files["a"][:1], rows_index.Asked())
+    assert len(index._files) == 3

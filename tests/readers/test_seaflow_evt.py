@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 import warnings
 from pathlib import Path
@@ -379,3 +380,12 @@ def test_raw_rows_stay_for_moments_only(tmp_path: Path, monkeypatch: pytest.Monk
     assert [key[0] for key in recent.tables] == [str(path) for path in paths[2:]]
     assert recent.held == sum(table.nbytes for table in recent.tables.values())
     assert recent.used.keys() == recent.tables.keys()
+
+
+def test_a_file_replaced_by_one_of_its_size_and_time_is_read_anew(tmp_path: Path) -> None:
+    """As `cp -p` does it with a file that was corrected; also while somebody looks at it all the time."""
+    path = tmp_path / "2014-07-04T00-00-02+00-00"
+    for number in (100, 200):
+        write_evt(path, {name: np.full(5, number, np.uint16) for name in V2})
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        assert xr.open_dataset(path, engine="seaflow_evt")["D1"].values.tolist() == [number] * 5

@@ -94,7 +94,7 @@ def _index(cruise: Cruise, feed: ParticleFeed, again: bool, quiet: bool) -> Inde
     from tqdm import tqdm
 
     feed.poll()
-    while feed.more:
+    while feed.more and not feed.fault:
         feed.poll()
     if feed.fault:
         raise WorkbenchError(feed.fault)
@@ -129,7 +129,7 @@ def follow(cruise: Cruise, seconds: float = float("inf")) -> bool:
         if feed is None:
             feed = _followed[key] = feed_of(cruise, name)
         feed.poll()
-        while feed.more:
+        while feed.more and not feed.fault:
             feed.poll()
         wanted = layers_of(feed, planes_of(cruise), groups_of(cruise))
         update_index(feed, wanted, stopped=lambda: time.monotonic() > until)
@@ -155,7 +155,7 @@ def building(feeds: Feeds, cruise: Cruise) -> Iterator[None]:
 
 def _build(feeds: Feeds, cruise: Cruise, stop: threading.Event) -> None:
     _be_gentle()
-    groups = [feed for feed in feeds.values() if isinstance(feed, ParticleFeed)]
+    groups, told = [feed for feed in feeds.values() if isinstance(feed, ParticleFeed)], dict[str, str]()
     while groups and not stop.wait(LOOK):
         for feed in groups:
             try:
@@ -163,9 +163,13 @@ def _build(feeds: Feeds, cruise: Cruise, stop: threading.Event) -> None:
                     wanted = layers_of(feed, planes_of(cruise), groups_of(cruise))
                     files = update_index(feed, wanted, stopped=stop.is_set)
                     log.info("index of %s: %s files", feed.name, "nobody's" if files is None else files)
-            except Exception:  # a board without an index is slower, and nothing more
-                log.exception("index of %s", feed.name)
-                return
+            except (
+                Exception
+            ) as wrong:  # a full disk, say: tried again; a board without an index is slower, nothing more
+                said = f"{type(wrong).__name__}: {wrong}"
+                if told.get(feed.name) != said:
+                    log.exception("index of %s", feed.name)
+                told[feed.name] = said
 
 
 def _be_gentle() -> None:

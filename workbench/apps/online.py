@@ -108,7 +108,11 @@ class Online:
                 if not well:
                     asyncio.get_running_loop().call_later(AGAIN, self._due.set)
             await self._index()
-            self._process()
+            try:
+                self._process()
+            except OSError as wrong:  # no room for one more process, say
+                log.warning("no process to work in: %s", wrong)
+                asyncio.get_running_loop().call_later(AGAIN, self._due.set)
 
     async def _index(self) -> None:
         """Index the particles that came, a few seconds at a time: populations go first."""

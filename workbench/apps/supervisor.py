@@ -69,13 +69,19 @@ class Supervisor:
 
     def _watch(self) -> None:
         pause = self._pause
-        while (child := self._start()) is not None:
+        while not self._stopping.is_set():
             begun = time.monotonic()
-            status = child.wait()
-            if status == 0 or self._stopping.is_set():
-                return
+            try:
+                child = self._start()
+            except (OSError, subprocess.SubprocessError) as error:  # no memory for one more process, say
+                said = f"cannot be started ({getattr(error, 'strerror', None) or error}); tried again"
+            else:
+                status = child.wait() if child is not None else 0
+                if status == 0 or self._stopping.is_set():
+                    return
+                said = f"ended with {status}; started again"
             pause = self._pause if time.monotonic() - begun > LONGEST else pause
-            print(f"workbench: {self.name} ended with {status}; started again in {pause:g} s", file=sys.stderr)
+            print(f"workbench: {self.name} {said} in {pause:g} s", file=sys.stderr)
             self._stopping.wait(pause)
             pause = min(2 * pause, LONGEST)
 

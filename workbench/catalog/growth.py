@@ -9,7 +9,8 @@ each folder and of the files that may have changed; every file is looked at agai
   everything yet, is waited for.
 * Any other file is taken when ``reader.complete`` says it is whole. One that stays half is told as refused, once.
 * A file that was taken and then rewritten comes again, and is named in attrs ``replaces``.
-* A file that cannot be read is told in attrs ``refused`` once; it is tried again when it changed.
+* A file that cannot be read is told in attrs ``refused`` once; it is tried again when it changed, and every `PATIENCE`
+  seconds where a disk or a network failed.
 * A file that disappears takes nothing with it. When it comes back compressed under its name, it replaces itself.
 """
 
@@ -113,7 +114,8 @@ class Growth:
         except OSError:  # gone since it was listed
             return
         stamp = [stat.st_size, stat.st_mtime_ns]
-        if mark is not None and mark[:2] == stamp and mark[TAKEN] not in (WAITING, SHADOW):
+        again = mark is not None and mark[:2] == stamp and _unread(mark)
+        if mark is not None and mark[:2] == stamp and mark[TAKEN] not in (WAITING, SHADOW) and not again:
             return
         if (mark is None or mark[TAKEN] == SHADOW) and self._shadowed(folder, name, kin):
             self._set(folder, name, [*stamp, SHADOW])
@@ -127,8 +129,11 @@ class Growth:
                 after = self._longer(path, stat, mark)
             else:
                 after = self._complete(path, stat, mark, first=first)
+            if again and after is not None and after[TAKEN] == WAITING:  # it was waited for, and told
+                after = [*stamp, REFUSED, int(clock.wall())]
         except (ReaderError, OSError) as error:
-            self.refused.append(_said(path, error))
+            if not again:
+                self.refused.append(_said(path, error))
             after = self._broken(path, stamp, mark, error)
         if after is not None:
             self._set(folder, name, after)
@@ -139,7 +144,9 @@ class Growth:
             if isinstance(error, OSError) or isinstance(error.__cause__, OSError):
                 return None  # a disk or a network: tried again next time
             self.replaces.append(path)
-        return [*stamp, REFUSED]
+        below = error if isinstance(error, OSError) else error.__cause__
+        failed = getattr(below, "errno", None)  # a disk, a network, too many open files: nothing may change the file
+        return [*stamp, REFUSED, int(clock.wall())] if failed else [*stamp, REFUSED]
 
     def _shadowed(self, folder: str, name: str, kin: Kin) -> bool:
         """True when the same file was taken under another name that still stands; one that is gone is replaced."""
@@ -267,6 +274,11 @@ class Growth:
             if any(line.startswith(f"{path}: ") for line in lines):
                 folder, name = os.path.split(path)
                 self._set(folder, name, [*self._marks[folder][name][:2], REFUSED])
+
+
+def _unread(mark: Mark) -> bool:
+    """True of a file that a disk or a network kept from being read, a while ago: it may be there again, as it was."""
+    return mark[TAKEN] == REFUSED and len(mark) > SINCE and abs(clock.wall() - mark[SINCE]) >= PATIENCE
 
 
 def _said(path: str, error: Exception) -> str:

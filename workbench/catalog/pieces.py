@@ -49,7 +49,7 @@ def _missing(like: xr.DataArray, dim: str, rows: int) -> tuple[str, npt.NDArray[
     kind = like.dtype.kind
     if str(like.name).endswith("_qc"):
         return dim, np.full(rows, MISSING, like.dtype), like.attrs
-    if kind in "US":
+    if kind in "OUS":
         return dim, np.full(rows, "", like.dtype), like.attrs
     if kind == "M":
         return dim, np.full(rows, "NaT", like.dtype), like.attrs

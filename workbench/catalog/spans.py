@@ -109,7 +109,8 @@ class Spans:
                 continue
             stamp = stat.st_size, stat.st_mtime_ns
             if old is None or old[:_STAMP] != _Marks.pack(*stamp, 0, 0)[:_STAMP]:
-                self._known[file] = _Marks.pack(*stamp, *self._span(file))
+                span = self._span(file)
+                self._known[file] = _Marks.pack(*stamp, *span) if span is not None else _asked_again(old)
         return before != [self._known.get(file) for file in files]
 
     def _order(self) -> None:
@@ -119,11 +120,20 @@ class Spans:
         order = np.argsort(table[:, 0], kind="stable")
         self._paths = [files[i] for i in order]
         self._first, self._last = table[order, 0], table[order, 1]
+        if len(self._known) > len(files):  # some are gone
+            self._known = {file: self._known[file] for file in files}
 
-    def _span(self, path: str) -> tuple[int, int]:
+    def _span(self, path: str) -> tuple[int, int] | None:
+        """First and last time of a file; None where a disk, a network or this process could not read it just now."""
         try:
             first, last = self._reader.span(path, **self._options)
-        except (ReaderError, OSError):
-            return _NAT, _NAT
+        except (ReaderError, OSError) as error:
+            below = error if isinstance(error, OSError) else error.__cause__
+            return None if getattr(below, "errno", None) else (_NAT, _NAT)
         edges = np.array([first, last], dtype="datetime64[ns]").astype(np.int64)
         return int(edges[0]), int(edges[1])
+
+
+def _asked_again(old: bytes | None) -> bytes:
+    """What is known of a file until it can be read."""
+    return _Marks.pack(0, 0, *(_Marks.unpack(old)[2:] if old is not None else (_NAT, _NAT)))

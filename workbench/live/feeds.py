@@ -161,7 +161,7 @@ class Feeds(Mapping[str, Feed]):
         changed = False
         for feed in self._feeds.values():
             changed |= feed.poll()
-            while feed.more:
+            while feed.more and not feed.fault:
                 changed |= feed.poll()
         if changed:
             self._tell()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
@@ -23,6 +24,11 @@ METHODS: tuple[str, ...] = get_args(Method)
 _ANGLES = ("platform_course", "platform_orientation", "wind_from_direction", "wind_to_direction", "longitude",
            "sea_water_velocity_to_direction", "sea_water_velocity_from_direction")  # fmt: skip
 _ANGLE_NAMES = ("course", "heading", "longitude", "direction")
+#: What can be nothing else, where no unit is said; how degrees are written beside ``degree...``, which are of warmth.
+_ALONE = ("course", "heading", "longitude", "lon")
+_DEGREES = ("deg", "degs", "deg_true", "deg true", "deg_t", "degt", "deg_magnetic", "\u00b0")
+_TEMPERATURES = ("celsius", "_c", "fahrenheit", "_f")
+_EAST = re.compile(r"degrees?_?e(ast)?")
 Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
 
@@ -189,7 +195,12 @@ def _turned(angles: Float, like: Float) -> Float:
 def _is_angle(name: str, attrs: Mapping[str, Any]) -> bool:
     if str(attrs.get("standard_name")) in _ANGLES:
         return True
-    degrees = str(attrs.get("units", "")).startswith("degree") and attrs.get("units") != "degree_Celsius"
+    unit = str(attrs.get("units", "")).strip().lower()
+    if not unit:
+        return name in _ALONE
+    if _EAST.fullmatch(unit):
+        return True
+    degrees = unit in _DEGREES or (unit.startswith("degree") and not unit.endswith(_TEMPERATURES))
     return degrees and any(word in name for word in _ANGLE_NAMES)
 
 

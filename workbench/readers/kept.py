@@ -49,7 +49,7 @@ class _Entry(Generic[T]):
 class Kept(Generic[T]):
     """The most recently used parsed files of one process, up to `limit` bytes. Safe for threads.
 
-    A file is the same while its device, inode, size and modification time are. One that only became longer (the first
+    A file is the same while its device, inode, size and times of modification and change are (copies keep the former). One that only became longer (the first
     and the last bytes that were read still stand where they did) is read on from there; any other is read anew.
 
     Parameters
@@ -87,15 +87,26 @@ class Kept(Generic[T]):
         try:
             with entry.lock:
                 stat = os.stat(path)
-                stamp = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+                stamp = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
                 if entry.value is None or entry.stamp != stamp:
                     entry.value = read(entry.value if _grew(path, entry, stamp) else None)
                     entry.stamp, entry.mark = stamp, _mark(path, entry.value.end)
                 value = entry.value
         except OSError as error:
+            self._forget(key, entry, gone=isinstance(error, FileNotFoundError))
             raise ReaderError.unreadable(path, error) from error
+        except ReaderError:
+            self._forget(key, entry)
+            raise
         self._let_go(key, entry, value.nbytes)
         return value
+
+    def _forget(self, key: Hashable, entry: _Entry[T], *, gone: bool = False) -> None:
+        """Keep nothing of a file that nothing is known of, or that is gone."""
+        with self._lock:
+            if (gone or entry.value is None) and self._entries.get(key) is entry:
+                del self._entries[key]
+                self._held -= entry.size
 
     def _let_go(self, key: Hashable, entry: _Entry[T], size: int) -> None:
         with self._lock:

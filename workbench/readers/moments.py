@@ -42,6 +42,7 @@ _STANDARD = ("", "standard", "gregorian", "proleptic_gregorian", "none", "utc")
 _DATENUM, _JULIAN = 719_529, 2_440_587.5
 _FIRST, _LAST = np.datetime64("1980-01-01", "s").astype(int), np.datetime64("2100-01-01", "s").astype(int)
 _MOST = 2**63 - 2
+_NAT = np.datetime64("NaT", "ns")
 #: Times of one file that are kept packed.
 MOST_PACKED = 1 << 20
 
@@ -92,7 +93,7 @@ def decode(values: Array, unit: str, calendar: str = "", fill: Any = None) -> Mo
         When the calendar is not the usual one.
     """
     if values.dtype.kind == "M":
-        return values.astype("datetime64[ns]")
+        return nanoseconds(values)
     if unit == "iso" or values.dtype.kind in "OSU":
         return _from_text(values)
     factor, begin = _scale(unit, calendar)
@@ -108,6 +109,18 @@ def decode(values: Array, unit: str, calendar: str = "", fill: Any = None) -> Mo
         missing |= outside
     out = (whole + rest).astype("datetime64[ns]")
     out[missing] = np.datetime64("NaT", "ns")
+    return out
+
+
+def nanoseconds(values: Array) -> Moments:
+    """Times of any unit in ns; NaT what is too early or too late for that (9999-12-31, which some write for "none")."""
+    out: Moments = values.astype("datetime64[ns]")
+    if values.dtype == out.dtype:
+        return out
+    seconds = values.astype("datetime64[s]").astype(np.int64)
+    outside = (seconds >= _MOST // 10**9) | (seconds <= -(_MOST // 10**9))
+    if outside.any():
+        out = np.where(outside, np.datetime64("NaT", "ns"), out)
     return out
 
 
@@ -171,9 +184,11 @@ def _from_text(values: Array) -> Moments:
         try:
             if not plain[:4].isdigit():
                 raise ValueError(plain)
-            moment = np.datetime64(plain.replace(" ", "T", 1).replace("/", "-"), "ns")
+            text = plain.replace(" ", "T", 1).replace("/", "-")
+            whole = np.datetime64(text, "s")
+            moment = np.datetime64(text, "ns") if abs(int(whole.astype(np.int64))) < _MOST // 10**9 else _NAT
         except ValueError:
-            moment = np.datetime64("NaT", "ns")
+            moment = _NAT
         if zone[:1] in ("+", "-") and zone:
             minutes = int(zone[1:3]) * 60 + int(zone[-2:])
             flat[i] = moment - np.timedelta64(minutes if zone[0] == "+" else -minutes, "m")

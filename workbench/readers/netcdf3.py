@@ -1,4 +1,4 @@
-"""NetCDF-3 files (classic, 64-bit offset, 64-bit data): the header parsed here, the values mapped from the file.
+"""NetCDF-3 files (classic, 64-bit offset, 64-bit data): header and values are read here.
 
 The NetCDF Classic Format Specification (Unidata, version 1.2). A header that asks for more bytes than the file has is
 half a file; nothing is allocated for what it claims.
@@ -6,6 +6,7 @@ half a file; nothing is allocated for what it claims.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ _TYPES = {1: "i1", 2: "S1", 3: ">i2", 4: ">i4", 5: ">f4", 6: ">f8", 7: "u1", 8: 
 _FILLS = {">f4": 9.9692099683868690e36, ">f8": 9.9692099683868690e36}
 _LISTS = {0: "nothing", 10: "dimensions", 11: "variables", 12: "attributes"}
 _FIRST, _HEADER = 4096, 16 << 20
+#: Rows farther apart than a page of memory are read one by one, others with what is between them, so many bytes at once.
+_FAR, _BLOCK = 1 << 12, 1 << 22
 
 
 class _Short(ReaderError):
@@ -220,18 +223,66 @@ class Container:
         if v is None:
             raise ReaderError(self.path, f"'{stored.key}' is no longer in it")
         shape, dtype = self._shape(v), np.dtype(v.dtype)
-        if not all(shape):
-            values = np.empty(shape, dtype)
-        elif v.dims and self.header.dims[v.dims[0]][1] == 0:
-            inner = np.cumprod([dtype.itemsize, *shape[:0:-1]])[::-1].tolist()
-            strides = (self.header.row, *inner[1:])
-            buffer = np.memmap(self.path, np.uint8, "r")
-            values = np.ndarray(shape, dtype, buffer, v.begin, strides)
+        if all(shape):
+            values, where = self._rows(v, shape, dtype, where)
         else:
-            values = np.memmap(self.path, dtype, "r", v.begin, shape)
+            values = np.empty(shape, dtype)
         if stored.how == "characters":
             return joined_characters(np.array(values[(*where, slice(None))]))
         return np.array(values[where]).astype(dtype.newbyteorder("="), copy=False)
+
+    def _rows(
+        self, v: _Variable, shape: tuple[int, ...], dtype: np.dtype[Any], where: tuple[slice, ...]
+    ) -> tuple[Array, tuple[slice, ...]]:
+        """What `where` takes of the first axis, and where it is in that."""
+        begin, stop, _ = where[0].indices(shape[0]) if shape else (0, 1, 1)
+        count, width = max(stop - begin, 0), dtype.itemsize * math.prod(shape[1:])
+        step = self.header.row if v.dims and self.header.dims[v.dims[0]][1] == 0 else width
+        raw = _apart(self.path, v.begin + begin * step, count, width, step)
+        values = raw.view(dtype).reshape((count, *shape[1:]) if shape else ())
+        return values, (slice(0, count), *where[1:]) if shape else where
+
+
+def _apart(path: str, at: int, count: int, width: int, step: int) -> Array:
+    """`count` pieces of `width` bytes, one every `step` bytes from `at` on.
+
+    Read, not mapped into memory: a file that shrinks under a map kills the process.
+
+    Raises
+    ------
+    ReaderError
+        When the file cannot be read, or is shorter than its header said.
+    """
+    out = np.empty((count, width), np.uint8)
+    each = 1 if step > _FAR else max(_BLOCK // step, 1) if step > width else max(count, 1)
+    try:
+        with open(path, "rb", buffering=0) as file:
+            for first in range(0, count, each):
+                some = min(each, count - first)
+                size = (some - 1) * step + width
+                raw = np.empty(size, np.uint8)
+                found = _fill(file, raw, at + first * step)
+                if found < size:
+                    raise ReaderError(
+                        path,
+                        "changed while it was read",
+                        offset=at + first * step,
+                        expected=f"{size} bytes",
+                        found=found,
+                    )
+                out[first : first + some] = np.lib.stride_tricks.as_strided(raw, (some, width), (step, 1))
+    except OSError as error:
+        raise ReaderError.unreadable(path, error) from error
+    return out.reshape(-1)
+
+
+def _fill(file: Any, raw: Array, at: int) -> int:
+    """Bytes of the file from `at` on that were put into `raw`."""
+    file.seek(at)
+    got = 0
+    while got < len(raw) and (more := file.readinto(raw.data[got:])):
+        got += int(more)
+    return got
 
 
 def complete(path: str) -> int:

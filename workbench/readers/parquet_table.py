@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from workbench.core.errors import ReaderError
+from workbench.readers.moments import nanoseconds
 from workbench.readers.stored import Array, Stored, text
 
 MAGIC = b"PAR1"
@@ -140,7 +141,8 @@ class Container:
         if stored.dtype == "O":
             return text(np.array(values.to_pylist(), dtype=object))
         if "M8" in stored.dtype:
-            return np.asarray(values.cast(pa.timestamp("ns"), safe=False).to_numpy()).astype("datetime64[ns]")
+            unit = values.type.unit if pa.types.is_timestamp(values.type) else "s"
+            return nanoseconds(np.asarray(values.cast(pa.timestamp(unit)).to_numpy()))
         if pa.types.is_decimal(values.type):
             values = values.cast(pa.float64())
         return np.asarray(values.to_numpy(zero_copy_only=False)).astype(stored.dtype)

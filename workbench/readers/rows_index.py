@@ -25,10 +25,12 @@ from workbench.readers.rows_index_file import IndexFile
 from workbench.readers.rows_layout import Layout
 from workbench.readers.stored import Container
 
-#: Files kept in memory, and the longest times kept of one.
+#: Files kept in memory, unless more are looked at at once, and the longest times kept of one.
 _MOST, _LONG = 50_000, MOST_PACKED
 _NAT = np.iinfo(np.int64).min
 _TEMPLATES = 4
+#: Layouts kept at least that no known file has any more: of files that are being read, or written.
+_SPARE = 256
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ class Index:
         self._file = None if path is None else IndexFile(path)
         self._files: OrderedDict[tuple[str, str], Known] = OrderedDict()
         self._layouts: dict[str, Layout] = {}
+        self._room = _SPARE  # layouts, until those that no file has are looked for
         self._prints: dict[str, list[tuple[str, Layout, Any]]] = {}
         self._twins: dict[str, list[Twin]] = {}
         self._size = -1  # of the file looked through last
@@ -122,9 +125,13 @@ class Index:
                         known, keep = self._scan(path, key, stamp, asked)
                         if keep:
                             new.append(known)
+                    if (key, asked.key) in self._files:
+                        self._files.move_to_end((key, asked.key))
                     out.append(known)
                 except ReaderError as error:
                     out.append(error)
+            while len(self._files) > max(_MOST, len(full)):  # those of this look stay: the next one asks for them again
+                self._files.popitem(last=False)
             if self._file is not None and new:
                 layouts = {known.signature: self._layouts[known.signature].text() for known in new}
                 self._file.remember(layouts, [(asked.key, *_cells(known)) for known in new])
@@ -167,8 +174,6 @@ class Index:
         known = Known(path, stamp, rows, first, last, pack(times), signature)
         if not live:
             self._files[key, asked.key] = known
-            while len(self._files) > _MOST:
-                self._files.popitem(last=False)
         return known, not live
 
     def _scan_long(self, path: str, stamp: tuple[int, ...], container: Container, signature: str) -> Known:
@@ -212,11 +217,25 @@ class Index:
         layout = rows_layout.describe(path, container, asked.group, asked.time or None, asked.unit or None)
         text = layout.text()
         signature = f"{zlib.crc32(text.encode()):08x}{len(text):x}{zlib.adler32(text.encode()):08x}"
+        self._layouts.pop(signature, None)
         self._layouts[signature] = layout
+        self._forget()
         if file is not None and layout.unit and (taken := hdf5_fingerprint.take(file, layout)) is not None:
             templates.insert(0, (signature, layout, taken))
             del templates[_TEMPLATES:]
         return signature, layout
+
+    def _forget(self) -> None:
+        """Let go of layouts that no known file has, but the newest: some files have another one whenever they are written."""
+        if len(self._layouts) <= self._room:
+            return
+        # copies: others look at their files meanwhile, and may wait for this one with the lock held
+        held = {known.signature for known in list(self._files.values())}
+        held |= {twin.signature for twins in list(self._twins.values()) for twin in list(twins)}
+        held |= {signature for each in list(self._prints.values()) for signature, _, _ in list(each)}
+        for signature in [name for name in list(self._layouts) if name not in held][:-_SPARE]:
+            self._layouts.pop(signature, None)
+        self._room = len(self._layouts) + _SPARE
 
 
 def _cells(known: Known) -> tuple[Any, ...]:

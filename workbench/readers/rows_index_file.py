@@ -39,7 +39,7 @@ class IndexFile:
         self.path = path
 
     def recall(self, paths: Sequence[str], asked: str) -> tuple[list[tuple[str, str]], list[Cells]]:
-        """All layouts (signature and text), and the rows of these paths that were asked the same.
+        """The rows of these paths that were asked the same; before them their layouts (signature and text).
 
         Raises
         ------
@@ -50,7 +50,8 @@ class IndexFile:
             return [], []
         try:
             with closing(self._open()) as db:
-                return list(db.execute("SELECT signature, layout FROM layouts")), list(_rows(db, paths, asked))
+                rows = list(_rows(db, paths, asked))
+                return list(_layouts(db, sorted({row[-1] for row in rows}))), rows
         except sqlite3.Error as error:
             raise self.unusable(error) from error
 
@@ -90,6 +91,13 @@ class IndexFile:
             db.close()
             raise
         return db
+
+
+def _layouts(db: sqlite3.Connection, wanted: Sequence[str]) -> Iterable[tuple[str, str]]:
+    for i in range(0, len(wanted), 500):
+        some = wanted[i : i + 500]
+        marks = ", ".join("?" * len(some))
+        yield from db.execute(f"SELECT signature, layout FROM layouts WHERE signature IN ({marks})", some)
 
 
 def _rows(db: sqlite3.Connection, wanted: Sequence[str], asked: str) -> Iterable[Cells]:

@@ -214,8 +214,8 @@ class _Recent:
     def __init__(self, limit: int, seconds: float) -> None:
         self.limit, self.seconds = limit, seconds
         self.held = 0
-        self.tables: OrderedDict[tuple[str, int, int], npt.NDArray[np.uint16]] = OrderedDict()
-        self.used: dict[tuple[str, int, int], float] = {}
+        self.tables: OrderedDict[tuple[str, int, int, int], npt.NDArray[np.uint16]] = OrderedDict()
+        self.used: dict[tuple[str, int, int, int], float] = {}
         self.lock = threading.Lock()
 
     def rows(self, path: str, header: layout.Header) -> npt.NDArray[np.uint16]:
@@ -223,7 +223,7 @@ class _Recent:
             stat = os.stat(path)
         except OSError as error:
             raise ReaderError.unreadable(path, error) from error
-        key = (path, stat.st_size, stat.st_mtime_ns)
+        key = (path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
         now = time.monotonic()
         with self.lock:
             if key in self.tables:

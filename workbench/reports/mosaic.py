@@ -120,7 +120,7 @@ def count(
     if source.folder is not None:
         feed.index = Indexed(Path(source.folder).joinpath(*PLACE, str(source.name)), feed.labels)
     feed.poll()
-    while feed.more:
+    while feed.more and not feed.fault:
         feed.poll()
     if feed.fault and not len(feed.table):
         return Mosaic(feed.table, fault=feed.fault)
