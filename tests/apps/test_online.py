@@ -202,10 +202,12 @@ def test_what_the_engine_keeps_does_not_grow_with_the_files(
             tracemalloc.start()
             try:
                 first = await used(engine, online, range(3, 5))
-                later = await used(engine, online, range(5, 11))
+                middle = await used(engine, online, range(5, 8))
+                later = await used(engine, online, range(8, 11))
             finally:
                 tracemalloc.stop()
-            assert later - first < A_FILE * 240 * 6, (later - first) / (240 * 6)
+            grown = min(middle - first, later - middle)  # a table that is made anew for more is a step in one of them
+            assert grown < A_FILE * 240 * 3, grown / (240 * 3)
 
     asyncio.run(run())
 
