@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from workbench.apps.seaflow import Given, Outcome, work_on
-from workbench.apps.seaflow_rows import sfl_rows
+from workbench.apps.seaflow_rows import SflRows
 from workbench.catalog.cruise import Cruise
 from workbench.catalog.decided import Filters, Gates
 from workbench.core.decisions import Entry
@@ -112,7 +112,7 @@ def given(cruise: Cruise) -> Given:
         raise WorkbenchError(
             f"the plan '{gates.source}' does not say which instrument this is. Add to it: instrument: '740'"
         )
-    rows = None if sfl is None else sfl_rows(cruise[sfl].open().load())
+    rows = None if sfl is None else SflRows(cruise[sfl].open().load())
     return Given(list(evt.places()), replaced(held, instrument=serial), rows, gates.size_table())
 
 

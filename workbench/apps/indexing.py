@@ -163,9 +163,7 @@ def _build(feeds: Feeds, cruise: Cruise, stop: threading.Event) -> None:
                     wanted = layers_of(feed, planes_of(cruise), groups_of(cruise))
                     files = update_index(feed, wanted, stopped=stop.is_set)
                     log.info("index of %s: %s files", feed.name, "nobody's" if files is None else files)
-            except (
-                Exception
-            ) as wrong:  # a full disk, say: tried again; a board without an index is slower, nothing more
+            except Exception as wrong:  # a full disk, say; until it is tried again the board is slower, nothing more
                 said = f"{type(wrong).__name__}: {wrong}"
                 if told.get(feed.name) != said:
                     log.exception("index of %s", feed.name)

@@ -33,7 +33,7 @@ def read_sfl(sfl: Path | None, params: Path, *, named: bool = False) -> Sequence
     """
     if sfl is not None:
         finished = named and sfl.is_file() and clock.wall() - sfl.stat().st_mtime > PATIENCE
-        return sfl_rows(xr.open_dataset(sfl, engine="seaflow_sfl", finished=finished).load())
+        return SflRows(xr.open_dataset(sfl, engine="seaflow_sfl", finished=finished).load())
     if not is_database(params):
         return None
     with sqlite3.connect(f"{params.absolute().as_uri()}?mode=ro", uri=True) as connection:
@@ -86,8 +86,3 @@ class SflRows(Sequence[Row]):
     def times(self) -> dict[str, np.datetime64]:
         """When each file began; NaT where that is not known."""
         return dict(zip(self._files.tolist(), self._times.astype("datetime64[ns]"), strict=True))
-
-
-def sfl_rows(ds: xr.Dataset) -> SflRows:
-    """An SFL dataset as rows of popcycle's sfl table."""
-    return SflRows(ds)

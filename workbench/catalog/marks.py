@@ -19,8 +19,8 @@ from workbench.readers import zarr_folder
 #: Where one stands in a Source's files: opaque, JSON-able.
 Cursor = dict[str, Any]
 #: A file taken: [size, mtime, bytes taken, inode, crc32 of the bytes taken, crc32 of their ends]; of a whole file only
-#: the first three; of one that grows by rows [size, mtime, rows taken, inode, crc32 of the first row, of the last]. A file not taken:
-#: [size, mtime, state, since when it waits or cannot be read, whether earlier rows of it were given].
+#: the first three; of one that grows by rows [size, mtime, rows taken, inode, crc32 of the first row, of the last]. A file
+#: not taken: [size, mtime, state, since when it waits or cannot be read, whether earlier rows of it were given].
 Mark = list[int]
 #: Marks by folder and name.
 Marks = Mapping[str, Mapping[str, Mark]]

@@ -24,7 +24,7 @@ def _seaflow(args: argparse.Namespace) -> int:
     from workbench.apps.seaflow import Inputs, run
     from workbench.record.seaflow_work import Limits
 
-    gc.freeze()  # half a million objects of libraries: to look through them again takes a fifth of a short run
+    gc.freeze()  # a hundred thousand objects of libraries: to look through them at the end takes a fifth of a second
 
     sfl, sizes = (Path(value) if value else None for value in (args.sfl, args.size_table))
     inputs = Inputs(Path(args.evt), Path(args.params), Path(args.out), sfl, sizes, instrument=args.instrument)

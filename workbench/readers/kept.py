@@ -49,8 +49,9 @@ class _Entry(Generic[T]):
 class Kept(Generic[T]):
     """The most recently used parsed files of one process, up to `limit` bytes. Safe for threads.
 
-    A file is the same while its device, inode, size and times of modification and change are (copies keep the former). One that only became longer (the first
-    and the last bytes that were read still stand where they did) is read on from there; any other is read anew.
+    A file is the same while its device, inode, size and times of modification and change are (copies keep the former).
+    One that only became longer (the first and the last bytes that were read still stand where they did) is read on from
+    there; any other is read anew.
 
     Parameters
     ----------

@@ -254,35 +254,30 @@ def _apart(path: str, at: int, count: int, width: int, step: int) -> Array:
         When the file cannot be read, or is shorter than its header said.
     """
     out = np.empty((count, width), np.uint8)
-    each = 1 if step > _FAR else max(_BLOCK // step, 1) if step > width else max(count, 1)
+    each = 1 if step > _FAR else max(_BLOCK // step, 1)
     try:
         with open(path, "rb", buffering=0) as file:
+            if step == width:
+                _fill(path, file, out.reshape(-1), at)
+                return out.reshape(-1)
             for first in range(0, count, each):
                 some = min(each, count - first)
-                size = (some - 1) * step + width
-                raw = np.empty(size, np.uint8)
-                found = _fill(file, raw, at + first * step)
-                if found < size:
-                    raise ReaderError(
-                        path,
-                        "changed while it was read",
-                        offset=at + first * step,
-                        expected=f"{size} bytes",
-                        found=found,
-                    )
+                raw = np.empty((some - 1) * step + width, np.uint8)
+                _fill(path, file, raw, at + first * step)
                 out[first : first + some] = np.lib.stride_tricks.as_strided(raw, (some, width), (step, 1))
     except OSError as error:
         raise ReaderError.unreadable(path, error) from error
     return out.reshape(-1)
 
 
-def _fill(file: Any, raw: Array, at: int) -> int:
-    """Bytes of the file from `at` on that were put into `raw`."""
+def _fill(path: str, file: Any, raw: Array, at: int) -> None:
+    """Read the bytes from `at` on into `raw`, all of them."""
     file.seek(at)
     got = 0
     while got < len(raw) and (more := file.readinto(raw.data[got:])):
         got += int(more)
-    return got
+    if got < len(raw):
+        raise ReaderError(path, "changed while it was read", offset=at, expected=f"{len(raw)} bytes", found=got)
 
 
 def complete(path: str) -> int:

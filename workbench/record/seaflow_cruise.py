@@ -59,7 +59,7 @@ def put_sfl(database: sqlite3.Connection, rows: Sequence[Mapping[str, Any]]) -> 
         at = last.get(old[0])
         if at is None:
             gone.append(old[:1])
-        elif old == (row := cells(at)) or old == _plain(row):
+        elif old == (row := cells(at)) or old == _plain(row):  # the first without looking for NaN in most rows
             del last[old[0]]
     changed = [_plain(cells(at)) for at in last.values()]
     database.execute("BEGIN IMMEDIATE")

@@ -219,9 +219,12 @@ def _compared(marks: sqlite3.Connection, work: Work) -> tuple[list[Task], dict[s
     gone = {}
     for name, key, hour in marks.execute("SELECT file, key, hour FROM done"):
         task, now = left.get(name, (None, ""))
-        if now != hour if task is not None else name in left_out:
+        if task is None:
+            if name in left_out:
+                gone[name] = hour
+        elif now != hour:
             gone[name] = hour
-        elif task is not None and task.key == key:
+        elif task.key == key:
             del left[name]
     return [task for task, _ in left.values()], gone
 

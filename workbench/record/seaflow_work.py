@@ -146,7 +146,7 @@ def _dated(
         time = np.datetime64(written, "ns") if sfl is None else sfl.get(name)
         if time is None:
             left_out.append((name, "on disk, not in the SFL"))
-        elif time != time:
+        elif time != time:  # NaT; one by one np.isnat takes longer
             left_out.append((name, "no time in its name and none in an SFL" if sfl is None else "no time in the SFL"))
         elif since is None or time >= since:
             chosen.append((place, name, time))
