@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
+SIDE   ?= 1
 
 BIN     := $(VENV)/bin
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
@@ -61,14 +62,13 @@ demo: $(STAMP)  ## simulate a cruise and serve its live board
 test: $(STAMP)  ## the fast suite
 	$(PYTEST) -n logical --maxprocesses 8 --dist worksteal $(ARGS)
 
-test-all: $(STAMP) tools  ## the slow, browser, service, fault and notebook suites
-	@failed=; for suite in $(SUITES); do \
-	  echo "== $$suite"; $(MAKE) --no-print-directory test-$$suite || failed="$$failed $$suite"; done; \
-	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
+test-all: $(STAMP) tools  ## the slow, browser, service, fault and notebook suites (SIDE=2: two of them side by side)
+	@$(MAKE) --no-print-directory test-slow; slow=$$?; \
+	$(MAKE) --no-print-directory -k -j$(SIDE) --output-sync=target $(filter-out test-slow,$(SUITES:%=test-%)) && exit $$slow
 
 # pytest ends with 5 when a suite holds no test yet.
 $(SUITES:%=test-%): test-%: $(STAMP)
-	@start=$$(date +%s); HYPOTHESIS_PROFILE=thorough $(PYTEST) -m "$($*)" $($*_how) $(ARGS); code=$$?; \
+	@echo "== $*"; start=$$(date +%s); HYPOTHESIS_PROFILE=thorough $(PYTEST) -m "$($*)" $($*_how) $(ARGS); code=$$?; \
 	echo "$* suite: $$(( ($$(date +%s) - start + 30) / 60 )) min ($$(( $$(date +%s) - start )) s)"; [ $$code = 0 ] || [ $$code = 5 ]
 
 # What the browser, service and fault suites need beside Python. Nothing is started by installing it.

@@ -88,4 +88,4 @@ def test_files_that_are_gone_are_forgotten(folder: Path) -> None:
         (folder / f"{number}.log").write_text(LINE.format(1))
         (folder / f"{number - 3}.log").unlink()
         assert len(spans.paths(DAY)) == 3
-    assert len(spans._known) == 3
+    assert sum(len(dated.names) for dated in spans._folders.values()) == 3

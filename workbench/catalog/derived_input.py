@@ -6,6 +6,7 @@ times and sizes. So of those tens of bytes are kept; they are opened when somebo
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -17,6 +18,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from workbench.core.errors import WorkbenchError
+from workbench.core.room import Room
 
 #: Looks whose files wait to be asked for; after more all files are opened again.
 _MOST = 64
@@ -40,6 +42,7 @@ class Grown:
         self._whole, self._names = whole, names
         self._like: xr.Dataset | None = None  # without its files; None while nothing is known
         self._columns: dict[str, npt.NDArray[Any]] = {}
+        self._rooms: defaultdict[str, Room] = defaultdict(Room)
         self._parts: list[tuple[int, xr.Dataset]] = []  # new files, and the row at which their particles begin
         self._seen: Names = {}
         self._rows = 0
@@ -52,7 +55,7 @@ class Grown:
             self.forget()
             return
         for name, values in _packed(new).items():
-            self._columns[name] = _joined(self._columns[name], values)
+            self._columns[name] = self._rooms[name].after(*_alike(self._columns[name], values))
         self._parts.append((self._rows, new))
         self._rows += new.sizes["particle"]
 
@@ -161,10 +164,11 @@ def _packed(ds: xr.Dataset) -> dict[str, npt.NDArray[Any]]:
     return found
 
 
-def _joined(before: npt.NDArray[Any], more: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _alike(before: npt.NDArray[Any], more: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Both, texts of one kind."""
     if before.dtype.kind != more.dtype.kind and {before.dtype.kind, more.dtype.kind} <= {"S", "U", "O"}:
-        before, more = before.astype(np.str_), more.astype(np.str_)
-    return np.concatenate([before, more])
+        return before.astype(np.str_), more.astype(np.str_)
+    return before, more
 
 
 def _unpacked(values: npt.NDArray[Any], like: np.dtype[Any]) -> npt.NDArray[Any]:

@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from workbench.core.room import Room
 from workbench.core.window import ALWAYS, Window
 from workbench.live.texts import Texts
+
+_NUMBERS = ("times", "sizes", "versions", "serials")
 
 
 def _none() -> npt.NDArray[np.int64]:
@@ -42,6 +45,7 @@ class FileTable:
     serials: npt.NDArray[np.int64] = field(default_factory=_none)
     names: Texts = field(default_factory=Texts)
     paths: Texts = field(default_factory=Texts)
+    _rooms: tuple[Room, ...] = field(default_factory=lambda: tuple(Room() for _ in _NUMBERS), repr=False)
 
     def __len__(self) -> int:
         return len(self.times)
@@ -67,17 +71,16 @@ class FileTable:
         return self._chosen(~gone) if gone.any() else self
 
     def with_files(self, more: FileTable) -> FileTable:
-        """With the files of `more`; those at the same paths give way."""
+        """With the files of `more`; those at the same paths give way. Later files are added without a copy of the others."""
         old = self.without(more.paths)
-        both = FileTable(
-            np.concatenate([old.times, more.times]),
-            np.concatenate([old.sizes, more.sizes]),
-            np.concatenate([old.versions, more.versions]),
-            np.concatenate([old.serials, more.serials]),
-            old.names.with_texts(more.names),
-            old.paths.with_texts(more.paths),
+        times, sizes, versions, serials = (
+            room.after(getattr(old, name), getattr(more, name))
+            for room, name in zip(self._rooms, _NUMBERS, strict=True)
         )
-        return both._chosen(np.argsort(both.times, kind="stable"))
+        names, paths = old.names.with_texts(more.names), old.paths.with_texts(more.paths)
+        both = FileTable(times, sizes, versions, serials, names, paths, self._rooms)
+        end = times[max(len(old) - 1, 0) :]
+        return both._chosen(np.argsort(times, kind="stable")) if (end[1:] < end[:-1]).any() else both
 
     def _chosen(self, index: npt.NDArray[Any]) -> FileTable:
         return FileTable(

@@ -8,6 +8,8 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from workbench.core.room import Room
+
 
 class Texts(Sequence[str]):
     """A sequence of texts that never changes; a path costs some 40 bytes instead of 120.
@@ -22,6 +24,7 @@ class Texts(Sequence[str]):
         raw = [text.encode("utf-8", "surrogatepass") for text in texts]
         self._begin = _common(min(raw), max(raw)) if raw else b""
         self._rest: npt.NDArray[Any] = np.array([text[len(self._begin) :] for text in raw] or [], dtype="S")
+        self._room = Room()
 
     def __len__(self) -> int:
         return len(self._rest)
@@ -58,7 +61,9 @@ class Texts(Sequence[str]):
         if not len(self) or not len(more):
             return self if len(self) else more
         begin = _common(self._begin, more._begin)
-        return self._made(begin, np.concatenate([self._after(begin), more._after(begin)]))
+        out = self._made(begin, self._room.after(self._after(begin), more._after(begin)))
+        out._room = self._room
+        return out
 
     def among(self, texts: Iterable[str]) -> npt.NDArray[np.bool_]:
         """Which of these are among `texts`."""
