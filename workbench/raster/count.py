@@ -24,7 +24,7 @@ from workbench.raster.scatter import EXTRA, scatter_codes, scatter_few, scatter_
 ROWS = 1 << 22
 
 
-def count_codes(x: Codes, y: Codes, viewport: Viewport, out: Counts | None = None) -> Counts:
+def count_codes(x: Codes, y: Codes, viewport: Viewport, out: Counts | None = None, sign: int = 1) -> Counts:
     """Count particles given as log codes.
 
     Parameters
@@ -35,6 +35,8 @@ def count_codes(x: Codes, y: Codes, viewport: Viewport, out: Counts | None = Non
         Whole edges; each axis has 1, 2, 4, 8 ... codes a cell. Codes outside are left out.
     out : numpy.ndarray of uint32, shape (height, width), optional
         Counts to add to.
+    sign : int
+        1; -1 takes off instead.
 
     Returns
     -------
@@ -60,7 +62,7 @@ def count_codes(x: Codes, y: Codes, viewport: Viewport, out: Counts | None = Non
         )
         return notes
 
-    accumulate(scatter, x.size, stride, out, strided=_strided(x, y))
+    accumulate(scatter, x.size, stride, out, sign=sign, strided=_strided(x, y))
     return out
 
 

@@ -258,14 +258,17 @@ def scatter_few(
 
 
 @njit(cache=True, nogil=True)
-def drain(flat: Any, stride: int, notes: Any, out: Any) -> None:
-    """Add the padded counts and the notes to `out` (height, width) and leave `flat` zero."""
+def drain(flat: Any, stride: int, notes: Any, sign: Any, out: Any) -> None:
+    """Add (`sign` 1) or take off (2**32 - 1) the padded counts and the notes, and leave `flat` zero.
+
+    `out` is (height, width).
+    """
     height, width = out.shape
     for r in range(height):
         row = flat[r * stride : r * stride + width]
         target = out[r]
         for c in range(width):
-            target[c] += np.uint32(row[c])
+            target[c] += np.uint32(np.uint32(row[c]) * sign)
             row[c] = 0
     for i in range(notes.size):
-        out[notes[i] // stride, notes[i] % stride] += np.uint32(65536)
+        out[notes[i] // stride, notes[i] % stride] += np.uint32(np.uint32(65536) * sign)

@@ -11,10 +11,11 @@ and the ends of the range are counted one by one, or taken off: what comes out i
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 import numpy as np
 import numpy.typing as npt
@@ -89,7 +90,9 @@ class Contents:
         return np.flatnonzero(self.starts[1:] != (self.starts + self.sizes)[:-1]) + 1
 
     def runs(self, first: int, last: int) -> Iterator[tuple[int, int]]:
-        """The particles of the files `first` to `last`, as ranges of the columns."""
+        """The particles of the files `first` to `last`, as ranges of the columns; none where `last` comes first."""
+        if first >= last:
+            return
         low, high = np.searchsorted(self._breaks, [first + 1, last])
         edges = [first, *self._breaks[low:high].tolist(), last]
         for a, b in pairwise(edges):
@@ -112,8 +115,8 @@ class Contents:
     def nearest(self, layer: Layer, file: int) -> Checkpoint:
         """The checkpoint from which the fewest particles lie between it and `file`."""
         points = self.checkpoints.get(layer, ())
-        after = np.searchsorted([point.files for point in points], file)
-        near = [Checkpoint(0, 0, 0), *points[max(0, int(after) - 1) : int(after) + 1]]
+        after = bisect_left(points, file, key=lambda point: point.files)
+        near = [Checkpoint(0, 0, 0), *points[max(0, after - 1) : after + 1]]
         return min(near, key=lambda point: abs(int(self.before[point.files] - self.before[file])))
 
 
@@ -148,26 +151,18 @@ def count_files(
     if start.files >= stop.files or total <= beside + FEW:
         count_raw(c, store, x, y, by, v, first, last, out)
         return out
-    whole = layer.across == 1 and v == layer.whole
-    off = (not by and (start.files < first or stop.files > last)) or (whole and start.planes > 0)
-    less = np.zeros_like(out) if off else out
-    if whole:
-        _all_of(store, layer, stop, out)
-        _all_of(store, layer, start, less)
+    if layer.across == 1 and v == layer.whole:
+        _all_between(store, layer, start, stop, out)
     else:
         add_between(store, layer, start, stop, v, out)
     for files, sign in (
         ((first, start.files), 1), ((start.files, first), -1), ((stop.files, last), 1), ((last, stop.files), -1),
     ):  # fmt: skip
-        if files[0] >= files[1]:
-            continue
-        if not by:
-            count_raw(c, store, x, y, by, v, *files, out if sign > 0 else less)
-        elif len(out):
-            for codes in particles(c, store, x, y, by, *files):
-                add_by(*codes, v, sign, out)
-    if less is not out:
-        out -= less
+        for xs, ys, labels in particles(c, store, x, y, by, *files):
+            if not by:
+                count_codes(xs, ys, v, out, sign)
+            elif len(out):
+                add_by(xs, ys, labels, v, sign, out)
     return out
 
 
@@ -189,21 +184,26 @@ def particles(
     for start, stop in contents.runs(first, last):
         xs, ys = store.column(x, start, stop), store.column(y, start, stop)
         labels = store.column(by, start, stop) if by else np.empty(0, np.uint8)
-        gone = np.union1d(store.missing(x, start, stop), store.missing(y, start, stop))
-        if gone.size:
+        gone = store.missing(x, start, stop), store.missing(y, start, stop)
+        if any(places.size for places in gone):
             good = np.ones(stop - start, np.bool_)
-            good[gone - start] = False
+            good[np.concatenate(gone) - start] = False
             xs, ys, labels = xs[good], ys[good], labels[good] if by else labels
         yield xs, ys, labels
 
 
-def _all_of(store: Store, layer: Layer, point: Checkpoint, out: Counts) -> None:
-    """The counts of a checkpoint whose tile is the whole picture, into `out`, which is zero."""
-    for picture, (offset, length) in zip(
-        out.reshape(-1, layer.level, layer.level), tiles_of(store, layer, point)[:, 0, 0].tolist(), strict=False
-    ):
-        if length:
-            unpack_tile(store.tile(offset, length), picture)
+def _all_between(store: Store, layer: Layer, start: Checkpoint, stop: Checkpoint, out: Counts) -> None:
+    """What lies between two checkpoints whose tiles are whole pictures, into `out`, which is zero."""
+    plus, minus = (tiles_of(store, layer, point)[:, 0, 0].tolist() for point in (stop, start))
+    before = np.empty((layer.level, layer.level), np.uint32)
+    pictures = out.reshape(-1, *before.shape)
+    for picture, (new, old) in zip(pictures, zip_longest(plus, minus, fillvalue=[0, 0]), strict=False):
+        if new == old:
+            continue  # nobody came here in between
+        unpack_tile(store.tile(*new), picture)
+        if old[1]:
+            unpack_tile(store.tile(*old), before)
+            np.subtract(picture, before, out=picture)
 
 
 def add_between(
