@@ -6,7 +6,7 @@ is linearised to be drawn.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -108,10 +108,10 @@ def count_by(
     return out
 
 
-def room_by(n: int, viewport: Viewport) -> Counts:
-    """No counts yet of `n` populations, (n, height, width), with the room behind them that `add_by` needs."""
+def room_by(n: int, viewport: Viewport, make: Callable[..., Counts] = np.zeros) -> Counts:
+    """Counts of `n` populations, (n, height, width), that `make` fills, with the room behind that `add_by` needs."""
     cells = n * viewport.height * viewport.width
-    return np.zeros(cells + EXTRA, np.uint32)[:cells].reshape(n, viewport.height, viewport.width)
+    return make(cells + EXTRA, np.uint32)[:cells].reshape(n, viewport.height, viewport.width)
 
 
 def add_by(x: Codes, y: Codes, label: npt.NDArray[np.uint8], viewport: Viewport, sign: int, out: Counts) -> None:

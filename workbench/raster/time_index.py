@@ -12,10 +12,10 @@ and the ends of the range are counted one by one, or taken off: what comes out i
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -119,6 +119,15 @@ class Contents:
         near = [Checkpoint(0, 0, 0), *points[max(0, after - 1) : after + 1]]
         return min(near, key=lambda point: abs(int(self.before[point.files] - self.before[file])))
 
+    def around(self, layer: Layer, first: int, last: int) -> tuple[Checkpoint, Checkpoint] | None:
+        """The checkpoints nearest to both ends of a range; None where counting its particles takes less."""
+        a, b = int(self.before[first]), int(self.before[last])
+        if b - a <= FEW:
+            return None
+        start, stop = self.nearest(layer, first), self.nearest(layer, last)
+        beside = abs(int(self.before[start.files]) - a) + abs(int(self.before[stop.files]) - b)
+        return (start, stop) if start.files < stop.files and b - a > beside + FEW else None
+
 
 def count_files(
     contents: Contents, store: Store, x: str, y: str, by: str, viewport: Viewport, first: int, last: int
@@ -140,18 +149,16 @@ def count_files(
         What counting the particles themselves gives.
     """
     c, v = contents, viewport
-    out = room_by(len(c.names), v) if by else np.zeros((v.height, v.width), np.uint32)
     layer = c.layer_for(x, y, by, v)
-    total = int(c.before[last] - c.before[first])
-    if layer is None or total <= FEW:
+    points = c.around(layer, first, last) if layer else None
+    if layer is None or points is None:
+        out = _room(c, by, v)
         count_raw(c, store, x, y, by, v, first, last, out)
         return out
-    start, stop = c.nearest(layer, first), c.nearest(layer, last)
-    beside = abs(int(c.before[start.files] - c.before[first])) + abs(int(c.before[stop.files] - c.before[last]))
-    if start.files >= stop.files or total <= beside + FEW:
-        count_raw(c, store, x, y, by, v, first, last, out)
-        return out
-    if layer.across == 1 and v == layer.whole:
+    start, stop = points
+    whole = layer.across == 1 and v == layer.whole
+    out = _room(c, by, v, np.empty if whole else np.zeros)
+    if whole:
         _all_between(store, layer, start, stop, out)
     else:
         add_between(store, layer, start, stop, v, out)
@@ -164,6 +171,11 @@ def count_files(
             elif len(out):
                 add_by(xs, ys, labels, v, sign, out)
     return out
+
+
+def _room(contents: Contents, by: str, viewport: Viewport, make: Callable[..., Counts] = np.zeros) -> Counts:
+    v = viewport
+    return room_by(len(contents.names), v, make) if by else make((v.height, v.width), np.uint32)
 
 
 def count_raw(
@@ -193,13 +205,15 @@ def particles(
 
 
 def _all_between(store: Store, layer: Layer, start: Checkpoint, stop: Checkpoint, out: Counts) -> None:
-    """What lies between two checkpoints whose tiles are whole pictures, into `out`, which is zero."""
+    """What lies between two checkpoints whose tiles are whole pictures, into `out`, whatever it holds."""
     plus, minus = (tiles_of(store, layer, point)[:, 0, 0].tolist() for point in (stop, start))
     before = np.empty((layer.level, layer.level), np.uint32)
     pictures = out.reshape(-1, *before.shape)
-    for picture, (new, old) in zip(pictures, zip_longest(plus, minus, fillvalue=[0, 0]), strict=False):
+    for plane, picture in enumerate(pictures):
+        new, old = (tiles[plane] if plane < len(tiles) else [0, 0] for tiles in (plus, minus))
         if new == old:
-            continue  # nobody came here in between
+            picture[:] = 0  # nobody came here in between
+            continue
         unpack_tile(store.tile(*new), picture)
         if old[1]:
             unpack_tile(store.tile(*old), before)
