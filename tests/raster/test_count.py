@@ -99,10 +99,10 @@ def test_nothing_is_written_beside_the_picture() -> None:
 
 
 def test_two_threads_add_one_after_the_other(monkeypatch) -> None:
-    def slowly(flat, stride, notes, out) -> None:
+    def slowly(flat, stride, notes, sign, out) -> None:
         sum_so_far = out.copy()
         time.sleep(0.05)
-        drain(flat, stride, notes, sum_so_far)
+        drain(flat, stride, notes, sign, sum_so_far)
         out[:] = sum_so_far
 
     x = np.zeros(1000, np.uint16)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.core.viewport import Viewport
-from workbench.raster import time_index
+from workbench.raster import tiles, time_index
 from workbench.raster.count import count_by, count_codes
 from workbench.raster.memory_store import MemoryStore
 from workbench.raster.plane import snap
@@ -158,6 +158,17 @@ def test_checkpoints_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     assert got.sum() == 5400
 
 
+def test_what_the_memory_held_before_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of populations of which nobody came in between, or ever."""
+    x, y = np.random.default_rng(1).integers(0, 65536, (2, 100)).astype(np.uint16)
+    files = tuple(NewFile(i, i, {"x": x, "y": y, "pop": np.full(100, i == 0, np.uint8)}) for i in range(60))
+    contents, store = built(files)
+    monkeypatch.setattr(np, "empty", lambda *args: np.full(args[0], 7, *args[1:]))
+    for by, want in (("pop", [5400, 0, 0]), ("", 5400)):
+        got = count_files(contents, store, "x", "y", by, snap(0, 65536, 0, 65536, 64), 3, 57)
+        assert got.sum(axis=(-2, -1)).tolist() == want
+
+
 def test_an_unchanged_tile_is_not_kept_twice() -> None:
     rng = np.random.default_rng(1)
     busy = [{"x": rng.integers(0, 1000, 900).astype(np.uint16)} for _ in range(20)]
@@ -178,3 +189,15 @@ def test_a_broken_tile_is_refused(spoil) -> None:
     assert np.array_equal(out, counts)
     with pytest.raises(ValueError, match="no tile"):
         unpack_tile(spoil(packed), out)
+
+
+def test_a_tile_in_blocks_of_another_size_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in an index that was built before."""
+    counts = np.random.default_rng(1).integers(0, 300, (512, 512)).astype(np.uint32)
+    now = pack_tile(counts)
+    monkeypatch.setattr(tiles, "_BLOCK", 1 << 18)
+    before = pack_tile(counts)
+    assert before != now
+    out = np.empty_like(counts)
+    unpack_tile(before, out)
+    assert np.array_equal(out, counts)

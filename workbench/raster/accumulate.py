@@ -26,9 +26,12 @@ _mine = local()
 
 
 def accumulate(
-    scatter: Callable[[slice, Scratch], Counts], rows: int, stride: int, out: Counts, *, strided: bool = False
-) -> None:
-    """Run `scatter` over all rows, on two threads with a picture each where that pays, and add to `out`.
+    scatter: Callable[[slice, Scratch], Counts], rows: int, stride: int, out: Counts, *, sign: int = 1,
+    strided: bool = False,
+) -> None:  # fmt: skip
+    """Run `scatter` over all rows, on two threads with a picture each where that pays.
+
+    What it counts is added to `out` (`sign` 1) or taken off (-1).
 
     The threads take pieces in turn: neither waits for one that the machine keeps from running.
     """
@@ -46,7 +49,7 @@ def accumulate(
                     break
                 notes.append(scatter(slice(start, min(rows, start + step)), flat))
             with lock:
-                drain(flat, stride, np.concatenate(notes), out)
+                drain(flat, stride, np.concatenate(notes), np.uint32(sign & 0xFFFFFFFF), out)
 
     if rows < THREADED or cores() < 2:
         part()

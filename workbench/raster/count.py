@@ -6,7 +6,7 @@ is linearised to be drawn.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from workbench.raster.scatter import EXTRA, scatter_codes, scatter_few, scatter_
 ROWS = 1 << 22
 
 
-def count_codes(x: Codes, y: Codes, viewport: Viewport, out: Counts | None = None) -> Counts:
+def count_codes(x: Codes, y: Codes, viewport: Viewport, out: Counts | None = None, sign: int = 1) -> Counts:
     """Count particles given as log codes.
 
     Parameters
@@ -35,6 +35,8 @@ def count_codes(x: Codes, y: Codes, viewport: Viewport, out: Counts | None = Non
         Whole edges; each axis has 1, 2, 4, 8 ... codes a cell. Codes outside are left out.
     out : numpy.ndarray of uint32, shape (height, width), optional
         Counts to add to.
+    sign : int
+        1; -1 takes off instead.
 
     Returns
     -------
@@ -60,7 +62,7 @@ def count_codes(x: Codes, y: Codes, viewport: Viewport, out: Counts | None = Non
         )
         return notes
 
-    accumulate(scatter, x.size, stride, out, strided=_strided(x, y))
+    accumulate(scatter, x.size, stride, out, sign=sign, strided=_strided(x, y))
     return out
 
 
@@ -106,10 +108,10 @@ def count_by(
     return out
 
 
-def room_by(n: int, viewport: Viewport) -> Counts:
-    """No counts yet of `n` populations, (n, height, width), with the room behind them that `add_by` needs."""
+def room_by(n: int, viewport: Viewport, make: Callable[..., Counts] = np.zeros) -> Counts:
+    """Counts of `n` populations, (n, height, width), that `make` fills, with the room behind that `add_by` needs."""
     cells = n * viewport.height * viewport.width
-    return np.zeros(cells + EXTRA, np.uint32)[:cells].reshape(n, viewport.height, viewport.width)
+    return make(cells + EXTRA, np.uint32)[:cells].reshape(n, viewport.height, viewport.width)
 
 
 def add_by(x: Codes, y: Codes, label: npt.NDArray[np.uint8], viewport: Viewport, sign: int, out: Counts) -> None:

@@ -1,9 +1,10 @@
-"""Two things of the processor that numba's Python does not say.
+"""Three things of the processor that numba's Python does not say.
 
 A loop that alternates between reading a block of points and counting it lets the memory rest half of the time: what the
 processor fetches by itself stops where a block ends. With `fetch`, the next block is asked for while the one before it
 is counted. And numba shifts in 64 bits whatever it is given, so that a vector holds a quarter as many; `shifted` keeps to
-the bits of the numbers.
+the bits of the numbers. And a processor jumps once a step at best: what happens `rarely` is put out of the way, so that
+all else runs straight on.
 """
 
 from __future__ import annotations
@@ -54,6 +55,19 @@ def _shifted(context: Any, value: Any, by: Any) -> Any:
     return value(value, value), generate
 
 
-#: In compiled code ``fetch(column, index)`` and ``shifted(value, by)``.
+def _rarely(context: Any, condition: Any) -> Any:
+    """The condition, which is seldom true."""
+
+    def generate(target: Any, builder: Any, signature: Any, args: Any) -> Any:
+        bit = ir.IntType(1)
+        name = "llvm.expect.i1"
+        call = builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(bit, [bit, bit]), name)
+        return builder.call(call, [*args, bit(0)])
+
+    return types.boolean(types.boolean), generate
+
+
+#: In compiled code ``fetch(column, index)``, ``shifted(value, by)`` and ``if rarely(condition):``.
 fetch: Any = intrinsic(_fetch)
 shifted: Any = intrinsic(_shifted)
+rarely: Any = intrinsic(_rarely)

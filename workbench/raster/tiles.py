@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from struct import Struct
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,9 @@ TILE = 256
 #: Cells along an axis, and the particles from one checkpoint to the next: finer levels cost more to unpack anyway.
 STEPS = {512: 1 << 19, 2048: 1 << 21, 4096: 1 << 21}
 #: Of numcodecs' Blosc: bytes of the same rank side by side; blocks of so many bytes.
-_SHUFFLE, _BLOCK = 1, 1 << 18
+_SHUFFLE, _BLOCK = 1, 1 << 17
+#: Of a tile's first 16 bytes: how long it is unpacked, and packed.
+_HEAD = Struct("<4xI4xI")
 
 
 @dataclass(frozen=True, order=True)
@@ -106,8 +109,7 @@ def _blosc() -> Any:
 
 def unpack_tile(data: Any, out: Counts) -> None:
     """Decompress into `out`. ValueError when it is not a tile of that size."""
-    head = np.frombuffer(data[:16], "<u4") if len(data) >= 16 else np.zeros(4, np.uint32)
-    if (head[1], head[3]) != (out.nbytes, len(data)):
+    if len(data) < _HEAD.size or _HEAD.unpack_from(data) != (out.nbytes, len(data)):
         raise ValueError("this is no tile of counts")
     try:
         _blosc().decompress(data, out)

@@ -11,7 +11,8 @@ and the ends of the range are counted one by one, or taken off: what comes out i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
@@ -89,7 +90,9 @@ class Contents:
         return np.flatnonzero(self.starts[1:] != (self.starts + self.sizes)[:-1]) + 1
 
     def runs(self, first: int, last: int) -> Iterator[tuple[int, int]]:
-        """The particles of the files `first` to `last`, as ranges of the columns."""
+        """The particles of the files `first` to `last`, as ranges of the columns; none where `last` comes first."""
+        if first >= last:
+            return
         low, high = np.searchsorted(self._breaks, [first + 1, last])
         edges = [first, *self._breaks[low:high].tolist(), last]
         for a, b in pairwise(edges):
@@ -112,9 +115,18 @@ class Contents:
     def nearest(self, layer: Layer, file: int) -> Checkpoint:
         """The checkpoint from which the fewest particles lie between it and `file`."""
         points = self.checkpoints.get(layer, ())
-        after = np.searchsorted([point.files for point in points], file)
-        near = [Checkpoint(0, 0, 0), *points[max(0, int(after) - 1) : int(after) + 1]]
+        after = bisect_left(points, file, key=lambda point: point.files)
+        near = [Checkpoint(0, 0, 0), *points[max(0, after - 1) : after + 1]]
         return min(near, key=lambda point: abs(int(self.before[point.files] - self.before[file])))
+
+    def around(self, layer: Layer, first: int, last: int) -> tuple[Checkpoint, Checkpoint] | None:
+        """The checkpoints nearest to both ends of a range; None where counting its particles takes less."""
+        a, b = int(self.before[first]), int(self.before[last])
+        if b - a <= FEW:
+            return None
+        start, stop = self.nearest(layer, first), self.nearest(layer, last)
+        beside = abs(int(self.before[start.files]) - a) + abs(int(self.before[stop.files]) - b)
+        return (start, stop) if start.files < stop.files and b - a > beside + FEW else None
 
 
 def count_files(
@@ -137,38 +149,33 @@ def count_files(
         What counting the particles themselves gives.
     """
     c, v = contents, viewport
-    out = room_by(len(c.names), v) if by else np.zeros((v.height, v.width), np.uint32)
     layer = c.layer_for(x, y, by, v)
-    total = int(c.before[last] - c.before[first])
-    if layer is None or total <= FEW:
+    points = c.around(layer, first, last) if layer else None
+    if layer is None or points is None:
+        out = _room(c, by, v)
         count_raw(c, store, x, y, by, v, first, last, out)
         return out
-    start, stop = c.nearest(layer, first), c.nearest(layer, last)
-    beside = abs(int(c.before[start.files] - c.before[first])) + abs(int(c.before[stop.files] - c.before[last]))
-    if start.files >= stop.files or total <= beside + FEW:
-        count_raw(c, store, x, y, by, v, first, last, out)
-        return out
+    start, stop = points
     whole = layer.across == 1 and v == layer.whole
-    off = (not by and (start.files < first or stop.files > last)) or (whole and start.planes > 0)
-    less = np.zeros_like(out) if off else out
+    out = _room(c, by, v, np.empty if whole else np.zeros)
     if whole:
-        _all_of(store, layer, stop, out)
-        _all_of(store, layer, start, less)
+        _all_between(store, layer, start, stop, out)
     else:
         add_between(store, layer, start, stop, v, out)
     for files, sign in (
         ((first, start.files), 1), ((start.files, first), -1), ((stop.files, last), 1), ((last, stop.files), -1),
     ):  # fmt: skip
-        if files[0] >= files[1]:
-            continue
-        if not by:
-            count_raw(c, store, x, y, by, v, *files, out if sign > 0 else less)
-        elif len(out):
-            for codes in particles(c, store, x, y, by, *files):
-                add_by(*codes, v, sign, out)
-    if less is not out:
-        out -= less
+        for xs, ys, labels in particles(c, store, x, y, by, *files):
+            if not by:
+                count_codes(xs, ys, v, out, sign)
+            elif len(out):
+                add_by(xs, ys, labels, v, sign, out)
     return out
+
+
+def _room(contents: Contents, by: str, viewport: Viewport, make: Callable[..., Counts] = np.zeros) -> Counts:
+    v = viewport
+    return room_by(len(contents.names), v, make) if by else make((v.height, v.width), np.uint32)
 
 
 def count_raw(
@@ -189,21 +196,28 @@ def particles(
     for start, stop in contents.runs(first, last):
         xs, ys = store.column(x, start, stop), store.column(y, start, stop)
         labels = store.column(by, start, stop) if by else np.empty(0, np.uint8)
-        gone = np.union1d(store.missing(x, start, stop), store.missing(y, start, stop))
-        if gone.size:
+        gone = store.missing(x, start, stop), store.missing(y, start, stop)
+        if any(places.size for places in gone):
             good = np.ones(stop - start, np.bool_)
-            good[gone - start] = False
+            good[np.concatenate(gone) - start] = False
             xs, ys, labels = xs[good], ys[good], labels[good] if by else labels
         yield xs, ys, labels
 
 
-def _all_of(store: Store, layer: Layer, point: Checkpoint, out: Counts) -> None:
-    """The counts of a checkpoint whose tile is the whole picture, into `out`, which is zero."""
-    for picture, (offset, length) in zip(
-        out.reshape(-1, layer.level, layer.level), tiles_of(store, layer, point)[:, 0, 0].tolist(), strict=False
-    ):
-        if length:
-            unpack_tile(store.tile(offset, length), picture)
+def _all_between(store: Store, layer: Layer, start: Checkpoint, stop: Checkpoint, out: Counts) -> None:
+    """What lies between two checkpoints whose tiles are whole pictures, into `out`, whatever it holds."""
+    plus, minus = (tiles_of(store, layer, point)[:, 0, 0].tolist() for point in (stop, start))
+    before = np.empty((layer.level, layer.level), np.uint32)
+    pictures = out.reshape(-1, *before.shape)
+    for plane, picture in enumerate(pictures):
+        new, old = (tiles[plane] if plane < len(tiles) else [0, 0] for tiles in (plus, minus))
+        if new == old:
+            picture[:] = 0  # nobody came here in between
+            continue
+        unpack_tile(store.tile(*new), picture)
+        if old[1]:
+            unpack_tile(store.tile(*old), before)
+            np.subtract(picture, before, out=picture)
 
 
 def add_between(

@@ -88,16 +88,18 @@ def extended(
 def _with_checkpoints(contents: Contents, store: GrowingStore, layer: Layer) -> tuple[Checkpoint, ...]:
     points = list(contents.checkpoints.get(layer, ()))
     last = points[-1] if points else Checkpoint(0, 0, 0)
-    before = contents.before
+    before, totals = contents.before, dict[int, Counts]()
     while before[-1] - before[last.files] >= layer.step:
         files = int(np.searchsorted(before, before[last.files] + layer.step))
-        last = _checkpoint(contents, store, layer, last, files)
+        last = _checkpoint(contents, store, layer, last, files, totals)
         points.append(last)
     return tuple(points)
 
 
-def _checkpoint(contents: Contents, store: GrowingStore, layer: Layer, last: Checkpoint, files: int) -> Checkpoint:
-    """The counts of the first `files` files."""
+def _checkpoint(
+    contents: Contents, store: GrowingStore, layer: Layer, last: Checkpoint, files: int, totals: dict[int, Counts]
+) -> Checkpoint:
+    """The counts of the first `files` files; `totals` holds whole pictures (by plane) from one to the next."""
     planes = len(contents.names) if layer.by else 1
     old = tiles_of(store, layer, last)
     table = np.zeros((planes, layer.across, layer.across, 2), np.int64)
@@ -109,7 +111,9 @@ def _checkpoint(contents: Contents, store: GrowingStore, layer: Layer, last: Che
         )
         for plane in range(planes):
             if out[plane].any():
-                _put(store, table[plane, 0, 0], out[plane])
+                place = table[plane, 0, 0]
+                totals[plane] = out[plane] + (totals[plane] if plane in totals else _tile(store, place, layer))
+                _put(store, place, totals[plane])
     else:
         _tiled(contents, store, layer, last.files, files, table.reshape(-1, 2))
     return Checkpoint(files, store.put(table.tobytes()), planes)
@@ -127,18 +131,22 @@ def _tiled(
     stride = stride_of(layer.tile)
     flat = np.zeros(layer.tile * stride, np.uint32)
     for t in np.flatnonzero(np.diff(ends)).tolist():
-        tile = np.zeros((layer.tile, layer.tile), np.uint32)
+        tile = _tile(store, table[t], layer)
         count_cells(cells[ends[t] : ends[t + 1]], flat, stride, tile)
         _put(store, table[t], tile)
 
 
-def _put(store: GrowingStore, place: npt.NDArray[np.int64], tile: Counts) -> None:
-    """Put a tile to which the one at `place` is added, and where it is into `place`."""
+def _tile(store: GrowingStore, place: npt.NDArray[np.int64], layer: Layer) -> Counts:
+    """The tile that is there, to add to."""
     offset, length = place.tolist()
+    tile = np.zeros((layer.tile, layer.tile), np.uint32)
     if length:
-        old = np.empty_like(tile)
-        unpack_tile(store.tile(offset, length), old)
-        tile += old
+        unpack_tile(store.tile(offset, length), tile)
+    return tile
+
+
+def _put(store: GrowingStore, place: npt.NDArray[np.int64], tile: Counts) -> None:
+    """Put a tile, and where it is into `place`."""
     packed = pack_tile(tile)
     place[:] = store.put(packed), len(packed)
 
