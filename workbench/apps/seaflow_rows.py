@@ -102,5 +102,5 @@ class SflRows(Sequence[Row]):
             "date": [f"{date}+00:00" for date in self._dates.tolist()],
         }
         for name, values in zip(self._short, self._values.T, strict=True):
-            known[name] = np.where(np.isnan(values), None, values).tolist()
+            known[name] = np.where(np.isnan(values), np.array(None), values).tolist()
         return zip(*(known.get(name) or [None] * len(self) for name in popcycle.SFL), strict=True)

@@ -24,8 +24,8 @@ _CORE = f"""
 SELECT {", ".join(f"coalesce(max(CASE quantile WHEN {q!r} THEN opp_evt_ratio END), 0.0)" for q in QUANTILES)}
 FROM opp WHERE {_KEPT} GROUP BY file
 """
-#: Products and quotients in the order of `abundance.abundance`, so that numbers are the same to the last bit. The limits limit
-#: nothing: they keep SQLite from computing what stands before them again wherever it is named.
+#: Products and quotients in the order of `abundance.abundance`, so that numbers are the same to the last bit. What is not
+#: above 0 is NULL; each name is written once, so that SQLite, which puts them in where they are used, finds a file by its index.
 _ABUNDANCE = f"""
 CREATE TABLE IF NOT EXISTS water (file TEXT PRIMARY KEY, rate REAL, sd REAL, duration REAL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS virtual_core (quantile REAL PRIMARY KEY, ratio REAL) WITHOUT ROWID;
@@ -38,8 +38,8 @@ WITH taken AS (
   FROM vct CROSS JOIN water ON water.file = vct.file
     CROSS JOIN opp ON opp.file = vct.file AND opp.quantile = vct.quantile
     CROSS JOIN virtual_core ON virtual_core.quantile = vct.quantile),
-filled AS (SELECT *, 1000.0 * CASE WHEN ratio > 0 THEN ratio END * rate * duration / 60.0 AS uL FROM taken LIMIT -1),
-counted AS (SELECT *, n / CASE WHEN uL > 0 THEN uL END AS cells FROM filled LIMIT -1)
+filled AS (SELECT *, 1000.0 * nullif(max(ratio, 0.0), 0.0) * rate * duration / 60.0 AS uL FROM taken),
+counted AS (SELECT *, n / nullif(max(uL, 0.0), 0.0) AS cells FROM filled)
 SELECT file, pop, quantile, n AS n_count, cells AS abundance, cells * sd / rate AS abundance_se, {
     ", ".join(f"cells * {index} AS biomass_{index}" for index in INDICES)
 } FROM counted;
@@ -94,7 +94,7 @@ def put_abundance(database: sqlite3.Connection, instrument: str) -> None:
     """
     files = database.execute(f"SELECT file, stream_pressure, file_duration FROM sfl WHERE {_KEPT}").fetchall()
     pressure = np.array([row[1] for row in files], dtype=np.float64)  # None is NaN
-    rate, sd = (np.where(np.isnan(each), None, each).tolist() for each in flow_rate(pressure, instrument))
+    rate, sd = (np.where(np.isnan(each), np.array(None), each).tolist() for each in flow_rate(pressure, instrument))
     water = {(row[0], r, s, row[2]) for row, r, s in zip(files, rate, sd, strict=True)}
     before = {*database.execute("SELECT file, rate, sd, duration FROM water")}
     core = zip(QUANTILES, core_of(database).tolist(), strict=True)
