@@ -199,7 +199,7 @@ def test_every_table_of_a_database_comes_back_as_it_was_put(data):
         path = Path(folder) / "a.db"
         connection = popcycle.open_database(path)
         connection.execute("BEGIN")
-        names = [*(name for name in popcycle.TABLES if name != "stat"), *TABLES]
+        names = [*(name for name in popcycle.TABLES if name not in ("stat", "abundance")), *TABLES]
         put: dict[str, list[dict]] = {}
         for name in names:
             kinds = [row[1:4] for row in connection.execute(f"PRAGMA table_info({name})")]

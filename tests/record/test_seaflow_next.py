@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.record.test_seaflow_run import Cruise, files, same, tables
+from workbench.apps.seaflow_rows import cells
 from workbench.core.draft import Draft
 from workbench.core.gates import Plan
 from workbench.core.parameters import Excluded, Parameters, parse_time
@@ -43,7 +44,7 @@ def run(cruise: Cruise, out: Path, parameters: Parameters) -> int:
     work = plan_work(str(cruise.evt), parameters, sfl=times, table=cruise.table, limits=Limits())
 
     def finish(database):
-        seaflow_cruise.put_sfl(database, cruise.sfl)
+        seaflow_cruise.put_sfl(database, cells(cruise.sfl))
         seaflow_cruise.put_abundance(database, "740")
 
     return seaflow_run.run(work, out, parameters=parameters, table=cruise.table, limits=Limits(), finish=finish)

@@ -6,13 +6,15 @@ import builtins
 import hashlib
 import json
 import os
+import sqlite3
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,8 +22,10 @@ from hypothesis import strategies as st
 from workbench.core.filters import FIELDS, FilterParameters
 from workbench.core.gates import Gate, Gating, Plan
 from workbench.core.parameters import Parameters
+from workbench.readers import seaflow_files
 from workbench.readers.seaflow_evt import V2, write_evt
 from workbench.readers.seaflow_files import SUFFIXES, file_name
+from workbench.record import seaflow_cruise
 from workbench.record.seaflow_run import run
 from workbench.record.seaflow_work import Limits, plan_work
 
@@ -122,18 +126,33 @@ def test_a_key_is_the_digest_of_all_that_a_result_depends_on(tmp_path):
     assert task.key == digest("", *known, f"{Limits()} {task.time}", f"{state.st_size} {state.st_mtime_ns}")
 
 
-def one_more(folder: Path, files: int) -> Counter[str]:
-    """What the disk is asked for one more file, when so many are done, one an hour."""
+def cruise_of(folder: Path, files: int, every: np.timedelta64 = HOUR) -> None:
+    """So many files that are done, and one more."""
     rng = np.random.default_rng(1)
     for at in range(files + 1):
         columns = {name: rng.integers(10_000, 40_000, 50) for name in V2}
         if at == files:
-            done = run(planned(str(folder / "evt")), folder / "out", parameters=PARAMETERS, table=None, limits=Limits())
-            assert done == files
-        write_evt(folder / "evt" / file_name(START + at * HOUR), columns)
+            assert worked(folder, files, every) == files
+        write_evt(folder / "evt" / file_name(START + at * every), columns)
+
+
+def worked(folder: Path, files: int, every: np.timedelta64 = HOUR) -> int:
+    """What is not done yet is done, with an SFL of so many lines."""
+    sfl = [(file_name(START + at * every), "", 180.0, *[1.0] * 7, 12.0, 1.0) for at in range(files)]
+
+    def finish(database: sqlite3.Connection) -> None:
+        seaflow_cruise.put_sfl(database, sfl)
+        seaflow_cruise.put_abundance(database, "740")
+
+    work = planned(str(folder / "evt"))
+    return run(work, folder / "out", parameters=PARAMETERS, table=None, limits=Limits(), finish=finish)
+
+
+def one_more(folder: Path, files: int) -> Counter[str]:
+    """What the disk is asked for one more file, when so many are done, one an hour."""
+    cruise_of(folder, files)
     with counted() as asked:
-        work = planned(str(folder / "evt"))
-        assert run(work, folder / "out", parameters=PARAMETERS, table=None, limits=Limits()) == 1
+        assert worked(folder, files + 1) == 1
     return asked
 
 
@@ -141,3 +160,30 @@ def test_one_more_file_opens_no_more_files_after_many(tmp_path):
     few, many = one_more(tmp_path / "few", 2), one_more(tmp_path / "many", 20)
     assert many["open"] == few["open"] > 0
     assert many["stat"] - few["stat"] <= 18 and many["listdir"] == few["listdir"] and many["scandir"] == few["scandir"]
+
+
+def test_one_more_file_has_the_names_of_its_own_folder_read(tmp_path, monkeypatch):
+    asked = []
+    grouped = seaflow_files.grouped
+    monkeypatch.setattr(seaflow_files, "grouped", lambda paths: asked.append(paths) or grouped(paths))
+    stand(tmp_path, [{""}] * 9)
+    assert len(planned(str(tmp_path)).tasks) == 9 and len(asked) == 3  # a folder a day
+    stand(tmp_path, [{""}] * 10)
+    assert len(planned(str(tmp_path)).tasks) == 10 and len(asked) == 4
+
+
+@pytest.mark.slow
+def test_one_more_file_writes_no_more_after_many(tmp_path):
+    """It moves the virtual core, and with it the abundances of all files: none of them is written anew."""
+    every, written = np.timedelta64(180, "s"), []
+    for files in (40, 1000):
+        folder = tmp_path / str(files)
+        cruise_of(folder, files, every)
+        before = psutil.Process().io_counters().write_chars
+        assert worked(folder, files + 1, every) == 1
+        written.append(psutil.Process().io_counters().write_chars - before)
+        with closing(sqlite3.connect(folder / "out" / "cruise.db")) as database:
+            (told,) = database.execute("SELECT count(DISTINCT file) FROM abundance WHERE abundance > 0").fetchone()
+            (done,) = database.execute("SELECT count(*) FROM opp2 WHERE file_flag = 0").fetchone()
+        assert told == done > 0.9 * files
+    assert written[1] < written[0] + 100_000

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.apps.seaflow_rows import read_sfl
+from workbench.apps.seaflow_rows import cells, read_sfl
 from workbench.core.errors import WorkbenchError
 from workbench.core.parameters import Parameters, parse_time
 from workbench.readers import popcycle, seaflow_hourly
@@ -39,7 +39,7 @@ class Cruise:
         work = plan_work(str(evt or self.evt), parameters, sfl=times, table=self.table, limits=limits)
         count = seaflow_run.run(work, out, parameters=parameters, table=self.table, limits=limits, **options)
         database = popcycle.open_database(out / "cruise.db")
-        seaflow_cruise.put_sfl(database, rows)
+        seaflow_cruise.put_sfl(database, cells(rows))
         seaflow_cruise.put_abundance(database, "740")
         database.close()
         return count, work

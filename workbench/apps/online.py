@@ -9,6 +9,7 @@ which it replaces when it is whole.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -239,6 +240,7 @@ def warm() -> None:
 
     row = (40_000.0, 40_000.0, 40_000.0, 5000.0, *[1.0] * 4, *[0.0] * 4)
     process([{name: np.full(64, 20_000, np.uint16) for name in CHANNELS}], FilterParameters("warm", (row, row, row)))
+    gc.freeze()  # what was loaded stays: not to be looked through again for each file
 
 
 def index(cruise: Cruise) -> bool:

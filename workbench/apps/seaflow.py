@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.apps.seaflow_rows import Row, SflRows, read_sfl
+from workbench.apps.seaflow_rows import Row, SflRows, cells, read_sfl
 from workbench.core.decisions import applied
 from workbench.core.errors import WorkbenchError
 from workbench.core.parameters import Parameters, parse_time
@@ -162,7 +162,7 @@ def work_on(
 
     def finish(database: sqlite3.Connection) -> None:
         if given.rows is not None:
-            seaflow_cruise.put_sfl(database, given.rows)
+            seaflow_cruise.put_sfl(database, cells(given.rows))
             seaflow_cruise.put_abundance(database, instrument)
 
     options = {"parameters": given.parameters, "table": given.table, "limits": limits, "workers": workers}

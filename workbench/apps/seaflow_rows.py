@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from workbench.core import clock
+from workbench.readers import popcycle
 from workbench.readers.parameter_files import is_database, read_table
 
 Row = dict[str, Any]
@@ -52,6 +53,13 @@ def _number(value: Any) -> float | None:
         return None
 
 
+def cells(rows: Sequence[Row]) -> Iterable[tuple[Any, ...]]:
+    """The values of rows as `popcycle.SFL` names them; what is missing is None."""
+    if isinstance(rows, SflRows):
+        return rows.cells()
+    return (tuple(None if value != value else value for value in map(row.get, popcycle.SFL)) for row in rows)
+
+
 class SflRows(Sequence[Row]):
     """Rows of popcycle's sfl table, held as columns: each row is made when it is asked for.
 
@@ -86,3 +94,13 @@ class SflRows(Sequence[Row]):
     def times(self) -> dict[str, np.datetime64]:
         """When each file began; NaT where that is not known."""
         return dict(zip(self._files.tolist(), self._times.astype("datetime64[ns]"), strict=True))
+
+    def cells(self) -> Iterable[tuple[Any, ...]]:
+        """All rows as `popcycle.SFL` names their values."""
+        known: dict[str, list[Any]] = {
+            "file": self._files.tolist(),
+            "date": [f"{date}+00:00" for date in self._dates.tolist()],
+        }
+        for name, values in zip(self._short, self._values.T, strict=True):
+            known[name] = np.where(np.isnan(values), np.array(None), values).tolist()
+        return zip(*(known.get(name) or [None] * len(self) for name in popcycle.SFL), strict=True)

@@ -1,7 +1,8 @@
 """The popcycle SQLite database, written: what R and Python tools of the SeaFlow project read.
 
 Layout: popcycle.sql of popcycle 7.1.8, but diameters and quotas in ``vct`` may be NULL, which they are without a size
-table. One addition: table ``abundance``, which popcycle computes anew each time.
+table. One addition: ``abundance``, which popcycle computes anew each time; of a run it is a view
+(`workbench.record.seaflow_cruise`).
 """
 
 from __future__ import annotations
@@ -76,9 +77,6 @@ CREATE TABLE IF NOT EXISTS poly (
 CREATE TABLE IF NOT EXISTS filter_plan (start_date TEXT NOT NULL, filter_id TEXT NOT NULL, PRIMARY KEY (start_date, filter_id));
 CREATE TABLE IF NOT EXISTS gating_plan (start_date TEXT NOT NULL, gating_id TEXT NOT NULL, PRIMARY KEY (start_date, gating_id));
 CREATE TABLE IF NOT EXISTS outlier (file TEXT NOT NULL, flag INTEGER, PRIMARY KEY (file));
-CREATE TABLE IF NOT EXISTS abundance (
-  file TEXT NOT NULL, pop TEXT NOT NULL, quantile REAL NOT NULL, n_count INTEGER NOT NULL, abundance REAL, abundance_se REAL,
-  {_real(ABUNDANCE[2:])}, PRIMARY KEY (file, pop, quantile));
 CREATE VIEW IF NOT EXISTS stat AS
   SELECT opp.file AS file, sfl.date AS time, sfl.lat AS lat, sfl.lon AS lon, sfl.ocean_tmp AS temp, sfl.salinity AS salinity,
     sfl.par AS par, vct.quantile AS quantile, vct.pop AS pop, sfl.stream_pressure AS stream_pressure,
@@ -132,6 +130,6 @@ def put_parameters(connection: sqlite3.Connection, parameters: Parameters) -> No
 
 
 def drop_file(connection: sqlite3.Connection, files: Sequence[str]) -> None:
-    """Forget what was derived from some files (opp, opp2, vct, abundance)."""
-    for table in ("opp", "opp2", "vct", "abundance"):
+    """Forget what was derived from some files (opp, opp2, vct)."""
+    for table in ("opp", "opp2", "vct"):
         connection.executemany(f"DELETE FROM {table} WHERE file = ?", [(name,) for name in files])

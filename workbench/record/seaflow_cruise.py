@@ -6,8 +6,8 @@ Live, the virtual core is the median so far: every call restates the rows that h
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,53 +24,45 @@ _CORE = f"""
 SELECT {", ".join(f"coalesce(max(CASE quantile WHEN {q!r} THEN opp_evt_ratio END), 0.0)" for q in QUANTILES)}
 FROM opp WHERE {_KEPT} GROUP BY file
 """
-#: Products and quotients in the order of `abundance.abundance`, so that numbers are the same to the last bit. The limits limit
-#: nothing: they keep SQLite from computing what stands before them again wherever it is named.
-_ROWS = f"""
-INSERT OR REPLACE INTO abundance (file, pop, quantile, n_count, abundance, abundance_se, {
-    ", ".join(f"biomass_{index}" for index in INDICES)
-})
+#: Products and quotients in the order of `abundance.abundance`, so that numbers are the same to the last bit. What is not
+#: above 0 is NULL; each name is written once, so that SQLite, which puts them in where they are used, finds a file by its index.
+_ABUNDANCE = f"""
+CREATE TABLE IF NOT EXISTS water (file TEXT PRIMARY KEY, rate REAL, sd REAL, duration REAL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS virtual_core (quantile REAL PRIMARY KEY, ratio REAL) WITHOUT ROWID;
+CREATE VIEW IF NOT EXISTS abundance AS
 WITH taken AS (
   SELECT vct.file, vct.pop, vct.quantile, vct.count AS n, water.rate, water.sd, water.duration,
     {", ".join(f"vct.Qc_{index}_mean AS {index}" for index in INDICES)},
-    CASE WHEN vct.pop IN ({", ".join("?" * len(BY_FILE))}) THEN opp.opp_evt_ratio
-      ELSE CASE vct.quantile {" ".join(f"WHEN {q!r} THEN ?" for q in QUANTILES)} END END AS ratio
-  FROM vct CROSS JOIN temp.water ON water.file = vct.file
-    CROSS JOIN opp ON opp.file = vct.file AND opp.quantile = vct.quantile),
-filled AS (SELECT *, 1000.0 * CASE WHEN ratio > 0 THEN ratio END * rate * duration / 60.0 AS uL FROM taken LIMIT -1),
-counted AS (SELECT *, n / CASE WHEN uL > 0 THEN uL END AS cells FROM filled LIMIT -1)
-SELECT file, pop, quantile, n, cells, cells * sd / rate, {
-    ", ".join(f"cells * {index}" for index in INDICES)
-} FROM counted
+    CASE WHEN vct.pop IN ({", ".join(f"'{name}'" for name in sorted(BY_FILE))}) THEN opp.opp_evt_ratio
+      ELSE virtual_core.ratio END AS ratio
+  FROM vct CROSS JOIN water ON water.file = vct.file
+    CROSS JOIN opp ON opp.file = vct.file AND opp.quantile = vct.quantile
+    CROSS JOIN virtual_core ON virtual_core.quantile = vct.quantile),
+filled AS (SELECT *, 1000.0 * nullif(max(ratio, 0.0), 0.0) * rate * duration / 60.0 AS uL FROM taken),
+counted AS (SELECT *, n / nullif(max(uL, 0.0), 0.0) AS cells FROM filled)
+SELECT file, pop, quantile, n AS n_count, cells AS abundance, cells * sd / rate AS abundance_se, {
+    ", ".join(f"cells * {index} AS biomass_{index}" for index in INDICES)
+} FROM counted;
 """
 
 
-def put_sfl(database: sqlite3.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Make the sfl table what `rows` say (popcycle's column names); rows that stand there already are left alone."""
-    last = {row["file"]: at for at, row in enumerate(rows)}  # of lines that repeat a file, the last one counts
-    absent = {name: None for name in popcycle.SFL if rows and name not in rows[0]}
-    of = itemgetter(*popcycle.SFL)
+def open_database(path: Path) -> sqlite3.Connection:
+    """Open (or begin) the ``cruise.db`` of a run, in which ``abundance`` is a view: computed when somebody reads it."""
+    database = popcycle.open_database(path)
+    if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'abundance' AND type = 'table'").fetchone():
+        database.execute("DROP TABLE abundance")  # as it was written once, anew for each file that came
+    database.executescript(_ABUNDANCE)
+    return database
 
-    def cells(at: int) -> tuple[Any, ...]:
-        return of({**rows[at], **absent} if absent else rows[at])  # type: ignore[no-any-return]
 
-    gone = []
-    for old in database.execute(f"SELECT {', '.join(popcycle.SFL)} FROM sfl"):
-        at = last.get(old[0])
-        if at is None:
-            gone.append(old[:1])
-        elif old == (row := cells(at)) or old == _plain(row):  # the first without looking for NaN in most rows
-            del last[old[0]]
-    changed = [_plain(cells(at)) for at in last.values()]
+def put_sfl(database: sqlite3.Connection, rows: Iterable[Sequence[Any]]) -> None:
+    """Make the sfl table what `rows` say (values as `popcycle.SFL` names them); those that stand there are left alone."""
+    now = {row[0]: row for row in rows}  # of lines that repeat a file, the last one counts
+    before = {row[0]: row for row in database.execute(f"SELECT {', '.join(popcycle.SFL)} FROM sfl")}
     database.execute("BEGIN IMMEDIATE")
-    database.executemany("DELETE FROM sfl WHERE file = ?", gone)
-    popcycle.put_rows(database, "sfl", changed)
+    database.executemany("DELETE FROM sfl WHERE file = ?", [(name,) for name in before.keys() - now.keys()])
+    popcycle.put_rows(database, "sfl", [row for name, row in now.items() if before.get(name) != row])
     database.execute("COMMIT")
-
-
-def _plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """NaN is NULL in the database."""
-    return tuple(None if value != value else value for value in row)
 
 
 def put_excluded(database: sqlite3.Connection, files: Iterable[str], before: Iterable[str]) -> None:
@@ -87,13 +79,13 @@ def core_of(database: sqlite3.Connection) -> npt.NDArray[np.float64]:
     return virtual_core(database.execute(_CORE).fetchall())
 
 
-def put_abundance(database: sqlite3.Connection, instrument: str) -> int:
-    """Compute the abundance table anew, without files in the table ``outlier``; the number of rows.
+def put_abundance(database: sqlite3.Connection, instrument: str) -> None:
+    """Say what the view ``abundance`` is computed with: the virtual core, and the water of files not in the table ``outlier``.
 
     Notes
     -----
     biomass is abundance times the mean quota of the population in that file: pgC per uL, which is ug C per L.
-    The database does it by itself: a cruise of 60 days has 400,000 rows, and each new file changes the virtual core.
+    A cruise of 60 days has 400,000 rows, and each new file changes the virtual core in them: none of them is written.
 
     Raises
     ------
@@ -101,15 +93,13 @@ def put_abundance(database: sqlite3.Connection, instrument: str) -> int:
         For an instrument without flow calibration.
     """
     files = database.execute(f"SELECT file, stream_pressure, file_duration FROM sfl WHERE {_KEPT}").fetchall()
-    pressure = np.array([row[1] for row in files], dtype=np.float64)  # None is NaN, and NaN is NULL again
-    rate, sd = flow_rate(pressure, instrument)
-    core = core_of(database).tolist()
-    database.execute("CREATE TEMP TABLE IF NOT EXISTS water (file TEXT PRIMARY KEY, rate, sd, duration) WITHOUT ROWID")
-    database.execute("DELETE FROM temp.water")
+    pressure = np.array([row[1] for row in files], dtype=np.float64)  # None is NaN
+    rate, sd = (np.where(np.isnan(each), np.array(None), each).tolist() for each in flow_rate(pressure, instrument))
+    water = {(row[0], r, s, row[2]) for row, r, s in zip(files, rate, sd, strict=True)}
+    before = {*database.execute("SELECT file, rate, sd, duration FROM water")}
+    core = zip(QUANTILES, core_of(database).tolist(), strict=True)
     database.execute("BEGIN IMMEDIATE")
-    water = [(row[0], r, s, row[2]) for row, r, s in zip(files, rate.tolist(), sd.tolist(), strict=True)]
-    database.executemany("INSERT INTO temp.water VALUES (?, ?, ?, ?)", water)
-    database.execute("DELETE FROM abundance")
-    count = database.execute(_ROWS, [*sorted(BY_FILE), *core]).rowcount
+    database.executemany("DELETE FROM water WHERE file = ?", [row[:1] for row in before - water])
+    database.executemany("INSERT INTO water VALUES (?, ?, ?, ?)", water - before)
+    database.executemany("INSERT OR REPLACE INTO virtual_core VALUES (?, ?)", core)
     database.execute("COMMIT")
-    return count

@@ -100,7 +100,7 @@ def _run(
 ) -> int:  # fmt: skip
     _sweep(out)
     marks = _marks(out / "run.db")
-    database = popcycle.open_database(out / "cruise.db")
+    database = seaflow_cruise.open_database(out / "cruise.db")
     try:
         with _transaction(database):
             popcycle.put_parameters(database, parameters)

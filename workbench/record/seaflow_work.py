@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -113,14 +113,16 @@ def plan_work(
     base = [table.scatter.tobytes(), table.values.tobytes()] if table is not None else []
     keys, folder = _Keys(_digest(*base) if base else "", limits), _Folder()
     tasks = []
-    for (place, name, time), filter_, gating in zip(chosen, filters, held, strict=True):
+    numbers = moments.view(np.int64).tolist()  # sorted more quickly than times
+    for number, (place, name, time), filter_, gating in zip(numbers, chosen, filters, held, strict=True):
         if filter_ is None:
             left_out.append((name, "before the first entry of the filter plan"))
             continue
         places = folder.places(place)
-        tasks.append(Task(tuple(places), name, time, filter_, gating, keys.of(filter_, gating, time, places.values())))
-    tasks.sort(key=lambda t: (t.time, t.file_id))
-    return Work(tuple(tasks), tuple(sorted(left_out)), _not_evaluated(parameters))
+        key = keys.of(filter_, gating, time, places.values())
+        tasks.append((number, name, Task(tuple(places), name, time, filter_, gating, key)))
+    tasks.sort()
+    return Work(tuple(task for _, _, task in tasks), tuple(sorted(left_out)), _not_evaluated(parameters))
 
 
 def _not_evaluated(parameters: Parameters) -> tuple[str, ...]:
@@ -130,10 +132,23 @@ def _not_evaluated(parameters: Parameters) -> tuple[str, ...]:
 
 def _on_disk(evt: str | Iterable[str]) -> dict[str, tuple[str, int]]:
     """The first place of each file id, and the time in its name (ns since 1970), in the order of the files."""
+    folders: dict[str, list[str]] = {}
+    for path in locate.find(evt, locate.matcher(names.PATTERNS)).paths:
+        folders.setdefault(path.rpartition("/")[0], []).append(path)
+    every = [each for paths in folders.values() for each in _in_folder(tuple(paths))]
     found: dict[str, tuple[str, int]] = {}
-    for name, places in names.grouped(locate.find(evt, locate.matcher(names.PATTERNS)).paths):
-        found.setdefault(name.file_id, (places[0], name.time))
+    for _, _, place, file_id, time in sorted(every):
+        found.setdefault(file_id, (place, time))
     return found
+
+
+@lru_cache(256)
+def _in_folder(paths: tuple[str, ...]) -> list[tuple[tuple[int, int], str, str, str, int]]:
+    """Order, name, first place, id and time of a folder's files; while a cruise goes on, most folders stay what they are."""
+    return [
+        (name.order, names.stem(places[0])[0], places[0], name.file_id, name.time)
+        for name, places in names.grouped(paths)
+    ]
 
 
 def _dated(
@@ -167,8 +182,10 @@ class _Keys:
         if shared not in self._begun:
             held = (_digest(json.dumps(_plain(value), sort_keys=True).encode()) for value in (chosen, gating))
             self._begun[shared] = _taken_in(hashlib.sha256(), self._base, *held)
-        own = (f"{self._limits} {time}", *(f"{state.st_size} {state.st_mtime_ns}" for state in states))
-        return str(_taken_in(self._begun[shared].copy(), *own).hexdigest()[:32])
+        own = "".join([f"{state.st_size} {state.st_mtime_ns}\0" for state in states])
+        total = self._begun[shared].copy()
+        total.update(f"{self._limits} {time}\0{own}".encode())
+        return str(total.hexdigest()[:32])
 
 
 class _Folder:
@@ -184,13 +201,16 @@ class _Folder:
         if folder != self._folder:
             self._folder, self._names = folder, _listed(path[: len(path) - len(base)])
         plain, _ = names.stem(base)
+        here = path[: len(path) - len(base)]
         found = {}
-        for name in (base, *(plain + suffix for suffix in names.SUFFIXES)):
+        for name in (base, *[plain + suffix for suffix in names.SUFFIXES]):
             if self._names is None or name in self._names:
-                place = path[: len(path) - len(base)] + name
+                place = here + name
                 if place not in found:
-                    with contextlib.suppress(OSError):
+                    try:
                         found[place] = os.stat(place)
+                    except OSError:  # gone
+                        continue
         return found
 
 
