@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -58,3 +60,14 @@ def test_the_fine_coast_follows_the_ship(moved) -> None:
     held = view._sources["land"].data
     view._renew()
     assert view._sources["land"].data is held, "nothing is made anew where the map reaches far enough"
+
+
+def test_a_range_without_values_has_no_colour_bar(moved) -> None:
+    """A bar from 0 to 1 beside an empty sea would tell temperatures that nobody measured."""
+    sailed = voyage((-158.0, 21.0), (-157.9, 21.1), (-157.8, 21.2))
+    warm = replace(sailed, track=sailed.track.assign(warmth=("time", [20.0, 22.0, 26.0])), colour="warmth")
+    view = moved(warm, replace(warm, track=warm.track.isel(time=slice(0))))
+    assert not view._bar.visible
+    low, high = view._mapper.low, view._mapper.high
+    assert low > 20 and high > 23, "the colours stay what they were"
+    assert moved(warm, warm)._bar.visible

@@ -13,6 +13,7 @@ import xarray as xr
 from workbench.catalog.files import Files
 from workbench.catalog.origin import Cursor
 from workbench.core.decisions import Decided, applied
+from workbench.core.errors import ReaderError
 from workbench.core.parameters import Parameters
 from workbench.core.plan_dataset import parameters_in, plan_dataset, size_table_in
 from workbench.core.variables import VariableSpec
@@ -110,7 +111,10 @@ class Amended:
 def _stamp(path: Path) -> tuple[object, ...]:
     """Changes when a file does, or one of those that belong to it (TSVs)."""
     kin = sorted(path.parent.glob("*.tsv")) if path.suffix == ".tsv" else [path]
-    stats = [each.stat() for each in kin]
+    try:
+        stats = [each.stat() for each in kin]
+    except OSError as error:
+        raise ReaderError.unreadable(path, error) from error
     return tuple(
         (each.name, stat.st_size, stat.st_mtime_ns, stat.st_ino) for each, stat in zip(kin, stats, strict=True)
     )

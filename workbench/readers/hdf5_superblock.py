@@ -82,7 +82,10 @@ def checked(path: str | PathLike[str]) -> Superblock:
         When it is no HDF5, or only the first part of one.
     """
     block = find(path)
-    size = os.stat(path).st_size
+    try:
+        size = os.stat(path).st_size
+    except OSError as error:
+        raise ReaderError.unreadable(path, error) from error
     if block is None:
         raise ReaderError(path, "no HDF5 file: it has no superblock", offset=0)
     if block.end > size:

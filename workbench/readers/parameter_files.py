@@ -57,6 +57,8 @@ def read_parameters(path: str | PathLike[str]) -> Parameters:
         return parameters_of({name: _delimited(file, "\t") for name, file in _find(place).items()})
     except ReaderError:
         raise
+    except OSError as error:  # gone since it was found, or not ours to read
+        raise ReaderError.unreadable(path, error) from error
     except (WorkbenchError, KeyError, ValueError, TypeError) as error:
         raise ReaderError(path, f"not usable as parameters: {error}") from error
 

@@ -219,10 +219,11 @@ class CruiseMap(View):
         self._settle(voyage)
         for name, new in columns(voyage, self._lon0).items():
             renew(self._sources[name], new, key="time" if "time" in new else "x")
-        low, high = limits(np.asarray(self._sources["track"].data["value"], float))
-        if (low, high) != (self._mapper.low, self._mapper.high):
+        value = np.asarray(self._sources["track"].data["value"], float)
+        shown = voyage.colour is not None and bool(np.isfinite(value).any())  # a bar of no values would tell some
+        low, high = limits(value)
+        if shown and (low, high) != (self._mapper.low, self._mapper.high):
             self._mapper.update(low=low, high=high)
-        shown = voyage.colour is not None
         label = self.label_of(self.session.colour) if shown else ""
         if (self._bar.title, self._bar.visible) != (label, shown):
             self._bar.update(title=label, visible=shown)
