@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import datashader
 import numpy as np
@@ -194,25 +195,36 @@ def test_any_range(cruise: Cruise, level: int, by: str, row, request, smoke) -> 
 
 
 def test_flat_in_length(cruise: Cruise, row, scale, size, request) -> None:
-    """The same time for a thousandth of the cruise, and for ten of it."""
+    """The same time for a thousandth of the cruise and for all of it, and for a cruise a thousand times as long."""
     kind = request.node.callspec.params["cruise"]
-    layer = layers(X, Y)[0]
-    repeated = cruise.again(10 if scale else 1)
-    wanted = Contents((layer,))
-    c = extended(wanted, cruise.writer, repeated.ids, repeated.times, repeated.starts, repeated.sizes)
+    wanted = Contents(layers(X, Y)[:1])
+    all_of = cruise.again(10 if scale else 1)
+    per, rng = int(all_of.sizes[0]), np.random.default_rng(1)
+    lengths = {
+        n: min(round(size(n) / per), len(all_of)) for n in (1e6, 1e7, 1e8, 1e9) if size(n) < 1.01 * all_of.particles
+    }
+
+    def first(files: int) -> Contents:
+        """An index of the cruise's first files."""
+        each = (column[:files] for column in (all_of.ids, all_of.times, all_of.starts, all_of.sizes))
+        return extended(wanted, cruise.writer, *each)
+
+    def median(index: Any, files: int) -> float:
+        """Of any so many files in turn."""
+        at = rng.integers(0, len(index.contents) - files + 1, 80)
+
+        def ask(i: int) -> object:
+            return count_files(index.contents, index.store, X, Y, "", WHOLE, int(at[i]), int(at[i]) + files)
+
+        return statistics.median(timed(ask, 80))
+
+    c = first(len(all_of))
     index = opened(cruise, c)
-    per, rng = int(c.sizes[0]), np.random.default_rng(1)
-    for particles in (1e6, 1e7, 1e8, 1e9):
-        files = round(size(particles) / per)
-        if not 0 < files <= len(c):
-            continue
-        at = rng.integers(0, len(c) - files + 1, 80)
-
-        def ask(i: int, k: int = files, a: np.ndarray = at) -> object:
-            return count_files(index.contents, index.store, X, Y, "", WHOLE, int(a[i]), int(a[i]) + k)
-
-        took = timed(ask, 80)
-        row(f"index {kind}, 512: any {particles:.0e} of {c.particles:.0e}", MS, statistics.median(took), at_most=2)
+    for particles, files in lengths.items():
+        row(f"index {kind}, 512: any {particles:.0e} of {c.particles:.0e}", MS, median(index, files), at_most=2)
+    for particles, files in lengths.items():
+        took = median(opened(cruise, first(files)), max(1, files // 2))
+        row(f"index {kind}, 512: any half of a cruise of {particles:.0e}", MS, took, at_most=2)
     if scale:
         tenth = len(c) // 10
         got = count_files(index.contents, index.store, X, Y, "", WHOLE, 0, len(c))
