@@ -60,25 +60,27 @@ class Room:
 
     def __init__(self, root: Path, first: str = "") -> None:
         self.root, self.first = root, first
-        self._desks: dict[Path, Any] = {}
+        self._desks: dict[Path, tuple[tuple[int, int], Any]] = {}  # by catalog, as it was written then
         self._lock, self._stack = Lock(), ExitStack()
 
     def desk(self, path: Path) -> Any:
-        """The desk of this catalog."""
+        """The desk of this catalog; another one once it was changed, and tabs that are open keep theirs."""
         from workbench.apps import board, desk
         from workbench.catalog.cruise import open_cruise
         from workbench.live.access import Access
 
+        written = _written(path)
         with self._lock:
-            if path not in self._desks:
+            if path not in self._desks or self._desks[path][0] != written:
                 cruise = open_cruise(path)
                 key, number = cruise.id, 1
                 while key in desk.names():  # another catalog of the same cruise
                     number += 1
                     key = f"{cruise.id}~{number}"
-                self._desks[path] = board.open_desk(cruise, Access(), self._stack, key=key)
-                board.await_rows(self._desks[path])
-            return self._desks[path]
+                made = board.open_desk(cruise, Access(), self._stack, key=key)
+                board.await_rows(made)
+                self._desks[path] = written, made
+            return self._desks[path][1]
 
     def page(self) -> Any:
         """The page of one tab."""
@@ -165,6 +167,15 @@ def serve(socket: str, root: Path, first: str = "") -> int:
         server.stop()
         room.close()
     return 0
+
+
+def _written(path: Path) -> tuple[int, int]:
+    """Another one once a file was changed; what is missing, `open_cruise` tells."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_mtime_ns, stat.st_size
 
 
 def _plain(error: Exception) -> str:
