@@ -26,6 +26,7 @@ from workbench.apps.online import Online
 from workbench.catalog.cruise import Cruise, open_cruise
 from workbench.core.errors import WorkbenchError
 from workbench.core.memory import return_now_and_then, return_what_is_large
+from workbench.core.said import SaidOnce
 from workbench.live.access import Access, read_tokens
 from workbench.live.engine import Engine
 from workbench.live.journal import Journal
@@ -81,7 +82,9 @@ def serve(
     WorkbenchError
         When the catalog has mistakes, or another engine writes to this cruise folder.
     """
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    said = logging.StreamHandler()
+    said.addFilter(SaidOnce())
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO, handlers=[said])
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
     for name in ("tornado.access", "tornado.general"):  # who posts amiss does so again and again; it is counted
         logging.getLogger(name).setLevel(logging.ERROR)
