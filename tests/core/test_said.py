@@ -31,7 +31,7 @@ def test_every_word_is_said_or_counted(words: list[tuple[str, float]]) -> None:
     for word in "abc":
         mine = [text for record in told if (text := record.getMessage()).startswith(word)]
         meant = len(mine) + sum(int(text.split("(and ")[1].split()[0]) for text in mine if "(and " in text)
-        waits = once._said.get(word, (0.0, 0))[1]
+        waits = once._said.get((word, "None"), (0.0, 0))[1]
         assert meant + waits == sum(other == word for other, _ in words)
 
 
@@ -40,3 +40,23 @@ def test_it_does_not_grow_for_ever() -> None:
     for number in range(2000):
         assert once.filter(logging.LogRecord("n", logging.INFO, "f", 1, f"{number}", (), None))
     assert len(once._said) <= 256
+
+
+def test_what_a_program_says_wrongly_is_told_by_the_handler_not_thrown_at_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    handler = logging.StreamHandler()
+    handler.addFilter(SaidOnce())
+    log = logging.Logger("n")
+    log.addHandler(handler)
+    log.warning("%d files", "no")
+    assert "'%d files'" in capsys.readouterr().err
+
+
+def test_another_error_under_the_same_words_is_said() -> None:
+    once = SaidOnce()
+    found = []
+    for error in (OSError("full"), OSError("full"), KeyError("time")):
+        record = logging.LogRecord("n", logging.ERROR, "f", 1, "vct", (), (type(error), error, None))
+        found.append(once.filter(record))
+    assert found == [True, False, True]

@@ -19,18 +19,24 @@ class SaidOnce(logging.Filter):
     def __init__(self, every: float = EVERY) -> None:
         super().__init__()
         self.every = every
-        self._said: OrderedDict[str, tuple[float, int]] = OrderedDict()  # words -> when, how often since
+        # By words and error: when it was said, and how often since.
+        self._said: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
         self._lock = threading.Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """False for what was said less than `every` seconds ago."""
-        words, now = record.getMessage(), time.monotonic()
+        now = time.monotonic()
+        try:
+            words = record.getMessage()
+            what = words, repr(record.exc_info[1] if record.exc_info else None)
+        except Exception:  # values that do not fit the words: the handler tells that by itself
+            return True
         with self._lock:
-            when, since = self._said.pop(words, (now - self.every, 0))
+            when, since = self._said.pop(what, (now - self.every, 0))
             again = now - when < self.every
-            self._said[words] = (when, since + 1) if again else (now, 0)
+            self._said[what] = (when, since + 1) if again else (now, 0)
             while len(self._said) > _MOST:
                 self._said.popitem(last=False)
         if not again and since:
-            record.msg, record.args = f"{words} (and {since} times since it was said)", ()
+            record.msg, record.args = f"{words} (and {since} more times since it was last logged)", ()
         return not again
