@@ -10,7 +10,7 @@ import xarray as xr
 
 from workbench.live.feeds import Feeds
 from workbench.live.session import Session
-from workbench.views.cruise_map import CruiseMap
+from workbench.views.cruise_map import CruiseMap, draw
 from workbench.views.track import Voyage
 
 
@@ -66,8 +66,12 @@ def test_a_range_without_values_has_no_colour_bar(moved) -> None:
     """A bar from 0 to 1 beside an empty sea would tell temperatures that nobody measured."""
     sailed = voyage((-158.0, 21.0), (-157.9, 21.1), (-157.8, 21.2))
     warm = replace(sailed, track=sailed.track.assign(warmth=("time", [20.0, 22.0, 26.0])), colour="warmth")
-    view = moved(warm, replace(warm, track=warm.track.isel(time=slice(0))))
+    empty = replace(warm, track=warm.track.isel(time=slice(0)))
+    view = moved(warm, empty)
     assert not view._bar.visible
     low, high = view._mapper.low, view._mapper.high
     assert low > 20 and high > 23, "the colours stay what they were"
     assert moved(warm, warm)._bar.visible
+    for unknown in (empty, replace(warm, track=warm.track.assign(warmth=("time", [np.nan] * 3)))):
+        assert not draw(unknown, label="warmth").right[0].visible, "nor where the map is opened on it"
+    assert draw(warm, label="warmth").right[0].visible

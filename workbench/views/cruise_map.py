@@ -75,7 +75,8 @@ def draw(
             tooltips=f"<div class='tip'>@time{{%F %H:%M}} UTC{value}</div>",
         )
     )  # fmt: skip
-    plot.add_layout(_bar(mapper, label, theme, visible=coloured), "right")
+    shown = bool(np.isfinite(sources["track"].data["value"]).any())  # a bar of no values would tell some
+    plot.add_layout(_bar(mapper, label, theme, visible=shown), "right")
     return plot
 
 
@@ -220,7 +221,7 @@ class CruiseMap(View):
         for name, new in columns(voyage, self._lon0).items():
             renew(self._sources[name], new, key="time" if "time" in new else "x")
         value = np.asarray(self._sources["track"].data["value"], float)
-        shown = voyage.colour is not None and bool(np.isfinite(value).any())  # a bar of no values would tell some
+        shown = bool(np.isfinite(value).any())
         low, high = limits(value)
         if shown and (low, high) != (self._mapper.low, self._mapper.high):
             self._mapper.update(low=low, high=high)
