@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import gc
 import hashlib
 import json
 import os
 import sqlite3
+import tracemalloc
 from collections import Counter
 from contextlib import closing, contextmanager
 from dataclasses import asdict
@@ -170,6 +172,23 @@ def test_one_more_file_has_the_names_of_its_own_folder_read(tmp_path, monkeypatc
     assert len(planned(str(tmp_path)).tasks) == 9 and len(asked) == 3  # a folder a day
     stand(tmp_path, [{""}] * 10)
     assert len(planned(str(tmp_path)).tasks) == 10 and len(asked) == 4
+
+
+def test_of_a_folder_that_grows_its_newest_names_are_kept_alone(tmp_path):
+    """A cruise in one flat folder: its 30,000 names, kept anew for each file, would be gigabytes in a day."""
+    files, before = [tmp_path / file_name(START + at * HOUR // 1800).rpartition("/")[2] for at in range(240)], 200
+    for at, path in enumerate(files):
+        path.write_bytes(b"x")
+        if at == before:
+            planned(str(tmp_path))
+            tracemalloc.start()
+        elif at > before:
+            assert len(planned(str(tmp_path)).tasks) == at + 1
+    try:
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 1500 * len(files)
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.slow

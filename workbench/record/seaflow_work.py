@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,11 @@ from workbench.core.sizes import SizeTable
 from workbench.products.seaflow.limits import MAX_EVENTS, MAX_OPP
 from workbench.readers import paths as locate
 from workbench.readers import seaflow_files as names
+
+#: Of a file: order, name without suffix, first place, id and time.
+_Told = tuple[tuple[int, int], str, str, str, int]
+#: By folder: its paths as they were found last, and what their names say.
+_known: dict[str, tuple[list[str], list[_Told]]] = {}
 
 
 @dataclass(frozen=True)
@@ -135,20 +139,23 @@ def _on_disk(evt: str | Iterable[str]) -> dict[str, tuple[str, int]]:
     folders: dict[str, list[str]] = {}
     for path in locate.find(evt, locate.matcher(names.PATTERNS)).paths:
         folders.setdefault(path.rpartition("/")[0], []).append(path)
-    every = [each for paths in folders.values() for each in _in_folder(tuple(paths))]
+    every = [each for folder, paths in folders.items() for each in _in_folder(folder, paths)]
     found: dict[str, tuple[str, int]] = {}
     for _, _, place, file_id, time in sorted(every):
         found.setdefault(file_id, (place, time))
     return found
 
 
-@lru_cache(256)
-def _in_folder(paths: tuple[str, ...]) -> list[tuple[tuple[int, int], str, str, str, int]]:
-    """Order, name, first place, id and time of a folder's files; while a cruise goes on, most folders stay what they are."""
-    return [
-        (name.order, names.stem(places[0])[0], places[0], name.file_id, name.time)
-        for name, places in names.grouped(paths)
-    ]
+def _in_folder(folder: str, paths: list[str]) -> list[_Told]:
+    """What the names of a folder's files say; while a cruise goes on, most folders stay what they are."""
+    before, told = _known.get(folder, ([], []))
+    if before != paths:
+        told = [
+            (name.order, names.stem(places[0])[0], places[0], name.file_id, name.time)
+            for name, places in names.grouped(paths)
+        ]
+        _known[folder] = paths, told
+    return told
 
 
 def _dated(
