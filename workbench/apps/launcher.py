@@ -11,7 +11,8 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Lock
@@ -61,10 +62,12 @@ class Room:
     def __init__(self, root: Path, first: str = "") -> None:
         self.root, self.first = root, first
         self._desks: dict[Path, tuple[tuple[int, int], Any]] = {}  # by catalog, as it was written then
-        self._lock, self._stack = Lock(), ExitStack()
+        self._ends: dict[str, ExitStack] = {}  # of each desk that stands
+        self._tabs = Counter[str]()
+        self._lock = Lock()
 
     def desk(self, path: Path) -> Any:
-        """The desk of this catalog; another one once it was changed, and tabs that are open keep theirs."""
+        """The desk of this catalog; another one once it was changed. That of before ends with the last tab that shows it."""
         from workbench.apps import board, desk
         from workbench.catalog.cruise import open_cruise
         from workbench.live.access import Access
@@ -77,10 +80,30 @@ class Room:
                 while key in desk.names():  # another catalog of the same cruise
                     number += 1
                     key = f"{cruise.id}~{number}"
-                made = board.open_desk(cruise, Access(), self._stack, key=key)
-                board.await_rows(made)
+                with ExitStack() as stack:
+                    made = board.open_desk(cruise, Access(), stack, key=key)
+                    board.await_rows(made)
+                    self._ends[key] = stack.pop_all()
                 self._desks[path] = written, made
+                self._end_unseen()
             return self._desks[path][1]
+
+    def enter(self, desk: Any) -> Callable[[], None]:
+        """One more tab shows a desk, until the returned function is called."""
+        self._tabs[desk.cruise] += 1
+
+        def leave() -> None:
+            with self._lock:
+                self._tabs[desk.cruise] -= 1
+                self._end_unseen()
+
+        return leave
+
+    def _end_unseen(self) -> None:
+        """End desks of catalogs that were changed since, where no tab shows them."""
+        newest = {made.cruise for _, made in self._desks.values()}
+        for key in [key for key in self._ends if key not in newest and not self._tabs[key]]:
+            self._ends.pop(key).close()
 
     def page(self) -> Any:
         """The page of one tab."""
@@ -98,6 +121,8 @@ class Room:
                 f"<p><a href='./?choose'>Cruise boards</a></p><pre style='white-space:pre-wrap'>{_plain(error)}</pre>"
             )
         wanted = ((pn.state.session_args or {}).get("page") or [b""])[0].decode("utf-8", "replace")
+        leave = self.enter(desk)
+        pn.state.on_session_destroyed(lambda _: leave())
         return page_for(
             desk, route=f"live/ws?{urlencode({'cruise': desk.cruise})}", health="./?choose",
             name=wanted if wanted in PAGES else "", links=f"./?{urlencode({'catalog': name or self.first})}",
@@ -114,7 +139,10 @@ class Room:
 
     def close(self) -> None:
         """End what was opened."""
-        self._stack.close()
+        with ExitStack() as stack:
+            for end in self._ends.values():
+                stack.enter_context(end)
+            self._ends.clear()
 
 
 class Front(RequestHandler):
