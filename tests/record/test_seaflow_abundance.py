@@ -134,6 +134,13 @@ def test_one_more_file_restates_all_rows_and_writes_as_few_as_after_few():
     assert len(written) == 1
 
 
+def test_a_file_is_found_by_its_index():
+    made = database([])
+    plan = [row[3] for row in made.execute("EXPLAIN QUERY PLAN SELECT * FROM abundance WHERE file = '000'")]
+    made.close()
+    assert plan and all(step.startswith("SEARCH") for step in plan), plan
+
+
 def test_a_database_of_before_is_read_and_goes_on(tmp_path):
     """Abundances were a table once: their place is taken, and nothing else is touched."""
     made = popcycle.open_database(tmp_path / "cruise.db")

@@ -24,8 +24,9 @@ _CORE = f"""
 SELECT {", ".join(f"coalesce(max(CASE quantile WHEN {q!r} THEN opp_evt_ratio END), 0.0)" for q in QUANTILES)}
 FROM opp WHERE {_KEPT} GROUP BY file
 """
-#: Products and quotients in the order of `abundance.abundance`, so that numbers are the same to the last bit. What is not
-#: above 0 is NULL; each name is written once, so that SQLite, which puts them in where they are used, finds a file by its index.
+#: Products and quotients in the order of `abundance.abundance`, so that numbers are the same to the last bit; what is not
+#: above 0 becomes NULL. SQLite merges these queries into one, and so finds a file by its index; what is named twice there
+#: is computed twice.
 _ABUNDANCE = f"""
 CREATE TABLE IF NOT EXISTS water (file TEXT PRIMARY KEY, rate REAL, sd REAL, duration REAL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS virtual_core (quantile REAL PRIMARY KEY, ratio REAL) WITHOUT ROWID;
