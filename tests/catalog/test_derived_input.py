@@ -6,6 +6,7 @@ import gc
 import json
 import tempfile
 import tracemalloc
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,18 @@ def test_a_later_file_opens_itself_alone(tmp_path, monkeypatch):
         followed.grown.settle()
     assert ds["D1"].to_numpy()[7] == 102 + V2.index("D1")  # of an old one, all are opened
     assert len({*probed}) == 11
+
+
+def test_what_is_forgotten_leaves_the_memory(tmp_path):
+    followed = Input(tmp_path)
+    for number in range(3):
+        written(tmp_path, number, 5)
+        followed.look()
+    held = weakref.ref(followed.grown._columns["time"].base)
+    assert held() is not None
+    followed.grown.forget()
+    gc.collect()
+    assert held() is None
 
 
 def test_files_that_came_in_between_are_not_taken_for_others(tmp_path):

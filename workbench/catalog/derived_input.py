@@ -62,6 +62,7 @@ class Grown:
     def forget(self) -> None:
         """Open all files next time."""
         self._like, self._columns, self._parts, self._rows = None, {}, [], 0
+        self._rooms.clear()
 
     def settle(self) -> None:
         """What is new was asked for, and will hardly be again."""
