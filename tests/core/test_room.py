@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.core.room import LEAST, Room
+from workbench.core.room import Room, rounded
 
 parts = st.lists(st.lists(st.binary(max_size=4).map(lambda text: text.rstrip(b"\0")), max_size=300), max_size=8)
 
@@ -28,7 +28,7 @@ def test_it_is_concatenation_and_nothing_that_was_handed_out_changes(
 def test_a_new_row_copies_nothing_of_the_others() -> None:
     room = Room()
     values = room.after(np.empty(0, np.int64), np.arange(10_000))
-    for number in range(LEAST):
+    for number in range(rounded(10_000) - 10_000):
         longer = room.after(values, np.array([number]))
         assert longer.base is values.base
         values = longer
@@ -41,3 +41,10 @@ def test_the_wider_kind_is_taken() -> None:
     assert room.after(short, np.array([b"longer"])).tolist() == [b"a", b"b", b"longer"]
     assert short.tolist() == [b"a", b"b"]
     assert room.after(np.array(["2025-01-01"], "M8[s]"), np.array(["2025-01-02"], "M8[ns]")).dtype == "M8[ns]"
+
+
+@given(st.integers(1, 100_000))
+def test_room_is_in_proportion(rows: int) -> None:
+    values = Room().after(np.empty(0, np.int8), np.zeros(rows, np.int8))
+    assert values.base is not None
+    assert rows <= values.base.nbytes < 1.25 * rows + 4096 + 1

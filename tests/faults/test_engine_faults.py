@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +83,13 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
         subprocess.run(["umount", "-l", folder], check=True)
 
 
+def fill(disk: Path) -> None:
+    """Leave no room for a byte."""
+    with (disk / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+        while True:
+            filler.write(b"x" * 4096)
+
+
 def test_a_full_disk(tmp_path: Path) -> None:
     """The user sees the feed's fault, in `workbench status` and on the board; posts are refused (503), not lost.
 
@@ -92,13 +99,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
         said = [i for i in range(1, 21) if made.post("post", line(i))]
         assert said == list(range(1, 21))
         until(lambda: len(recorded(disk)) == 20)
-        (disk / "filler").write_bytes(b"")
-        with (disk / "filler").open("wb", buffering=0) as filler:
-            try:
-                while True:
-                    filler.write(b"x" * 4096)
-            except OSError:
-                pass
+        fill(disk)
         body = b"".join(line(0) for _ in range(2000))
         until(lambda: not made.post("post", body))
         until(lambda: feed(made, "post")["fault"])
@@ -109,6 +110,24 @@ def test_a_full_disk(tmp_path: Path) -> None:
         until(lambda: feed(made, "post")["fault"] is None)
         there = [i for i in recorded(disk) if i]
         assert there == [*said, 500]
+
+
+def test_a_disk_that_is_full_at_the_start(tmp_path: Path) -> None:
+    """The user reads which folder has no room; `workbench up` tries again, ever later. What was kept is there."""
+    with small_disk(tmp_path / "disk", "6m") as disk:
+        with engine(disk) as made:
+            assert made.post("post", line(1))
+            until(lambda: recorded(disk) == [1])
+        fill(disk)
+        with pytest.raises(AssertionError, match=r"F\.cruise: nothing can be written there.*Make room"):
+            made.start()
+        assert made.process is not None
+        assert made.process.wait(30) == 1
+        assert "Traceback" not in made.log.read_text()
+        (disk / "filler").unlink()
+        with engine(disk) as made:
+            assert made.post("post", line(3))
+            until(lambda: recorded(disk) == [1, 3])
 
 
 def test_a_disk_that_is_read_only(tmp_path: Path) -> None:

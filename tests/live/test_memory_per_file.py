@@ -72,8 +72,9 @@ def kept(files: int) -> int:
 
 @pytest.mark.slow
 def test_what_is_kept_of_a_file_is_little() -> None:
-    """From N files on to 4 N: beyond the places of hours written anew, which are at most so many."""
-    n = 80
+    """From N files on to 4 N, between two steps of the tables (`workbench.core.room`): beyond the places of hours written anew,
+    which are at most so many."""
+    n = 160
     kept(HOUR)
     tracemalloc.start()
     try:

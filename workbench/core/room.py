@@ -10,8 +10,20 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-#: Room behind the values: an eighth of them, at least so many.
-LEAST = 256
+#: Buffers are so many rows long, or twice, three times ... that.
+STEP = 4096
+
+
+def rounded(rows: int) -> int:
+    """Room for these rows and a quarter more: few when they are few, else whole steps."""
+    return 256 if rows <= 128 else -(-(rows + rows // 4) // STEP) * STEP
+
+
+def blank(rows: int, dtype: np.dtype[Any]) -> Array:
+    """A buffer whose pages are all there: what is held is seen from the beginning, and memory grows in few steps."""
+    out = np.empty(rows, dtype)
+    out.fill(None if dtype.kind == "O" else np.zeros((), dtype)[()])
+    return out
 
 
 class Room:
@@ -36,7 +48,7 @@ class Room:
             kind = np.promote_types(before.dtype, more.dtype)
             here = before.base is self._buffer and old == self._used and new <= len(self._buffer)
             if not here or kind != self._buffer.dtype:
-                self._buffer = np.zeros(new + max(new // 8, LEAST), kind)
+                self._buffer = blank(rounded(new), kind)
                 self._buffer[:old] = before
             self._buffer[old:new] = more
             self._used = new

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from workbench.core.room import Room
+
 Longs = npt.NDArray[np.int64]
 
 
@@ -19,6 +21,7 @@ class Numbered:
 
     def __init__(self, width: int) -> None:
         self._held: tuple[Longs, Longs] = np.empty(0, np.int64), np.empty((0, width), np.int64)
+        self._rooms = Room(), Room()
 
     def __len__(self) -> int:
         return len(self._held[0])
@@ -41,10 +44,15 @@ class Numbered:
     def add(self, serials: npt.ArrayLike, rows: npt.ArrayLike) -> None:
         """Take rows in, of serials that are not there yet."""
         known, held = self._held
-        both = np.concatenate([known, np.asarray(serials, np.int64)])
-        order = np.argsort(both, kind="stable")
-        width = held.shape[1]
-        self._held = both[order], np.concatenate([held, np.asarray(rows, np.int64).reshape(-1, width)])[order]
+        both = self._rooms[0].after(known, np.asarray(serials, np.int64))
+        numbers = self._rooms[1].after(held.reshape(-1), np.asarray(rows, np.int64).reshape(-1))
+        numbers = numbers.reshape(-1, held.shape[1])
+        end = both[max(len(known) - 1, 0) :]
+        if (end[1:] > end[:-1]).all():  # the usual case: newer ones, nothing is copied
+            self._held = both, numbers
+        else:
+            order = np.argsort(both, kind="stable")
+            self._held = both[order], numbers[order]
 
     def forget_others(self, serials: npt.ArrayLike, newest: int = 0) -> None:
         """Let go of all but these serials, and the `newest` largest ones."""

@@ -10,20 +10,18 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from workbench.core.room import blank, rounded
 from workbench.core.variables import MISSING
 
 Array = npt.NDArray[Any]
-
-#: Buffers are so many rows long, or twice, three times ... that.
-STEP = 4096
 
 
 class Tail:
     """At most `capacity` newest rows, in order of time.
 
     Columns live in buffers of at most twice that length and are only ever written behind what was handed out, so a
-    dataset that was taken stays as it was, and a new row costs no copy of the old ones. Memory grows in few steps of
-    `STEP` rows, written over when they are made: what is held is seen from the beginning.
+    dataset that was taken stays as it was, and a new row costs no copy of the old ones. Memory grows in few steps
+    (`workbench.core.room`).
 
     Parameters
     ----------
@@ -99,9 +97,9 @@ class Tail:
         if self._stop + more <= len(self._time):
             return
         kept = min(len(self), max(self.capacity - more, 0))
-        size = 2 * self.capacity if self._stop + more > self.capacity // 4 else _rounded(self._stop + more)
+        size = 2 * self.capacity if self._stop + more > self.capacity // 4 else rounded(self._stop + more)
         for name, values in {"": self._time, **self._columns}.items():
-            buffer = _blank(max(size, kept + more), values.dtype)
+            buffer = blank(max(size, kept + more), values.dtype)
             buffer[:kept] = values[self._stop - kept : self._stop]
             if name:
                 self._columns[name] = buffer
@@ -116,7 +114,7 @@ class Tail:
         old = self._columns.get(name)
         if old is None and values is not None:
             before = _missing(values.dtype, name, self._stop)
-            old = _blank(len(self._time), np.result_type(values, before) if len(before) else values.dtype)
+            old = blank(len(self._time), np.result_type(values, before) if len(before) else values.dtype)
             old[: self._stop] = before
         assert old is not None
         if values is None:
@@ -126,18 +124,6 @@ class Tail:
             old = old.astype(wide)
         old[self._stop : end] = values
         self._columns[name] = old
-
-
-def _rounded(rows: int) -> int:
-    """Room for these rows and a quarter more: few when they are few, else whole steps."""
-    return 256 if rows <= 128 else -(-(rows + rows // 4) // STEP) * STEP
-
-
-def _blank(size: int, dtype: np.dtype[Any]) -> Array:
-    """A buffer whose pages are all there."""
-    out = np.empty(size, dtype)
-    out.fill(None if dtype.kind == "O" else np.zeros((), dtype)[()])
-    return out
 
 
 def _missing(dtype: np.dtype[Any], name: str, size: int) -> Array:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from workbench.core.errors import ReaderError
+from workbench.core.room import Room
 from workbench.core.variables import MISSING, QC_ATTRS, VARIABLES, VariableSpec, describe
 from workbench.core.window import ALWAYS
 from workbench.readers import paths as locate
@@ -161,6 +162,7 @@ class _File:
     end: int
     crc: int
     rest: bytes
+    rooms: defaultdict[str, Room] = field(default_factory=lambda: defaultdict(Room))
 
     @property
     def rows(self) -> text.Table:
@@ -197,10 +199,10 @@ def _parsed(path: str, before: _File | None) -> _File:
     rest = bytes(raw[end:])
     goes_on = before is not None and before.end <= end and raw[before.end - 1 : before.end] == b"\n"
     if before is None or not goes_on or zlib.crc32(memoryview(raw)[: before.end]) != before.crc:
-        rows = text.parse(names, raw[raw.find(b"\n") + 1 : end])
-        return _File(names, _packed(rows), end, zlib.crc32(memoryview(raw)[:end]), rest)
-    rows = text.joined(before.rows, text.parse(names, raw[before.end : end]))
-    return _File(names, _packed(rows), end, zlib.crc32(memoryview(raw)[before.end : end], before.crc), rest)
+        rows = _packed(text.parse(names, raw[raw.find(b"\n") + 1 : end]))
+        return _File(names, rows, end, zlib.crc32(memoryview(raw)[:end]), rest)
+    rows = text.joined(before.packed, _packed(text.parse(names, raw[before.end : end])), before.rooms)
+    return _File(names, rows, end, zlib.crc32(memoryview(raw)[before.end : end], before.crc), rest, before.rooms)
 
 
 def _packed(rows: text.Table) -> text.Table:

@@ -11,7 +11,7 @@ Three writers, one table:
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.core.errors import ReaderError
+from workbench.core.room import Room
 from workbench.core.variables import FAIL, GOOD, MISSING, UNKNOWN, VARIABLES
 from workbench.readers import seaflow_files
 
@@ -150,13 +151,20 @@ def parse(names: Sequence[str], raw: bytes) -> Table:
     return Table(time[keep], file_ids_of(columns)[keep], values, flags, text, bad)
 
 
-def joined(first: Table, then: Table) -> Table:
-    """The rows of two parts of one file: what `parse` gives of both together."""
+def joined(first: Table, then: Table, rooms: defaultdict[str, Room] | None = None) -> Table:
+    """The rows of two parts of one file: what `parse` gives of both together.
+
+    `rooms` are those of a file that grows, by column: of what it had before nothing is copied.
+    """
+    rooms = defaultdict(Room) if rooms is None else rooms
     both = {
-        name: {key: np.concatenate([column, getattr(then, name)[key]]) for key, column in getattr(first, name).items()}
+        name: {
+            key: rooms[f"{name} {key}"].after(column, getattr(then, name)[key])
+            for key, column in getattr(first, name).items()
+        }
         for name in ("values", "flags", "text")
     }
-    time, ids = np.concatenate([first.time, then.time]), np.concatenate([first.file_id, then.file_id])
+    time, ids = (rooms[name].after(getattr(first, name), getattr(then, name)) for name in ("time", "file_id"))
     return Table(time, ids, both["values"], both["flags"], both["text"], first.bad + then.bad)
 
 

@@ -54,8 +54,14 @@ class EngineLock:
                 f"{self.path.parent}: {self._held()}. One engine writes to a cruise folder; stop that one first."
             ) from error
         about = {"pid": os.getpid(), "host": socket.gethostname(), "since": str(clock.now())}
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, json.dumps(about).encode(), 0)
+        try:
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, json.dumps(about).encode(), 0)
+        except OSError as error:
+            os.close(handle)
+            raise WorkbenchError(
+                f"{self.path.parent}: nothing can be written there ({error.strerror}). Make room, and start again."
+            ) from error
         self._handle = handle
         return self
 
