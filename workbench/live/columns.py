@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from workbench.catalog.source import Source
 
 
-#: Seconds after which columns that nobody asked for again are let go of.
+#: Seconds after which columns that nobody asked for again are let go of, when the next are read.
 SECONDS = 60.0
 
 
 class Columns:
-    """Decoded columns of the files read within the last `SECONDS`, up to `limit` bytes.
+    """Decoded columns of the files read last, up to `limit` bytes; those older than `SECONDS` go when the next are read.
 
     Parameters
     ----------
