@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
 import time
 import weakref
 
@@ -123,10 +126,25 @@ def test_two_threads_count_the_same(monkeypatch) -> None:
         np.testing.assert_array_equal(count_codes(x, y, WHOLE), want)
 
 
+@pytest.mark.slow
+def test_any_processor_counts_the_same(tmp_path) -> None:
+    """One without vectors of 16 codes: what they do in one step is done in two."""
+    code = """
+import numpy as np
+from tests.raster.test_count import WHOLE, plainly
+from workbench.raster.count import count_by, count_codes
+x, y = np.random.default_rng(8).integers(0, 65536, (2, 5000)).astype(np.uint16)
+assert (count_codes(x, y, WHOLE) == plainly(x, y, WHOLE)).all()
+assert (count_by(x, y, (x >> 15).astype(np.uint8), WHOLE, 2).sum(0) == plainly(x, y, WHOLE)).all()
+"""
+    plain = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, **plain}, check=True)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("share", [0.0, 0.03, 0.5, 1.0])
 def test_counters_come_round_without_loss(share, threads, monkeypatch) -> None:
-    """More points in a cell than 16 bits hold: busiest or not, outside or not, in pieces or not."""
+    """More points in a cell than a counter holds: busiest or not, outside or not, in pieces or not."""
     monkeypatch.setattr(accumulate, "THREADED", 10 if threads == 2 else 10**12)
     monkeypatch.setattr(accumulate, "cores", lambda: 2)
     monkeypatch.setattr(accumulate, "PIECE", 50_000)

@@ -56,11 +56,12 @@ def count_codes(x: Codes, y: Codes, viewport: Viewport, out: Counts | None = Non
     out = _output(out, (v.height, v.width))
     stride = stride_of(v.width)
 
-    def scatter(rows: slice, flat: Scratch) -> Counts:
-        notes: Counts = scatter_codes(
-            _beside(x[rows]), _beside(y[rows]), int(v.x0), sx, v.width, int(v.y0), sy, v.height, stride, flat, x.size
-        )
-        return notes
+    def scatter(rows: slice, flat: Scratch, notes: Counts, noted: int) -> int:
+        held: int = scatter_codes(
+            _beside(x[rows]), _beside(y[rows]), int(v.x0), sx, v.width, int(v.y0), sy, v.height, stride, flat, notes,
+            noted,
+        )  # fmt: skip
+        return held
 
     accumulate(scatter, x.size, stride, out, sign=sign, strided=_strided(x, y))
     return out
@@ -97,12 +98,12 @@ def count_by(
     out = _output(out, (n, v.height, v.width))
     stride = stride_of(v.width)
 
-    def scatter(rows: slice, flat: Scratch) -> Counts:
-        notes: Counts = scatter_labelled(
+    def scatter(rows: slice, flat: Scratch, notes: Counts, noted: int) -> int:
+        held: int = scatter_labelled(
             _beside(x[rows]), _beside(y[rows]), _beside(label[rows]), int(v.x0), sx, v.width, int(v.y0), sy, v.height,
-            stride, n, flat, x.size,
+            stride, n, flat, notes, noted,
         )  # fmt: skip
-        return notes
+        return held
 
     accumulate(scatter, x.size, stride, out.reshape(n * v.height, v.width), strided=_strided(x, y, label))
     return out
@@ -189,12 +190,12 @@ def _count_block(x: npt.NDArray[Any], y: npt.NDArray[Any], viewport: Viewport, o
         return
     stride = stride_of(v.width)
 
-    def scatter(rows: slice, flat: Scratch) -> Counts:
-        notes: Counts = scatter_values(
+    def scatter(rows: slice, flat: Scratch, notes: Counts, noted: int) -> int:
+        held: int = scatter_values(
             _beside(x[rows]), _beside(y[rows]), float(v.x0), float(v.x1), v.width, float(v.y0), float(v.y1), v.height,
-            stride, flat, x.size,
+            stride, flat, notes, noted,
         )  # fmt: skip
-        return notes
+        return held
 
     accumulate(scatter, x.size, stride, out, strided=_strided(x, y))
 

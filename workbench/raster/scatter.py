@@ -7,14 +7,16 @@ simulated ones:
 
 - Rows are padded to an odd number of cache lines. With rows of a power of two, the crowded columns of real particles
   fall into a few cache sets and cost ten times more.
-- Counters are uint16, so that a picture of 512 x 512 stays in the second-level cache. One that comes round to 0 is noted:
-  each note is worth 65,536 (`drain` adds them).
+- Counters are uint8, so that the crowded part of a picture of 512 x 512 stays in the first-level cache, the rest in the
+  second. One that comes round to 0 is noted: each note is worth 256 (`drain` adds them).
 - What lies outside goes to one of 16 spare cells in turn, instead of a branch.
 - So do the points of a cell that holds a third of a block or more (noise at code 0, saturated particles): adding to one
   cell again and again makes each addition wait for the one before. Its points are put back when another cell is as
   busy, or at the end.
 
-Pictures here are flat: ``height * stride + EXTRA`` cells of uint16; padding and spare cells are zero between calls.
+Pictures here are flat: ``height * stride + EXTRA`` cells of uint8; padding and spare cells are zero between calls. `notes` has
+room for a note of each 256 points that are counted until it is drained, and `EXTRA` more; each loop is told how many it
+holds, and tells.
 """
 
 from __future__ import annotations
@@ -24,13 +26,14 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from workbench.raster.machine import CHUNK, fetch, rarely, shifted
+from workbench.raster.machine import CHUNK, FACTOR, TOGETHER, cells_of, fetch, rarely, shifted
 
 BLOCK = 1024
-_TOGETHER = 4  # cells counted without a jump
+_STRAIGHT = 8  # cells counted without a jump
 _LOOK = 8  # blocks from one look for the busiest cell to the next
 EXTRA = 32  # 16 spare cells for what lies outside, 16 for the busiest cell
-_LINE = 32  # uint16 cells in a cache line
+_LINE = 64  # uint8 cells in a cache line
+WORTH = 8  # bits of a counter
 _NONE = np.uint32(0xFFFFFFFF)
 
 
@@ -48,24 +51,28 @@ def _in_turn(first: int) -> Any:
     return cells
 
 
-@njit(cache=True, nogil=True)
-def _notes(points: int) -> Any:
-    """Room for every counter that can come round when so many points are counted, and for the busiest cell's."""
-    return np.empty((points >> 16) + EXTRA, np.uint32)
-
-
 @njit(nogil=True, inline="always")
-def _tally(cells: Any, flat: Any, notes: Any, noted: int) -> int:
-    """Count `CHUNK` cells; how many notes there are then."""
-    for start in range(0, CHUNK, _TOGETHER):
-        for i in range(start, start + _TOGETHER):
-            cell = cells[i]
-            now = np.uint16(flat[cell] + np.uint16(1))
-            flat[cell] = now
+def _tally(cells: Any, at: int, flat: Any, notes: Any, noted: int) -> int:
+    """Count `CHUNK` cells from `at` on; how many notes there are then."""
+    for start in range(np.uint32(at), np.uint32(at + CHUNK), np.uint32(_STRAIGHT)):
+        for i in range(_STRAIGHT):
+            cell = cells[start + np.uint32(i)]
+            now = np.uint8(flat[cell] + np.uint8(1))
             if rarely(now == 0):
                 notes[noted] = cell
                 noted += 1
+            flat[cell] = now  # after the jump: so it and the addition are one step
     return noted
+
+
+@njit(cache=True, nogil=True)
+def _whole_cells(xs: Any, ys: Any, size: int, sx: Any, sy: Any, row: Any, buffer: Any) -> None:
+    """The cells of points of which none lies outside."""
+    done = size // TOGETHER * TOGETHER if sx > 0 and sy > 0 and row < FACTOR else 0
+    for i in range(0, done, TOGETHER):
+        cells_of(xs, ys, i, sx, sy, row, buffer)
+    for i in range(done, size):
+        buffer[i] = np.uint32(shifted(np.uint32(ys[i]), sy) * row) + shifted(np.uint32(xs[i]), sx)
 
 
 @njit(cache=True, nogil=True)
@@ -82,10 +89,10 @@ def _busiest(buffer: Any, size: int, spare: int, busy: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _settle(flat: Any, spare: int, busy: Any, notes: Any, noted: int) -> int:
+def _settle(flat: Any, spare: int, busy: Any, notes: Any, settled: int, noted: int) -> int:
     """Put the busiest cell's points back, forget what lies outside; how many notes there are then."""
-    kept = 0
-    for i in range(noted):
+    kept = settled
+    for i in range(settled, noted):
         cell = notes[i]
         if cell < spare or cell >= spare + 16:
             notes[kept] = cell if cell < spare else busy
@@ -94,8 +101,8 @@ def _settle(flat: Any, spare: int, busy: Any, notes: Any, noted: int) -> int:
         held = np.uint32(flat[busy])
         for i in range(spare + 16, spare + 32):
             held += np.uint32(flat[i])
-        flat[busy] = np.uint16(held & np.uint32(0xFFFF))
-        for _ in range(held >> np.uint32(16)):
+        flat[busy] = np.uint8(held & np.uint32(0xFF))
+        for _ in range(held >> np.uint32(WORTH)):
             notes[kept] = busy
             kept += 1
     flat[spare : spare + EXTRA] = 0
@@ -105,12 +112,9 @@ def _settle(flat: Any, spare: int, busy: Any, notes: Any, noted: int) -> int:
 @njit(cache=True, nogil=True)
 def scatter_codes(
     x: Any, y: Any, x0: int, shift_x: int, width: int, y0: int, shift_y: int, height: int, stride: int, flat: Any,
-    points: int,
+    notes: Any, noted: int,
 ) -> Any:  # fmt: skip
-    """Count uint16 codes; a cell is ``1 << shift`` codes wide, the first one starts at `x0`, `y0`.
-
-    Gives its notes. `points` are as many as `flat` gets, in all calls, until it is drained.
-    """
+    """Count uint16 codes; a cell is ``1 << shift`` codes wide, the first one starts at `x0`, `y0`."""
     buffer = np.empty(BLOCK, np.uint32)
     left, low = np.uint32(np.int32(x0)), np.uint32(np.int32(y0))
     sx, sy, row = np.uint32(shift_x & 31), np.uint32(shift_y & 31), np.uint32(stride)
@@ -118,17 +122,14 @@ def scatter_codes(
     whole = x0 == 0 and y0 == 0 and span_x >= 65536 and span_y >= 65536
     spare, busy = height * stride, _NONE
     outside, again = _in_turn(spare), _in_turn(spare + 16)
-    notes, noted = _notes(points), 0
+    settled = noted
     for start in range(0, x.size, BLOCK):
         size = min(BLOCK, x.size - start)
         xs, ys = x[start : start + size], y[start : start + size]
-        if whole and busy == _NONE:
-            for i in range(size):
-                buffer[i] = np.uint32(shifted(np.uint32(ys[i]), sy) * row) + shifted(np.uint32(xs[i]), sx)
-        elif whole:
-            for i in range(size):
-                cell = np.uint32(np.uint32(shifted(np.uint32(ys[i]), sy) * row) + shifted(np.uint32(xs[i]), sx))
-                buffer[i] = cell if cell != busy else again[i]
+        if whole:
+            _whole_cells(xs, ys, size, sx, sy, row, buffer)
+            for i in range(size if busy != _NONE else 0):
+                buffer[i] = buffer[i] if buffer[i] != busy else again[i]
         else:
             for i in range(size):
                 u, v = np.uint32(np.uint32(xs[i]) - left), np.uint32(np.uint32(ys[i]) - low)
@@ -139,17 +140,18 @@ def scatter_codes(
         for at in range(0, size, CHUNK):
             fetch(x, start + BLOCK + at)
             fetch(y, start + BLOCK + at)
-            noted = _tally(buffer[at : at + CHUNK], flat, notes, noted)
+            noted = _tally(buffer, at, flat, notes, noted)
         found = _busiest(buffer, size, spare, busy) if start % (_LOOK * BLOCK) == 0 else busy
         if found != busy:
-            noted, busy = _settle(flat, spare, busy, notes, noted), found
-    return notes[: _settle(flat, spare, busy, notes, noted)]
+            noted, busy = _settle(flat, spare, busy, notes, settled, noted), found
+            settled = noted
+    return _settle(flat, spare, busy, notes, settled, noted)
 
 
 @njit(cache=True, nogil=True)
 def scatter_labelled(
     x: Any, y: Any, label: Any, x0: int, shift_x: int, width: int, y0: int, shift_y: int, height: int, stride: int,
-    planes: int, flat: Any, points: int,
+    planes: int, flat: Any, notes: Any, noted: int,
 ) -> Any:  # fmt: skip
     """As `scatter_codes`, into one of `planes` pictures of `height` rows each, by a small unsigned label."""
     buffer = np.empty(BLOCK, np.uint32)
@@ -160,15 +162,15 @@ def scatter_labelled(
     plane, count = np.uint32(height * stride), np.uint32(planes)
     spare, busy = planes * height * stride, _NONE
     outside, again = _in_turn(spare), _in_turn(spare + 16)
-    notes, noted = _notes(points), 0
+    settled = noted
     for start in range(0, x.size, BLOCK):
         size = min(BLOCK, x.size - start)
         xs, ys, names = x[start : start + size], y[start : start + size], label[start : start + size]
         if whole:
+            _whole_cells(xs, ys, size, sx, sy, row, buffer)
             for i in range(size):
                 which = np.uint32(names[i])
-                base = np.uint32(shifted(np.uint32(ys[i]), sy) * row + shifted(np.uint32(xs[i]), sx))
-                cell = np.uint32(np.uint32(which * plane) + base)
+                cell = np.uint32(np.uint32(which * plane) + buffer[i])
                 cell = cell if cell != busy else again[i]
                 buffer[i] = cell if which < count else outside[i]
         else:
@@ -183,17 +185,18 @@ def scatter_labelled(
             fetch(x, start + BLOCK + at)
             fetch(y, start + BLOCK + at)
             fetch(label, start + BLOCK + at)
-            noted = _tally(buffer[at : at + CHUNK], flat, notes, noted)
+            noted = _tally(buffer, at, flat, notes, noted)
         found = _busiest(buffer, size, spare, busy) if start % (_LOOK * BLOCK) == 0 else busy
         if found != busy:
-            noted, busy = _settle(flat, spare, busy, notes, noted), found
-    return notes[: _settle(flat, spare, busy, notes, noted)]
+            noted, busy = _settle(flat, spare, busy, notes, settled, noted), found
+            settled = noted
+    return _settle(flat, spare, busy, notes, settled, noted)
 
 
 @njit(cache=True, nogil=True)
 def scatter_values(
     x: Any, y: Any, x0: float, x1: float, width: int, y0: float, y1: float, height: int, stride: int, flat: Any,
-    points: int,
+    notes: Any, noted: int,
 ) -> Any:  # fmt: skip
     """Count numbers of any kind; NaN and what lies outside ``x0 <= x < x1``, ``y0 <= y < y1`` is left out."""
     buffer = np.empty(BLOCK, np.uint32)
@@ -201,7 +204,7 @@ def scatter_values(
     last_x, last_y, row = np.int32(width - 1), np.int32(height - 1), np.int32(stride)
     spare, busy = height * stride, _NONE
     outside, again = _in_turn(spare), _in_turn(spare + 16)
-    notes, noted = _notes(points), 0
+    settled = noted
     for start in range(0, x.size, BLOCK):
         size = min(BLOCK, x.size - start)
         xs, ys = x[start : start + size], y[start : start + size]
@@ -217,11 +220,12 @@ def scatter_values(
         for at in range(0, size, CHUNK):
             fetch(x, start + BLOCK + at)
             fetch(y, start + BLOCK + at)
-            noted = _tally(buffer[at : at + CHUNK], flat, notes, noted)
+            noted = _tally(buffer, at, flat, notes, noted)
         found = _busiest(buffer, size, spare, busy) if start % (_LOOK * BLOCK) == 0 else busy
         if found != busy:
-            noted, busy = _settle(flat, spare, busy, notes, noted), found
-    return notes[: _settle(flat, spare, busy, notes, noted)]
+            noted, busy = _settle(flat, spare, busy, notes, settled, noted), found
+            settled = noted
+    return _settle(flat, spare, busy, notes, settled, noted)
 
 
 @njit(cache=True, nogil=True)
@@ -264,11 +268,12 @@ def drain(flat: Any, stride: int, notes: Any, sign: Any, out: Any) -> None:
     `out` is (height, width).
     """
     height, width = out.shape
+    row, worth = np.uint32(stride), np.uint32(sign << np.uint32(WORTH))
     for r in range(height):
-        row = flat[r * stride : r * stride + width]
+        cells = flat[r * stride : r * stride + width]
         target = out[r]
         for c in range(width):
-            target[c] += np.uint32(np.uint32(row[c]) * sign)
-            row[c] = 0
+            target[c] += np.uint32(np.uint32(cells[c]) * sign)
+            cells[c] = 0
     for i in range(notes.size):
-        out[notes[i] // stride, notes[i] % stride] += np.uint32(np.uint32(65536) * sign)
+        out[notes[i] // row, notes[i] % row] += worth
