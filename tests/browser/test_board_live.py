@@ -20,6 +20,12 @@ pytestmark = pytest.mark.timeout(400)
 #: Where a new row must be seen within 5 s of being written, with what a loaded machine may take on top.
 SOON = 5.0
 GRACE = 10.0
+#: Red, green, blue and alpha of the first four pixels of each chart: the corner where no axis is.
+CORNERS = """() => {
+  const all = (root) => [...root.querySelectorAll("*")].flatMap((e) => (e.shadowRoot ? [e, ...all(e.shadowRoot)] : [e]))
+  const charts = all(document).filter((e) => e.matches(".bk-Canvas") && e.getClientRects().length)
+  return charts.map((e) => [...e.shadowRoot.querySelector("canvas").getContext("2d").getImageData(0, 0, 2, 2).data])
+}"""
 
 
 @pytest.fixture
@@ -194,6 +200,8 @@ def test_the_dark_is_remembered(board, open_tab, simulated: Path) -> None:
     page.page.get_by_label("Toggle theme").click()
     page.until(f"{theme} === 'light'")
     assert "theme=light" in page.page.evaluate("location.search")
+    corners = page.page.evaluate(CORNERS)
+    assert len(corners) > 3 and all(corner == [255] * 16 for corner in corners), "nothing of the dark stays at an edge"
     page.page.goto(page.page.url.split("?")[0])
     page = Board(page.tab, pictures=2)
     assert page.page.evaluate(theme) == "light"
