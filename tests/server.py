@@ -1,10 +1,12 @@
-"""A `workbench` server in a process of its own: started, waited for, its log kept, ended."""
+"""A `workbench` server in a process of its own: started, waited for, its log kept, ended; and ports for servers."""
 
 from __future__ import annotations
 
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +16,19 @@ from types import TracebackType
 ADDRESS = re.compile(r"https?://[^\s/]+:\d+[^\s]*")
 #: What no log may hold.
 TROUBLE = re.compile(r"Traceback|\b(ERROR|CRITICAL)\b|\w+(Error|Exception): |Task exception was never retrieved")
+#: Another one in each process; each port is given once.
+_PORTS = iter(random.Random(os.getpid()).sample(range(20_000, 30_000), 2000))
+
+
+def free_port() -> int:
+    """One below those that the kernel gives to clients: who asks a dead server again and again must not get its port."""
+    for port in _PORTS:
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            continue
+    raise AssertionError("no port is free")
 
 
 class Server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 import sys
@@ -38,6 +39,19 @@ def test_a_port_in_use_is_said_in_one_sentence(catalog, capsys) -> None:
     said = capsys.readouterr().err
     assert f"port {port} of 127.0.0.1 is in use" in said
     assert "--port" in said
+
+
+def test_a_free_port_is_not_let_go_of_before_it_is_served(catalog, monkeypatch) -> None:
+    """Who asks for any port is given it by the system: one that was found free may be another's by then."""
+    asked = []
+
+    def bind(port, host):
+        asked.append(port)
+        raise OSError(errno.EADDRINUSE, "Address already in use")
+
+    monkeypatch.setattr(board, "bind_sockets", bind)
+    assert serve(catalog, port=0) == 1
+    assert asked == [0]
 
 
 def test_an_address_that_is_not_ours_is_said(catalog, capsys) -> None:

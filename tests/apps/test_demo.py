@@ -162,7 +162,7 @@ def test_a_child_that_cannot_be_started_is_tried_again(
     monkeypatch.setattr(subprocess, "Popen", popen)
     code = f"open({str(count)!r}, 'a').write('x')"
     with demo.Supervisor([sys.executable, "-c", code], name="engine", pause=0.01):
-        wait_for(lambda: count.exists() and count.read_text() == "x", 10)
+        wait_for(lambda: count.exists() and count.read_text() == "x")
     assert (
         "engine cannot be started (Resource temporarily unavailable); tried again in 0.01 s" in capfd.readouterr().err
     )
@@ -198,7 +198,7 @@ def test_sigterm_of_the_command_leaves_no_orphan(tmp_path: Path) -> None:
     wait_for(lambda: any("continuation" in _command(pid) for pid in _children(process.pid)))
     pids = _children(process.pid)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 143
+    assert process.wait(60) == 143
     wait_for(lambda: not any(runs(pid) for pid in pids))
 
 

@@ -56,7 +56,7 @@ def catalog(tmp_path: Path) -> Path:
     return path
 
 
-async def until(call: Callable[[], object], seconds: float = 20) -> None:
+async def until(call: Callable[[], object], seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while not call():
             await asyncio.sleep(0.05)
@@ -183,7 +183,7 @@ def test_who_posts_what_is_not_kept_hears_why(catalog: Path, request_: bytes, st
         reader, writer = await asyncio.open_connection(*doors[0].getsockname()[:2])
         host = b"Host: 127.0.0.1:%d\r\n" % doors[0].getsockname()[1]
         writer.write(b"POST /api/v1/feed/post HTTP/1.1\r\n" + host + BEARER + b"Connection: close\r\n" + request_)
-        said = (await asyncio.wait_for(reader.read(), 20)).decode()
+        said = (await asyncio.wait_for(reader.read(), 60)).decode()
         assert said.startswith(f"HTTP/1.1 {status} ") and told in said, said
         counters = engine.listeners["post"].counters
         assert (counters.refused, counters.received) == (int(status in (413, 415)), int(status == 200))
@@ -204,7 +204,7 @@ def test_half_a_post_whose_sender_is_gone_does_not_stay_for_ever(
         server = listen(engine, Access(), doors)
         reader, writer = await asyncio.open_connection(*doors[0].getsockname()[:2])
         writer.write(b"POST /api/v1/feed/post HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n$GP")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await reader.read() == b""
         writer.close()
         server.stop()
@@ -213,7 +213,8 @@ def test_half_a_post_whose_sender_is_gone_does_not_stay_for_ever(
     run(catalog, work)
 
 
-def test_a_port_that_is_taken_is_told_before_anything_is_begun(catalog: Path) -> None:
+def test_a_port_that_is_taken_is_told_before_anything_is_begun(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workbench.apps.engine.return_now_and_then", lambda: None)  # a thread that never ends
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(WorkbenchError, match=f"port {port} of 127.0.0.1 is in use .* --port {port + 1}"):
@@ -378,7 +379,7 @@ def test_what_waited_long_is_recorded_without_waiting_for_more(catalog: Path, mo
             journal.append("ship", fix(i), "10.0.0.1:4001", clock.now())
 
     async def work(engine: Engine) -> None:
-        await until(lambda: engine.recorders["ship"].kept.rows == 95, 20)
+        await until(lambda: engine.recorders["ship"].kept.rows == 95, 60)
 
     run(catalog, work)
 

@@ -203,8 +203,6 @@ def test_status_and_json_say_who_changed_what(cruise, path, capsys):
 
 
 def test_while_another_run_writes_it_is_waited_for(cruise):
-    from threading import Timer
-
     from workbench.record import seaflow_run
 
     out = cruise.folder / "particles"
@@ -213,8 +211,12 @@ def test_while_another_run_writes_it_is_waited_for(cruise):
     told: list[str] = []
     alone = seaflow_run._alone(out)
     alone.__enter__()
-    Timer(1.0, lambda: alone.__exit__(None, None, None)).start()
-    assert regate(cruise, waiting=told.append).processed == 7
+
+    def wait(text: str) -> None:
+        told.append(text)
+        alone.__exit__(None, None, None)  # the other one ends
+
+    assert regate(cruise, waiting=wait).processed == 7
     assert len(told) == 1 and "another run" in told[0]
     assert counts(out) == product(cruise)
 

@@ -42,16 +42,16 @@ def address() -> Any:
 
     thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
     thread.start()
-    started.wait(10)
+    assert started.wait(60)
     yield f"http://127.0.0.1:{socket.getsockname()[1]}{BASE}"
     loop, stop = loops[0]
     loop.call_soon_threadsafe(stop.set)
-    thread.join(10)
+    thread.join(60)
 
 
 def get(url: str) -> tuple[int, bytes, Any]:
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             return answer.status, answer.read(), answer.headers
     except HTTPError as error:
         return error.code, b"", error.headers

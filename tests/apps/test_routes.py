@@ -110,18 +110,20 @@ def run(act: Callable[[House], Awaitable[None]], folder: Path, *args: Any, **opt
         asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
         async with served(folder, *args, **options) as house:
             await asyncio.wait_for(act(house), 100)
-        for _ in range(100):
-            left = asyncio.all_tasks() - {asyncio.current_task()}
-            if not left:
-                break
-            await asyncio.sleep(0.02)
-        assert not left
+        await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)  # a coroutine never awaited
         asyncio.run(all_of_it())
         gc.collect()
     assert not complaints
+
+
+async def until(true: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for what is about to be so."""
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.02)
 
 
 async def receive(client: WebSocketClientConnection) -> Any:
@@ -201,8 +203,9 @@ def test_a_new_question_takes_the_place_of_the_old_and_pictures_do_not_disturb_e
         assert house.gallery.waiting == 0
         await tab.write_message(json.dumps({**ASK, "ask": 5, "x": "pe", "have": head["revision"]}))
         await tab.write_message(json.dumps({"picture": "p", "stop": True}))
-        await asyncio.sleep(0.1)
-        assert house.gallery.waiting == 0
+        await tab.write_message("{")
+        assert "not JSON" in (await receive(tab))["error"]  # so far everything was heard
+        await until(lambda: house.gallery.waiting == 0)
 
     run(act, tmp_path)
 
@@ -285,7 +288,12 @@ def test_a_page_shows_so_many_pictures_and_no_more(tmp_path: Path) -> None:
 
 def test_a_tab_that_does_not_read_holds_one_frame_not_a_heap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[asyncio.Future[None]] = []
+    heard, on_message = list[Any](), routes.Live.on_message
     gate = asyncio.Event
+
+    def hear(self: Any, message: Any) -> None:
+        on_message(self, message)
+        heard.append(message)
 
     async def act(house: House) -> None:
         opened = gate()
@@ -298,12 +306,17 @@ def test_a_tab_that_does_not_read_holds_one_frame_not_a_heap(tmp_path: Path, mon
             return sent[-1]
 
         monkeypatch.setattr(routes.Live, "write_message", write)
+        monkeypatch.setattr(routes.Live, "on_message", hear)
         tab = await house.open()
-        for i in range(20):
-            await tab.write_message(json.dumps({**ASK, "ask": i}))
+        await tab.write_message(json.dumps(ASK))
+        await until(lambda: len(sent) == 1)
+        for i in range(19):
+            await tab.write_message(json.dumps({**ASK, "ask": i + 2}))
             await asyncio.sleep(0.02)
+        await until(lambda: len(heard) == 20)
         assert len(sent) == 1
         opened.set()
+        await until(lambda: len(sent) == 2)
         await asyncio.sleep(0.2)
         assert len(sent) == 2  # the newest question only
 
@@ -334,11 +347,7 @@ def test_two_hundred_sockets_leave_nothing(
                     tab.close()
                 else:
                     tab.stream.close()  # type: ignore[attr-defined]  # the cable is pulled
-        for _ in range(200):
-            if house.gallery.waiting == 0:
-                break
-            await asyncio.sleep(0.02)
-        assert house.gallery.waiting == 0
+        await until(lambda: house.gallery.waiting == 0)
         assert house.feeds.listeners == 1  # the gallery itself
 
     run(act, tmp_path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import pytest
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
+from tests.server import free_port
 from workbench.raster.encode import decode
 
 pytestmark = pytest.mark.slow
@@ -38,7 +38,7 @@ install("TEST", feeds, Gallery(feeds), Access(), State({folder!r}))
 
 def get(url: str) -> dict[str, Any] | None:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=30) as answer:
             return dict(json.loads(answer.read()))
     except (urllib.error.URLError, OSError):
         return None
@@ -48,9 +48,7 @@ def get(url: str) -> dict[str, Any] | None:
 def test_pictures_notes_and_health(root: Path, tmp_path: Path, prefix: str) -> None:
     (tmp_path / "app.py").write_text("import panel as pn\npn.pane.Str('page').servable()\n")
     (tmp_path / "setup.py").write_text(SETUP.format(folder=str(tmp_path)))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "panel", "serve", tmp_path / "app.py", "--plugins", "workbench.apps.routes",
                "--setup", tmp_path / "setup.py", "--address", "127.0.0.1", "--port", str(port)]  # fmt: skip
     environment = {"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
@@ -70,7 +68,7 @@ def test_pictures_notes_and_health(root: Path, tmp_path: Path, prefix: str) -> N
             assert get(f"http://127.0.0.1:{port}/healthz") is None
     finally:
         server.terminate()
-        server.communicate(timeout=20)
+        server.communicate(timeout=60)
 
 
 async def _ask(base: str, origin: str) -> None:

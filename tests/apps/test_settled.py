@@ -63,7 +63,7 @@ def test_a_lighter_page_is_the_same_page() -> None:
     assert document.roots[0].tags == ["later"]
 
 
-async def _until(true: Callable[[], bool], patience: float = 20.0) -> bool:
+async def _until(true: Callable[[], bool], patience: float = 60.0) -> bool:
     end = time.monotonic() + patience
     while not true() and time.monotonic() < end:
         await asyncio.sleep(0.01)

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.faults.engine_load import free_port
+from tests.server import free_port
 from workbench.apps import standing
 from workbench.apps import status as light
 from workbench.apps.standing import UP, Standing
@@ -178,14 +178,14 @@ def test_a_board_that_is_killed_under_up_is_told_and_comes_back(tmp_path: Path) 
         assert first["up"] and first["address"] == f"http://localhost:{port}"
         assert light.status(folder)["up"]["pid"] == process.pid
         os.kill(first["pid"], signal.SIGKILL)
-        until(lambda: any("board is not running" in each for each in light.down(light.status(folder))), 5)
+        until(lambda: any("board is not running" in each for each in light.down(light.status(folder))), 60)
         assert light.show(str(catalog)) == 1
         until(lambda: light.show(str(catalog)) == 0)
         (again,) = light.status(folder)["boards"]
         assert again["pid"] != first["pid"] and again["address"] == first["address"]
     finally:
         process.terminate()
-        assert process.wait(40) == 0
+        assert process.wait(60) == 0
     found = light.status(folder)
     assert (found["boards"], found["up"]) == ([], None)
     assert light.down(found) == ["the engine is not running"]

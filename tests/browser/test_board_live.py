@@ -15,11 +15,19 @@ import pytest
 
 from tests.browser.board_page import Board
 from workbench.core.clock import Clock
+from workbench.views.colours import ROLES
 
 pytestmark = pytest.mark.timeout(400)
 #: Where a new row must be seen within 5 s of being written, with what a loaded machine may take on top.
 SOON = 5.0
 GRACE = 10.0
+#: The colours of each chart's second pixel along its upper edge and along its left one (#rrggbbaa): no axis is there.
+CORNERS = """() => {
+  const all = (root) => [...root.querySelectorAll("*")].flatMap((e) => (e.shadowRoot ? [e, ...all(e.shadowRoot)] : [e]))
+  const charts = all(document).filter((e) => e.matches(".bk-Canvas") && e.getClientRects().length)
+  return charts.map((e) => [...e.shadowRoot.querySelector("canvas").getContext("2d").getImageData(0, 0, 2, 2).data]
+    .map((v) => v.toString(16).padStart(2, "0")).join("").match(/.{8}/g).slice(1, 3))
+}"""
 
 
 @pytest.fixture
@@ -194,6 +202,11 @@ def test_the_dark_is_remembered(board, open_tab, simulated: Path) -> None:
     page.page.get_by_label("Toggle theme").click()
     page.until(f"{theme} === 'light'")
     assert "theme=light" in page.page.evaluate("location.search")
+    corners = page.page.evaluate(CORNERS)
+    light = {f"#{colour}" for corner in corners for colour in corner}
+    assert len(corners) > 3 and light <= {ROLES["light"][role] + "ff" for role in ("card", "line")}, (
+        "no dark at an edge"
+    )
     page.page.goto(page.page.url.split("?")[0])
     page = Board(page.tab, pictures=2)
     assert page.page.evaluate(theme) == "light"

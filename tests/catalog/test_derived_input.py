@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import tempfile
-import tracemalloc
 import weakref
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.alone import peak
 from workbench.catalog import derived_state
 from workbench.catalog.derived_input import Grown
 from workbench.catalog.derived_state import State
@@ -152,19 +152,19 @@ def test_a_state_is_equal_only_for_equal_cursors(cursors):
 def test_a_state_of_many_files_writes_out_the_folder_that_has_a_new_one(monkeypatch):
     folders = {f"/evt/2025_{day:03}": {f"file {i}": [1, 2, 3] for i in range(480)} for day in range(60)}
     state = State()
-    first = state.of({"evt": {"version": 1, "folders": folders}})
+    told = [state.of({"evt": {"version": 1, "folders": folders}})]
     written_out = []
     dumps = json.dumps
     monkeypatch.setattr(
         derived_state.json, "dumps", lambda *a, **b: written_out.append(dumps(*a, **b)) or written_out[-1]
     )
     day = "/evt/2025_059"
-    gc.collect()
-    tracemalloc.start()
-    try:
-        second = state.of({"evt": {"version": 1, "folders": {**folders, day: {**folders[day], "one more": [4, 5, 6]}}}})
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert second != first
-    assert sum(map(len, written_out)) < 20_000 and peak < 400_000
+
+    def one_more():
+        written_out.clear()
+        some = {**folders, day: {**folders[day], "one more": [4, 5, len(told)]}}
+        told.append(state.of({"evt": {"version": 1, "folders": some}}))
+
+    assert peak(one_more) < 400_000
+    assert len({*told}) == 4
+    assert 0 < sum(map(len, written_out)) < 20_000

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from workbench.catalog.cruise import Cruise, open_cruise
+from workbench.catalog.plan_entries import PlanEntries
 from workbench.core.errors import WorkbenchError
 from workbench.core.gates import Gate, Gating
 
@@ -153,6 +154,23 @@ def test_two_editors_the_later_is_told_whom_it_would_replace(cruise, path):
     assert cruise.gates.at(FIRST).id == forced.id
     cruise.gates.withdraw(forced.id, who="Francois")
     assert cruise.gates.at(FIRST).id == saved.id  # hers holds again
+
+
+def test_who_saves_while_somebody_takes_up_what_holds_is_not_passed_over(cruise, path, monkeypatch):
+    other, at, saved = open_cruise(path), PlanEntries._at, []
+    theirs = shifted(other)
+
+    def then_saved(self, time):
+        found = at(self, time)
+        if not saved:
+            saved.append(other.gates.save(theirs, start=FIRST, who="Ginger"))
+        return found
+
+    monkeypatch.setattr(PlanEntries, "_at", then_saved)
+    mine = cruise.gates.at(FIRST).draft()
+    mine.move("synecho", 1, 1)
+    with pytest.raises(WorkbenchError, match=r"replace.*" + saved[0].id + r".*Ginger"):
+        cruise.gates.save(mine, start=FIRST, who="Francois")
 
 
 def test_a_draft_is_saved_again_and_again_until_somebody_comes_between(cruise, path):

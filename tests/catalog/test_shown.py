@@ -85,7 +85,7 @@ def test_a_slow_source_is_told_and_read_once(cruise: Cruise, monkeypatch: pytest
     def span(self: Source) -> Window | None:
         if self.name == "sfl":
             calls.append(1)
-            go.wait(30)
+            go.wait(60)
         return whole(self)
 
     monkeypatch.setattr(Source, "span", span)
@@ -95,7 +95,17 @@ def test_a_slow_source_is_told_and_read_once(cruise: Cruise, monkeypatch: pytest
     assert len(calls) == 1
     assert "still being read" in shown.page("x", only, {"sfl": None})
     go.set()
-    assert shown.glimpses(only, 30)["sfl"] is not None
+    assert shown.glimpses(only, 60)["sfl"] is not None
+
+
+def test_a_look_that_ends_while_it_is_looked_for_is_begun_anew(cruise: Cruise, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ending(dict[int, Any]):
+        def __contains__(self, key: object) -> bool:
+            return True  # it was there just now
+
+    monkeypatch.setattr(shown, "_under_way", Ending())
+    seen = shown.glimpses({"sfl": cruise["sfl"]}, 60)["sfl"]
+    assert seen is not None and seen.span == cruise["sfl"].span()
 
 
 def test_a_long_cruise_is_not_read(simulated: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,7 +114,7 @@ def test_it_may_come_later(tmp_path):
     assert source.changed(cursor)[0].sizes["time"] == 0
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 def test_pipes_and_devices_are_not_read(tmp_path):
     os.mkfifo(tmp_path / "pipe.box")
     assert Source("small_boxes", str(tmp_path)).files() == []

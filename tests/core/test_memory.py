@@ -62,8 +62,10 @@ held = kept[::50]
 full = used()
 del kept
 return_now_and_then(0.05)
-time.sleep(0.5)
-print(before, full, used())
+until = time.monotonic() + 60
+while (after := used()) - before >= (full - before) / 4 and time.monotonic() < until:
+    time.sleep(0.05)
+print(before, full, after)
 """
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import random
 import shutil
 import signal
 import socket
@@ -23,6 +22,7 @@ from types import TracebackType
 import psutil
 
 from tests.live.test_recorder import sentence
+from tests.server import free_port
 
 CATALOG = """\
 metadata: {{cruise: {{id: K}}}}
@@ -66,17 +66,6 @@ def line(i: int) -> bytes:
     return sentence(f"GPVTG,054.7,T,,M,{i:d},N,010.2,K,A")
 
 
-def free_port() -> int:
-    """One below those that the kernel gives to clients: who asks a dead engine again and again must not get its port."""
-    for port in random.Random(os.getpid()).sample(range(20_000, 30_000), 100):
-        try:
-            with socket.create_server(("127.0.0.1", port)):
-                return port
-        except OSError:
-            continue
-    raise AssertionError("no port is free")
-
-
 class Killable:
     """An engine in a process of its own.
 
@@ -115,7 +104,7 @@ class Killable:
     def status(self) -> dict | None:
         """What its API says; None when it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/status", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/status", timeout=30) as answer:
                 return json.loads(answer.read())
         except (OSError, http.client.HTTPException):
             return None
@@ -139,7 +128,7 @@ class Killable:
         """True when it was acknowledged."""
         try:
             request = urllib.request.Request(f"http://127.0.0.1:{self.port}/api/v1/feed/{name}", data=body)
-            with urllib.request.urlopen(request, timeout=5) as answer:
+            with urllib.request.urlopen(request, timeout=30) as answer:
                 return bool(answer.status == 200)
         except (OSError, http.client.HTTPException):
             return False

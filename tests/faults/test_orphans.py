@@ -39,8 +39,8 @@ def test_who_works_for_an_engine_ends_with_it(tmp_path, how: str) -> None:
     workers = [psutil.Process(int(pid)) for pid in engine.stdout.readline().split()]
     assert workers and all(each.is_running() for each in workers)
     getattr(engine, how)()
-    engine.wait(20)
-    _, alive = psutil.wait_procs(workers, timeout=20)
+    engine.wait(60)
+    _, alive = psutil.wait_procs(workers, timeout=60)
     for each in alive:
         each.kill()
     assert not alive, "it waits for work that nobody will give it"

@@ -125,7 +125,7 @@ def test_tabs_take_turns_and_pictures_go_out_in_between(several: int, failing: i
     with caught(logging.getLogger("workbench.live.pace")):
         for _ in range(2):  # another loop after the first one has ended
             order.clear()
-            asyncio.run(asyncio.wait_for(look(), 20))
+            asyncio.run(asyncio.wait_for(look(), 60))
             assert order == [x for i in range(several) for x in (i, "picture")]
 
 

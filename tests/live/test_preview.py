@@ -237,12 +237,12 @@ def test_a_stopped_question_tells_nothing_more(monkeypatch):
 
     def slow(*words: Any) -> Any:
         reading.set()
-        go_on.wait(10)
+        go_on.wait(60)
         return read(*words)
 
     monkeypatch.setattr(preview._held.blocks.files, "read", slow)
     stop = preview.follow(Draft(GATING), told.append)
-    assert reading.wait(10)
+    assert reading.wait(60)
     stop()
     go_on.set()
     last = asked(preview, Draft(GATING))[-1]
@@ -409,17 +409,17 @@ def test_reading_ahead_holds_nobody_up(monkeypatch):
 
     def slow(*words: Any) -> Any:
         reading.set()
-        assert go_on.wait(30)
+        assert go_on.wait(60)
         return read(*words)
 
     monkeypatch.setattr(two._held.blocks.files, "read", slow)
     two.prepare(Draft(GATING, hours(0, 1)))
-    assert reading.wait(10)
+    assert reading.wait(60)
     ended = threading.Event()
     stop = two._start(two._answer(Draft(GATING, hours(0, 1)), lambda _: None), lambda _: ended.set())
     two._ahead.stop()
     stop()
-    assert ended.wait(10)  # though nobody may read on yet
+    assert ended.wait(30)  # though nobody may read on yet
     go_on.set()
     assert asked(two, Draft(GATING))[-1].particles == 2000
     two.close()

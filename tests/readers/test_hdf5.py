@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ import xarray as xr
 from tests.readers import hdf5_files as make
 from tests.readers.hdf5_child import damaged_in_a_child
 from workbench.core.errors import ReaderError
+from workbench.readers import zarr_folder
 from workbench.testing.readers import ReaderTests
 
 CHOSEN = {"sea_water_temperature": "sst", "salinity": "salt", "counts": "counts"}
@@ -156,6 +158,16 @@ class TestZarr(OfAnyKind):
         told = damaged_in_a_child(files[0], dict(self.options), tries=20, seed=1, inside="sst/zarr.json")
         print(f"zarr: {told}")
         assert told.other == [] and told.crashed == 0
+
+
+def test_a_zarr_of_which_a_chunk_gets_its_name_meanwhile_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, walk = str(make.zarr(tmp_path / "a.zarr", 0)), os.walk
+    size = zarr_folder.complete(path)
+    listed = lambda top: ((here, folders, [*names, "0.partial"]) for here, folders, names in walk(top))  # noqa: E731
+    monkeypatch.setattr(zarr_folder.os, "walk", listed)
+    assert zarr_folder.complete(path) == size > 0
 
 
 @pytest.mark.parametrize("version", [2, 3])

@@ -240,7 +240,7 @@ def test_secrets_are_in_no_text_and_no_pickle(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_nobody_there() -> None:
-    from tests.services.influx import free_port
+    from tests.server import free_port
 
     with pytest.raises(ReaderError, match=r"does not answer.*Is the server running"):
         InfluxDB().open_dataset(f"influxdb://127.0.0.1:{free_port()}/cruise/met")

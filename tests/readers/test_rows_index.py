@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,23 @@ def test_layouts_of_files_that_became_others_are_forgotten(tmp_path: Path, monke
             assert index.layout(known.signature).rows[0].attrs["comment"] == f"of {number}"
         assert len(index._layouts) <= 2 * 8 + 2
         assert isinstance(other, rows_index.Known) and index.layout(other.signature).time is not None
+
+
+def test_a_layout_that_is_met_again_is_there_all_the_time(tmp_path: Path) -> None:
+    """Rows are read by it in other threads meanwhile."""
+    index, path = rows_index.Index(), str(make.parquet(tmp_path / "a.parquet", 0, 40))
+
+    class Watched(OrderedDict[str, Any]):
+        def pop(self, signature: str, *default: Any) -> Any:  # type: ignore[override]
+            gone = super().pop(signature, *default)
+            index.layout(known.signature)
+            return gone
+
+    (known,) = index.look([path], rows_index.Asked())
+    assert isinstance(known, rows_index.Known)
+    index._layouts = Watched(index._layouts)
+    with rows_index.containers.opened(path) as container:
+        assert index.recognise(path, container, rows_index.Asked()) == (known.signature, index.layout(known.signature))
 
 
 def test_of_the_index_file_no_layouts_but_those_of_the_files_are_read(tmp_path: Path) -> None:

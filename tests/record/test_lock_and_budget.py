@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from workbench.core.errors import WorkbenchError
+from workbench.record import lock
 from workbench.record.budget import Budget, size
 from workbench.record.lock import EngineLock
 
@@ -33,12 +36,22 @@ def test_another_engine_is_refused_by_name_until_the_first_is_killed(tmp_path: P
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
     assert EngineLock(tmp_path).holder() is None
-    with EngineLock(tmp_path) as lock:
-        assert lock.holder()["pid"] == os.getpid()  # type: ignore[index]
+    with EngineLock(tmp_path) as held:
+        assert held.holder()["pid"] == os.getpid()  # type: ignore[index]
         with pytest.raises(WorkbenchError):
             EngineLock(tmp_path).take()
     with EngineLock(tmp_path):
         pass
+
+
+def test_who_only_looks_refuses_no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`workbench status`, say, in the moment in which an engine begins."""
+    monkeypatch.setattr(lock, "GLANCE", 60.0)
+    looking = os.open(tmp_path / lock.FILE, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    threading.Timer(0.1, os.close, [looking]).start()
+    with EngineLock(tmp_path) as mine:
+        assert mine.holder() is not None
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -290,6 +290,22 @@ def test_files_that_are_too_short_are_no_index(tmp_path: Path) -> None:
     assert IndexFolder(tmp_path / "i").read() is None
 
 
+def test_what_it_takes_is_told_though_a_file_gets_its_name_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "under way"):
+        (tmp_path / name).write_bytes(b"12345")
+    scandir = os.scandir
+
+    def then_named(place: Path) -> list[os.DirEntry[str]]:
+        entries = sorted(scandir(place), key=lambda entry: entry.name, reverse=True)
+        (tmp_path / "under way").unlink()
+        return entries
+
+    monkeypatch.setattr(os, "scandir", then_named)
+    assert IndexFolder(tmp_path).nbytes == 10
+
+
 def test_a_folder_that_cannot_be_written_is_no_harm(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     files = Files()

@@ -208,6 +208,30 @@ def test_opened_before_and_loaded_after_a_day_was_rolled_and_rows_came_late(reco
     xr.testing.assert_identical(opened.load(), sorted_by_time(ds))
 
 
+def test_a_day_that_is_rolled_while_it_is_opened_is_opened_as_it_is_then(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at what there is and the reading of its times."""
+    from workbench.record import record as opening
+
+    early, late = block([0, 2], ("number",)), block([1], ("number",))
+    record.append("t", early)
+    record.roll(before=T + 24 * HOUR)
+    take, looks = opening.take, []
+
+    def then_rolled(*given: object) -> object:
+        found = take(*given)  # type: ignore[arg-type]
+        looks.append(1)
+        if len(looks) == 1:
+            record.append("t", late)
+            record.roll(before=T + 24 * HOUR)
+        return found
+
+    monkeypatch.setattr(opening, "take", then_rolled)
+    opened = record.open("t").load()
+    assert opened["id"].values.tolist() == [*early["id"].values[:1], *late["id"].values, *early["id"].values[1:]]
+
+
 def test_opened_before_rows_were_replaced_says_so(record: Record) -> None:
     record.append("t", block([0, 1, 2]))
     opened = record.open("t")

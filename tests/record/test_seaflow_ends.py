@@ -79,7 +79,7 @@ def test_files_of_the_next_hour_are_worked_on_while_an_hour_waits_for_the_disk(c
 
     def fsync(handle: int) -> None:
         if not waited:  # the first hour: nothing of it is on disk until a file of the second was added
-            waited.append(entered.wait(30))
+            waited.append(entered.wait(60))
         real(handle)
 
     def rows(task, *rest):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from pathlib import Path
 
+import pytest
+
 from workbench.catalog.cruise import open_cruise
+from workbench.reports.provenance import summed
 from workbench.reports.write import write
 from workbench.simulate.cruise import write as simulate
 
@@ -17,3 +21,22 @@ def test_an_hour_is_reported(tmp_path: Path) -> None:
     assert text.startswith("<!doctype html>") and text.rstrip().endswith("</html>")
     text = re.sub("<span class=nb>([^<]*)</span>", r"\1", text)  # what stands on one line
     assert report.findings and all(finding.text in text for finding in report.findings if "<" not in finding.text)
+
+
+def test_files_that_grow_or_go_while_they_are_summed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Number, bytes and sum are of the same."""
+    paths = [tmp_path / name for name in ("gone", "grows", "stays")]
+    for path in paths:
+        path.write_bytes(path.name.encode())
+    plain = Path.read_bytes
+
+    def meanwhile(path: Path) -> bytes:
+        if path == paths[0]:
+            path.unlink()
+        if path == paths[1]:
+            path.write_bytes(b"grows and grows")
+        return plain(path)
+
+    monkeypatch.setattr(Path, "read_bytes", meanwhile)
+    content = b"grows and growsstays"
+    assert summed(paths)[:3] == (2, len(content), sha256(content).hexdigest())

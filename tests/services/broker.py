@@ -11,6 +11,8 @@ from types import TracebackType
 
 import pytest
 
+from tests.server import free_port
+
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 
 
@@ -31,8 +33,7 @@ class Broker:
             pytest.skip("mosquitto is not installed: sudo apt-get install -y mosquitto")
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         lines = [
             f"listener {self.port} 127.0.0.1", "persistence true", f"persistence_location {folder}/",
             "autosave_interval 1", "max_queued_messages 0", f"log_dest file {folder}/log", "user root",
@@ -56,7 +57,8 @@ class Broker:
         self.process = subprocess.Popen(
             [MOSQUITTO, "-c", self.folder / "mosquitto.conf"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        for _ in range(500):
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
                 return
@@ -69,7 +71,7 @@ class Broker:
         """End it; with `kill` it may not even save what is queued."""
         if self.process is not None:
             (self.process.kill if kill else self.process.terminate)()
-            self.process.wait(10)
+            self.process.wait(60)
             self.process = None
 
     def __enter__(self) -> Broker:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterable, Mapping
@@ -21,6 +20,8 @@ from types import TracebackType
 from urllib.parse import quote, urlencode
 
 import pytest
+
+from tests.server import free_port
 
 SECRET = "a secret that the server and the test share"
 _CONFIG = """
@@ -47,11 +48,6 @@ enabled = false
 [logging]
 level = "error"
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 class Influxd:
@@ -111,17 +107,17 @@ class Influxd:
         if self._process is not None:
             self._process.terminate()
             try:
-                self._process.wait(20)
+                self._process.wait(60)
             except subprocess.TimeoutExpired:
                 self._process.kill()
-                self._process.wait(20)
+                self._process.wait(60)
         self._process = None
 
     def kill(self) -> None:
         """End it without a word."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(20)
+            self._process.wait(60)
         self._process = None
 
     def cpu(self) -> float:

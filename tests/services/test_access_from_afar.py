@@ -134,7 +134,7 @@ def served(cable: Cable, root: Path, host: str, folder: Path, *tokens: str) -> I
         yield
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 def asked(namespace: str, address: str, *token: str) -> dict[str, Any]:

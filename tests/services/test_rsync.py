@@ -43,6 +43,11 @@ def _begin(*options: str, source: Path, target: Path) -> subprocess.Popen[bytes]
     return subprocess.Popen(["rsync", "-rt", *options, f"{source.parent.parent}/", f"{target}/"])
 
 
+def _under_way(target: Path) -> bool:
+    """Something of the file is there, under the hidden name that rsync gives it."""
+    return any(path.stat().st_size for path in (target / NAME).parent.glob(".*"))
+
+
 def _run(tmp_path: Path, work: Callable[[Folder, Desk, Path], Awaitable[None]], more: str = "") -> list[Arrival]:
     """Listen to a folder while `work` brings the file there; the arrivals."""
     source, target = _source(tmp_path), tmp_path / "incoming"
@@ -76,7 +81,7 @@ def test_rsync(tmp_path: Path, options: list[str], more: str) -> None:
         process = _begin("--bwlimit=1500", *options, source=source, target=Path(listener.root))
         await until(lambda: process.poll() is not None, 30)
         assert process.returncode == 0
-        await until(lambda: len(desk.taken) == 1, 10)
+        await until(lambda: len(desk.taken) == 1, 60)
 
     _run(tmp_path, work, more)
 
@@ -88,17 +93,17 @@ def test_rsync_partial_cut_off_and_run_again(tmp_path: Path) -> None:
     async def work(listener: Folder, desk: Desk, source: Path) -> None:
         target = Path(listener.root)
         process = _begin("--partial", "--bwlimit=500", source=source, target=target)
-        await asyncio.sleep(1.5)
+        await until(lambda: _under_way(target), 60)
         process.send_signal(signal.SIGTERM)
         process.wait()
-        await until((target / NAME).exists, 5)  # its other half, which writes, ends a moment later
+        await until((target / NAME).exists, 60)  # its other half, which writes, ends a moment later
         left = (target / NAME).stat()
         assert 0 < left.st_size < source.stat().st_size and left.st_mtime < 1  # with nanoseconds left
         await asyncio.sleep(1.5)
         assert desk.taken == []
         process = _begin("--partial", source=source, target=target)
         await until(lambda: process.poll() is not None, 30)
-        await until(lambda: len(desk.taken) == 1, 10)
+        await until(lambda: len(desk.taken) == 1, 60)
 
     _run(tmp_path, work)
 
@@ -109,13 +114,13 @@ def test_rsync_killed(tmp_path: Path) -> None:
 
     async def work(listener: Folder, desk: Desk, source: Path) -> None:
         process = _begin("--bwlimit=500", source=source, target=Path(listener.root))
-        await asyncio.sleep(1.5)
+        await until(lambda: _under_way(Path(listener.root)), 60)
         process.kill()
         process.wait()
         await asyncio.sleep(1)
         assert desk.taken == []
         assert _begin(source=source, target=Path(listener.root)).wait() == 0
-        await until(lambda: len(desk.taken) == 1, 10)
+        await until(lambda: len(desk.taken) == 1, 60)
 
     _run(tmp_path, work)
 
@@ -132,6 +137,6 @@ def test_cp_that_stops_in_the_middle(tmp_path: Path) -> None:
                 file.write(whole[begin : begin + 400_000])
                 await asyncio.sleep(0.5)
                 assert desk.taken == [] or begin + 400_000 >= len(whole)
-        await until(lambda: len(desk.taken) == 1, 10)
+        await until(lambda: len(desk.taken) == 1, 60)
 
     _run(tmp_path, work)

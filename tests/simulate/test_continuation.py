@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +17,7 @@ import pytest
 from workbench.core import clock
 from workbench.core.clock import Clock
 from workbench.core.errors import WorkbenchError
-from workbench.simulate import continuation
+from workbench.simulate import continuation, voice
 from workbench.simulate.continuation import Continuation
 from workbench.simulate.cruise import ID, begin, planned_end, write
 
@@ -103,6 +105,29 @@ def test_what_became_due_while_the_last_files_were_written_is_written_too(
         assert cruise.newest == end
 
 
+def test_what_is_due_when_the_ship_falls_silent_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last positions of a cruise: whoever writes it ends as soon as the clock is there."""
+    end, looks = planned_end(folder), list[int]()
+    monkeypatch.setattr(voice, "TICK", 3600.0)
+    monkeypatch.setattr(
+        clock, "as_of", lambda _: looks.append(1) or (end if len(looks) > 1 else end - np.timedelta64(20, "s"))
+    )
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as heard, Continuation(folder) as cruise:
+        heard.bind(("127.0.0.1", 0))
+        heard.settimeout(60)
+        record, bound = folder / f"{ID}.cruise", f"127.0.0.1:{heard.getsockname()[1]}"
+        record.mkdir(exist_ok=True)
+        (record / "engine.json").write_text(json.dumps({"feeds": [{"name": "ship", "bound": bound}]}))
+        with voice.Voice(cruise.cruise, record, end):
+            wait_for(lambda: looks)
+        second = int((end - cruise.start) / np.timedelta64(1, "s"))
+        text = cruise._lines(second - 20, second)
+        assert text
+        assert [heard.recv(1 << 16) for _ in text.splitlines()] == [
+            line.partition(b" ")[2] + b"\r\n" for line in text.splitlines()
+        ]
+
+
 def test_following_the_clock_ends_when_nobody_listens(folder: Path) -> None:
     child = follow(folder, warp=60)
     begun = files(folder)
@@ -111,7 +136,7 @@ def test_following_the_clock_ends_when_nobody_listens(folder: Path) -> None:
     time.sleep(0.3)
     assert child.poll() is None
     child.stdin.close()
-    assert child.wait(30) == 0
+    assert child.wait(60) == 0
     assert child.stderr.read() == b""
 
 

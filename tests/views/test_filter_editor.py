@@ -66,7 +66,8 @@ def edit(feeds: Feeds) -> Iterator[Any]:
 
 def answered(editor: FilterEditor) -> dict[str, Any]:
     """What is told once everything that was asked is answered."""
-    for _ in range(3000):
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
         turn()
         told, last = editor.stage.told, editor._last
         if last is not None and last.question == editor._asked and told.get("n") == editor._n:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.live.standin import Item, RowSource, StandInCruise, at, stop_clock
+from tests.live.standin import SECOND, Item, RowSource, StandInCruise, at, stop_clock
+from workbench.catalog.declared import Kpi
 from workbench.core.window import Window
 from workbench.live.feeds import Feeds
+from workbench.live.row_feed import RowFeed
 from workbench.live.session import Session
 from workbench.views.charts import Chart, Limit, draw
 from workbench.views.corrected import Corrected, corrected_of, raw_of, shown
 from workbench.views.corrected_by_latitude import CorrectedByLatitude
 from workbench.views.file_card import facts
-from workbench.views.head import Head
+from workbench.views.head import Head, head_of
 from workbench.views.head import draw as draw_head
 from workbench.views.marked import rows_of
+from workbench.views.numbers import reading_of
 from workbench.views.operations import Operations
 from workbench.views.pages import items_of, links
+from workbench.views.track import _newest
+from workbench.views.turn import proposed
 
 N = 200
 
@@ -48,6 +53,31 @@ def log() -> RowSource:
         "log", time=[at(t) for t in (0, 0, 600, 700, 900)], event=events, value=np.array([0.9, -2, 0, np.nan, 1]),
         message=np.array([f"{e}: said" for e in events], object),
     )  # fmt: skip
+
+
+def test_a_source_that_loses_its_rows_between_two_looks_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is written anew is empty for a moment."""
+    s = session(log=log())
+    s.feeds.cruise.ship = s.feeds.cruise.title = None  # type: ignore[misc]
+    view, kpi = Operations(s), Kpi("p", "pops", "stream_pressure", over=600 * SECOND)
+    view.card()
+    span, looked = RowFeed.span.fget, set[str]()  # type: ignore[attr-defined]
+
+    def then_none(feed: RowFeed) -> Window | None:
+        first = feed.name not in looked
+        looked.add(feed.name)
+        return span(feed) if first else None  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(RowFeed, "span", property(then_none))
+    for draws in (
+        lambda: head_of(s.feeds),
+        lambda: view._setting("gains"),
+        lambda: _newest(s.feeds["pops"]),
+        lambda: proposed(s, "pops.latitude"),
+        lambda: reading_of(s, kpi),
+    ):
+        looked.clear()
+        draws()
 
 
 def test_charts_are_those_that_the_sources_can_tell() -> None:

@@ -12,8 +12,11 @@ from workbench.core.window import Window
 from workbench.live.feeds import Feeds
 from workbench.live.pace import Pace
 from workbench.live.session import Session
+from workbench.views import say
+from workbench.views.page import _Top
 from workbench.views.populations import Populations
 from workbench.views.series import Series
+from workbench.views.time_control import Tab
 
 
 @pytest.mark.parametrize("many", [True, False])
@@ -47,6 +50,26 @@ def test_views_of_many_tabs_ask_once_and_hold_the_same_arrays(many: bool) -> Non
         assert [len(told[1]) for told in ticked] == [len(ticked[0][1]) + k for k in range(4)], "who is alone waits not"
     for session in sessions:
         session.close()
+
+
+def test_a_cruise_that_ends_within_a_second_is_finished_on_every_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The head is made once a second for all pages; nothing changes after the end, so that this one stays."""
+    stop_clock(at(1))
+    cruise: Any = StandInCruise(RowSource("sfl", time=[at(0)], par=1.0), end=at(10))
+    cruise.ship = cruise.title = None
+    feeds = Feeds(cruise)
+    feeds.poll()
+    session = Session(feeds)
+    top, tab = _Top(session), Tab(session)
+    monkeypatch.setattr("workbench.views.page.time.monotonic", lambda: 100.0)
+    assert "Live" in top._html()
+    stop_clock(at(9))
+    session.refresh()
+    stop_clock(at(11))
+    session.refresh()
+    assert "Finished" in top._html()
+    assert tab.clock == {"now": say.milliseconds(at(10)), "warp": 0.0}, "the browser's clock does not run on"
+    session.close()
 
 
 def _line(view: Populations) -> Any:

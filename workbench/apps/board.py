@@ -85,8 +85,8 @@ def serve(
     with ExitStack() as stack:
         desk = open_desk(cruise, access, stack)
         try:
-            port = port or _free_port(host)
             sockets = bind_sockets(port, host)
+            port = int(sockets[0].getsockname()[1])
         except OSError as error:
             taken = error.errno == errno.EADDRINUSE
             reason = "is in use by another program" if taken else f"cannot be used ({error.strerror or error})"
@@ -147,12 +147,6 @@ def open_desk(cruise: Cruise, access: Access, stack: ExitStack, *, key: str = ""
     desk = routes.install(key or cruise.id, feeds, gallery, access, State(cruise.folder))
     stack.callback(routes.remove, desk.cruise)
     return desk
-
-
-def _free_port(host: str) -> int:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 def _pages(desk: Desk) -> dict[str, Callable[[], Any]]:

@@ -72,7 +72,8 @@ def regate(
     runs = Runs(cruise.folder)
     task = f"gates of {gates.source}"
     runs.sweep()
-    runs.queue(task, f"as changed by {gates.revision}{f', from {since}' if since else ''}, into {place.name}")
+    revision = gates.revision
+    runs.queue(task, f"as changed by {revision}{f', from {since}' if since else ''}, into {place.name}")
     runs.again(task)
     started = runs.start_all(task)
     beat = Beats(runs, [run.id for run in started], done)
@@ -84,7 +85,7 @@ def regate(
         raise
     runs.end(*started, rows=outcome.processed)
     if outcome.processed:
-        text = f"{outcome.processed} of {len(outcome.work.tasks)} files gated again, as changed by {gates.revision}"
+        text = f"{outcome.processed} of {len(outcome.work.tasks)} files gated again, as changed by {revision}"
         Record(cruise.folder).events.note(text, who=who, kind="gates", source=gates.source)
     return outcome
 
@@ -122,14 +123,14 @@ def _limits(cruise: Cruise) -> Limits:
 
 def write(cruise: Cruise, to: str, *, who: str = "workbench") -> list[Path]:
     """Write the plan, as people changed it, into a popcycle database (``*.db``) or as TSVs (a prefix); what was written."""
-    place = Path(to)
+    place, revision = Path(to), cruise.gates.revision
     held = cruise.gates.parameters()
     if place.suffix in (".db", ".sqlite", ".sqlite3") or is_database(place):
         write_database(place, held)
         written = [place]
     else:
         written = write_tsv(place, held)
-    text = f"wrote the plan, as changed by {cruise.gates.revision}, to {place.name}"
+    text = f"wrote the plan, as changed by {revision}, to {place.name}"
     Record(cruise.folder).events.note(text, who=who, kind="gates", source=cruise.gates.source)
     return written
 

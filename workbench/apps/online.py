@@ -137,7 +137,7 @@ class Online:
                 except Exception as wrong:  # a full disk, say: looked at again
                     log.warning("%s: %s: %s", job.plan, type(wrong).__name__, wrong)
                     continue
-                if newest != self._decided.setdefault(job.plan, newest):
+                if newest != self._decided.get(job.plan):  # the first time, too: the queue may have looked before
                     self._decided[job.plan] = newest
                     self._due.set()
             await asyncio.sleep(FOLLOW)

@@ -137,7 +137,8 @@ class Health(_Answer):
 
 def _health(desk: Desk, name: str, now: np.datetime64) -> dict[str, Any]:
     feed = desk.feeds[name]
-    age, newest = feed.age(now), feed.newest
+    newest = feed.newest
+    age = None if newest is None else now - newest
     return {
         "rows": feed.rows, "newest": None if newest is None else str(newest),
         "age_seconds": None if age is None else round(float(age / np.timedelta64(1, "s")), 3),

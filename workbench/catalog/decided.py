@@ -60,7 +60,8 @@ class Gates(PlanEntries[Gating]):
         WorkbenchError
             When nothing holds yet.
         """
-        return GatingAt(self._at(time), self.revision, self)
+        revision = self.revision  # first: what is saved meanwhile is not passed over by a draft of this
+        return GatingAt(self._at(time), revision, self)
 
     def save(
         self, gating: Gating | GatingAt | Draft, *, start: Time, who: str, note: str = "", base: int | None = None,
@@ -171,7 +172,8 @@ class Filters(PlanEntries[FilterParameters]):
 
     def at(self, time: Time | None = None) -> FilterAt:
         """What holds at a time (now, or at the cruise's end), accepted changes included."""
-        return FilterAt(self._at(time), self.revision, self)
+        revision = self.revision  # first, as `Gates.at`
+        return FilterAt(self._at(time), revision, self)
 
     def save(
         self, parameters: FilterParameters | FilterAt | FilterDraft, *, start: Time, who: str, note: str = "",

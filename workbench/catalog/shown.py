@@ -160,8 +160,9 @@ def glimpses(sources: Mapping[str, Source], patience: float = PATIENCE) -> dict[
 
 def _look(source: Source) -> Future[Glimpse]:
     key = id(source)
-    if key in _under_way:
-        return _under_way[key]
+    known = _under_way.get(key)  # once: its thread takes it away
+    if known is not None:
+        return known
     future: Future[Glimpse] = Future()
     _under_way[key] = future
 

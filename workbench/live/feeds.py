@@ -120,9 +120,10 @@ class Feeds(Mapping[str, Feed]):
         now, held = time.monotonic(), self._moment
         if held is not None and now < held[0]:
             return held[1]
+        revision = self.revision  # first: what comes while feeds are held is drawn with the next moment
         for feed in self._feeds.values():
             feed.hold(now + patience)
-        moment = Moment(self.now(), self.revision, self.span)
+        moment = Moment(self.now(), revision, self.span)
         self._moment = now + patience, moment
         return moment
 

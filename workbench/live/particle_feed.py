@@ -163,8 +163,9 @@ class ParticleFeed(Feed):
     def _restart(self, new: xr.Dataset) -> None:
         self._columns.clear()
         self._rewritten.clear()
-        self._runs.clear()
-        self.table = FileTable().with_files(self._files(new))
+        before, files = self.table, self._files(new)
+        self._runs.forget_others(np.concatenate([before.serials, files.serials]))  # somebody may read the old table
+        self.table = FileTable().with_files(files)
 
     def _take(self, new: xr.Dataset) -> bool:
         gone = set(str(new.attrs.get("replaces") or "").splitlines())

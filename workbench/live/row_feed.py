@@ -25,6 +25,7 @@ from workbench.live.legs import Line, sail, thin
 from workbench.live.readings import Readings
 from workbench.live.reductions import reduce_bins, reduce_values
 from workbench.live.rows import Rows
+from workbench.live.tail import Tail
 from workbench.raster.envelope import envelope
 
 if TYPE_CHECKING:
@@ -116,9 +117,10 @@ class RowFeed(Feed):
         return self._remembered(key, lambda: self._series(variable, window, points, wait))
 
     def _series(self, variable: str, window: Window, points: int, wait: bool) -> xr.Dataset:
-        found = self._found((variable,), window, points, wait)
+        kept = self._kept  # once: a restart puts others in their place
+        found = self._found(kept, (variable,), window, points, wait)
         if found is None:
-            bins = self._kept.overview(variable).bins(variable, window.start, window.stop, points)
+            bins = kept.overview(variable).bins(variable, window.start, window.stop, points)
             time = np.where(bins["count"] == 1, bins["when"], bins["time"])
         else:
             bins = envelope(found[0], found[1][variable], points)
@@ -141,9 +143,10 @@ class RowFeed(Feed):
         names = ("latitude", "longitude")
         if not set(names) <= set(self.variables):
             return self._described(dict.fromkeys(names, np.empty(0)), np.empty(0, "M8[ns]"))
-        found = self._found(names, window, points, wait)
+        kept = self._kept
+        found = self._found(kept, names, window, points, wait)
         if found is None:
-            track = thin(self._binned_track(window, 2 * points), points)
+            track = thin(self._binned_track(kept, window, 2 * points), points)
         else:
             track = thin(sail(found[0], found[1]["latitude"], found[1]["longitude"]), points)
         columns: Columns = {"time": track.time, "latitude": track.latitude, "longitude": track.longitude}
@@ -174,10 +177,10 @@ class RowFeed(Feed):
             Time of the newest row used; NaT when there is none.
         """
         self._check(variable)
-        window = Window(at - over, at + _TICK)
-        found = self._found((variable,), window, MOST, wait)
+        window, kept = Window(at - over, at + _TICK), self._kept
+        found = self._found(kept, (variable,), window, MOST, wait)
         if found is None:
-            return reduce_bins(reduce, self._kept.overview(variable).bins(variable, *window))
+            return reduce_bins(reduce, kept.overview(variable).bins(variable, *window))
         time, values = found[0], found[1][variable]
         good = np.isfinite(values)
         if not good.any():
@@ -190,37 +193,37 @@ class RowFeed(Feed):
 
     # where the answer comes from
 
-    def _found(self, names: tuple[str, ...], window: Window, points: int, wait: bool) -> tuple[Times, Columns] | None:
+    def _found(
+        self, kept: Rows, names: tuple[str, ...], window: Window, points: int, wait: bool
+    ) -> tuple[Times, Columns] | None:
         """The rows themselves, when bins would be too coarse; None when the bins are to be taken."""
-        kept = self._kept
         with kept.lock:
             span = kept.span
             if span is None or not (window & span) or not set(names) <= set(kept.names):
                 return np.empty(0, "M8[ns]"), {name: np.empty(0) for name in names}
             tail = kept.tail
             if not tail.dropped or tail.time[0] <= window.start.astype(np.int64):
-                return self._from_tail(names, window)
-        if self._resolved(names[0], window & span, points):
+                return self._from_tail(tail, names, window)
+        if self._resolved(kept, names[0], window & span, points):
             return None
         mark = self._generation, kept.rows if window.stop > kept.last else kept.late
         return self._readings.get(names, window, mark, wait=wait)
 
-    def _from_tail(self, names: tuple[str, ...], window: Window) -> tuple[Times, Columns]:
-        tail = self._kept.tail
+    def _from_tail(self, tail: Tail, names: tuple[str, ...], window: Window) -> tuple[Times, Columns]:
         ends = np.array([*window]).astype("datetime64[ns]").astype(np.int64)
         a, b = np.searchsorted(tail.time, ends)
         nothing = np.full(max(0, b - a), np.nan)
         have = {name: tail.column(name)[a:b].astype(float) if name in tail.names else nothing for name in names}
         return tail.time[a:b].view("M8[ns]"), have
 
-    def _resolved(self, name: str, window: Window, points: int) -> bool:
+    def _resolved(self, kept: Rows, name: str, window: Window, points: int) -> bool:
         """Are the bins fine enough, or the rows too many to read?"""
-        overview = self._kept.overview(name)
+        overview = kept.overview(name)
         bins = overview.bins(name, *window)
         if not len(bins["width"]) or bins["width"][0] * points <= 2 * (window.stop - window.start):
             return True
-        whole = overview.bins(name, *(self._kept.span or window))["count"].sum()
-        return bool(bins["count"].sum() / max(1, whole) * self._kept.rows > MOST)
+        whole = overview.bins(name, *(kept.span or window))["count"].sum()
+        return bool(bins["count"].sum() / max(1, whole) * kept.rows > MOST)
 
     def _remembered(self, key: tuple[Any, ...], make: Callable[[], xr.Dataset]) -> xr.Dataset:
         """What was answered to the same question since anything changed."""
@@ -237,10 +240,10 @@ class RowFeed(Feed):
                 self._answers[key] = answer
         return answer.copy()
 
-    def _binned_track(self, window: Window, points: int) -> Line:
+    def _binned_track(self, kept: Rows, window: Window, points: int) -> Line:
         """The last position of each bin."""
-        a: Columns = dict(self._kept.overview("latitude").bins("latitude", window.start, window.stop, points))
-        b: Columns = dict(self._kept.overview("longitude").bins("longitude", window.start, window.stop, points))
+        a: Columns = dict(kept.overview("latitude").bins("latitude", window.start, window.stop, points))
+        b: Columns = dict(kept.overview("longitude").bins("longitude", window.start, window.stop, points))
         when, i, j = np.intersect1d(a["when"], b["when"], return_indices=True)
         return sail(when, a["last"][i], b["last"][j], a["width"][0] if len(when) else np.timedelta64(0, "ns"))
 

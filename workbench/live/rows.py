@@ -88,8 +88,8 @@ class Rows:
             if not time.size:
                 return
             self.late += bool(time[0] < self.last)
-            self.first = time[0] if np.isnat(self.first) else min(self.first, time[0])
             self.last = time[-1] if np.isnat(self.last) else max(self.last, time[-1])
+            self.first = time[0] if np.isnat(self.first) else min(self.first, time[0])  # last: others ask for `span`
             self.rows += time.size
             self._numbers |= {name: None for name, values in columns.items() if _is_number(name, values)}
             before = self.tail.time.view("M8[ns]"), {name: self.tail.column(name) for name in self.tail.names}

@@ -98,7 +98,7 @@ class Index:
     def __init__(self, path: str | None = None) -> None:
         self._file = None if path is None else IndexFile(path)
         self._files: OrderedDict[tuple[str, str], Known] = OrderedDict()
-        self._layouts: dict[str, Layout] = {}
+        self._layouts: OrderedDict[str, Layout] = OrderedDict()
         self._room = _SPARE  # layouts, until those that no file has are looked for
         self._prints: dict[str, list[tuple[str, Layout, Any]]] = {}
         self._twins: dict[str, list[Twin]] = {}
@@ -217,8 +217,8 @@ class Index:
         layout = rows_layout.describe(path, container, asked.group, asked.time or None, asked.unit or None)
         text = layout.text()
         signature = f"{zlib.crc32(text.encode()):08x}{len(text):x}{zlib.adler32(text.encode()):08x}"
-        self._layouts.pop(signature, None)
         self._layouts[signature] = layout
+        self._layouts.move_to_end(signature)  # it is there all the time: others ask for it, without the lock
         self._forget()
         if file is not None and layout.unit and (taken := hdf5_fingerprint.take(file, layout)) is not None:
             templates.insert(0, (signature, layout, taken))

@@ -6,7 +6,7 @@ import base64
 import os
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,12 @@ def complete(path: str) -> int:
             container.arrays("")
     except ReaderError:
         return 0
-    return sum(os.path.getsize(os.path.join(here, name)) for here, _, names in os.walk(path) for name in names)
+    found = 0
+    for here, _, names in os.walk(path):
+        for name in names:
+            with suppress(FileNotFoundError):  # a chunk under way, which has got its own name since
+                found += os.path.getsize(os.path.join(here, name))
+    return found
 
 
 def stamp(path: str) -> tuple[int, int]:

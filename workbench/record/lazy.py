@@ -13,7 +13,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from workbench.record.columns import Column
-from workbench.record.look import Look, Stamps, promised, starts, times_of
+from workbench.record.look import Look, Rolled, Stamps, promised, starts, times_of
 from workbench.record.meta import Meta
 
 
@@ -99,14 +99,23 @@ def values_of(rows: pa.Table, meta: Meta, column: Column) -> npt.NDArray[Any]:
 
 
 def lazily(look: Look, stamps: Sequence[Stamps]) -> xr.Dataset:
-    """The rows of a look; nothing but times is read."""
+    """The rows of a look; nothing but times is read.
+
+    Raises
+    ------
+    Rolled
+        When a day has not as many rows any more as it had.
+    """
+    times = times_of(stamps)
+    if len(times) != sum(look.sizes):
+        raise Rolled(look.folder, "was rolled while it was opened", hint="Open it again")
     split = {"preferred_chunks": {"time": look.sizes or (0,)}}
 
     def variable(column: Column) -> xr.Variable:
         lazy = indexing.LazilyIndexedArray(Daily(look, column))
         return xr.Variable(("time", *column.dims), lazy, column.attrs, encoding=dict(split))
 
-    return dataset(look.meta, times_of(stamps), variable)
+    return dataset(look.meta, times, variable)
 
 
 def at_once(rows: pa.Table, meta: Meta) -> xr.Dataset:

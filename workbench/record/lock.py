@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from pathlib import Path
 from types import TracebackType
 
@@ -14,6 +15,8 @@ from workbench.core.errors import WorkbenchError
 from workbench.core.held import held
 
 FILE = "engine.lock"
+#: Seconds within which whoever only looked has let go of it.
+GLANCE = 0.5
 
 
 class EngineLock:
@@ -47,7 +50,7 @@ class EngineLock:
         except OSError as error:
             raise WorkbenchError(f"{self.path}: {error}. Is the folder writable?") from error
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(handle)
         except OSError as error:
             os.close(handle)
             raise WorkbenchError(
@@ -90,6 +93,18 @@ class EngineLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def _lock(handle: int) -> None:
+    """Lock a file; who only looks whether somebody holds it (`core.held`) has it for a moment, too."""
+    until = time.monotonic() + GLANCE
+    while True:
+        try:
+            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() >= until:
+                raise
+        time.sleep(0.01)
 
 
 def alive(pid: int) -> bool:

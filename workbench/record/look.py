@@ -205,6 +205,10 @@ def starts(rows: pa.Table) -> npt.NDArray[np.int64]:
     return np.flatnonzero(np.r_[True, (np.diff(time) != 0) | (np.diff(seq) != 0)])
 
 
+class Rolled(ReaderError):
+    """A day was written anew between two looks at its file."""
+
+
 def promised(found: int, part: Part, folder: Path) -> None:
     """Raise ReaderError when there are not as many rows as there were."""
     if found != part.size:

@@ -181,9 +181,12 @@ class IndexFolder:
     @property
     def nbytes(self) -> int:
         """Bytes it takes on disk."""
+        found = 0
         with suppress(OSError):
-            return sum(entry.stat().st_size for entry in os.scandir(self.folder))
-        return 0
+            for entry in os.scandir(self.folder):
+                with suppress(OSError):  # a file under way has got its name, or gone
+                    found += entry.stat().st_size
+        return found
 
 
 def parse(data: bytes) -> tuple[Contents, Extent]:

@@ -19,13 +19,15 @@ from workbench.record.binned import binned
 from workbench.record.columns import Column
 from workbench.record.hot import Hot
 from workbench.record.lazy import lazily
-from workbench.record.look import Look, Stamps, edges, take
+from workbench.record.look import Look, Rolled, Stamps, edges, take
 from workbench.record.runs import Runs
 from workbench.record.series import Mark, Series
 from workbench.record.state import State
 
 #: Age below which rows stay in the hot file.
 GRACE = np.timedelta64(1, "h")
+#: Times that a table is opened before it is told that its days are being rolled.
+_TRIES = 3
 
 
 class Record:
@@ -190,9 +192,16 @@ class Record:
 
     def lazily(self, table: str, window: Window | str = ALWAYS, *, max_points: int | None = None) -> xr.Dataset:
         """As `open`, without dask: what the xarray engine gives."""
-        look, stamps = self._take(table, Window.parse(window))
-        few = max_points is not None and sum(look.sizes) > max_points
-        ds = binned(look, stamps, max_points or 0) if few else lazily(look, stamps)
+        asked = Window.parse(window)
+        for left in reversed(range(_TRIES)):
+            look, stamps = self._take(table, asked)
+            few = max_points is not None and sum(look.sizes) > max_points
+            try:
+                ds = binned(look, stamps, max_points or 0) if few else lazily(look, stamps)
+                break
+            except Rolled:
+                if not left:
+                    raise
         token = tokenize(str(self.folder), table, look.meta.rev, look.meta.epoch, str(window), max_points)
         ds.encoding = {"source": str(self.folder), "chunks": {"time": -1 if few else look.sizes}, "token": token}
         return ds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
@@ -82,15 +83,22 @@ def origins(
 
 def summed(paths: list[Path]) -> tuple[int, int, str, str]:
     """How many files, bytes, their sha256, and what it was made of."""
-    stats = [(path, path.stat()) for path in sorted(paths) if path.exists()]
+    stats = []
+    for path in sorted(paths):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            stats.append((path, path.stat()))
     size = sum(stat.st_size for _, stat in stats)
     if not stats:
         return 0, 0, "", "no files"
     state = sha256()
     if size <= CONTENT:
+        files = size = 0  # of what is summed: files grow and go meanwhile
         for path, _ in stats:
-            state.update(path.read_bytes())
-        return len(stats), size, state.hexdigest(), "content, in the order of names"
+            with suppress(FileNotFoundError):
+                content = path.read_bytes()
+                files, size = files + 1, size + len(content)
+                state.update(content)
+        return files, size, state.hexdigest(), "content, in the order of names"
     for path, stat in stats:
         state.update(f"{path.name}\t{stat.st_size}\t{stat.st_mtime_ns}\n".encode())
     return len(stats), size, state.hexdigest(), "names, sizes and times of the files"

@@ -54,9 +54,10 @@ class Voice:
         self._thread.join()
 
     def _speak(self) -> None:
-        said = self._second()
+        said, going = self._second(), True
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door:
-            while not self._stop.wait(TICK):
+            while going:
+                going = not self._stop.wait(TICK)  # what is due by then is said all the same
                 now = self._second()
                 to = self._address()
                 if to is not None and now > said:

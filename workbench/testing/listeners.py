@@ -82,7 +82,7 @@ class ListenerTests:
     options: ClassVar[Mapping[str, Any]] = {}
     stream: ClassVar[bool] = False
     waits: ClassVar[bool] = True
-    patience: ClassVar[float] = 15.0
+    patience: ClassVar[float] = 60.0
 
     @abstractmethod
     async def send(self, listener: Listener, bodies: Sequence[bytes]) -> None:
@@ -206,11 +206,11 @@ class ListenerTests:
                 await self.send(listener, sent[-1:])
                 await self.arrive(desk, sent)
                 await listener.stop()
-                await until(lambda: asyncio.all_tasks() == {asyncio.current_task()}, 5)
+                await until(lambda: asyncio.all_tasks() == {asyncio.current_task()}, self.patience)
                 if turn == 0:
                     await asyncio.sleep(0.3)  # the kernel's watchers are closed by a thread of their own
                     left = len(os.listdir("/proc/self/fd"))
-                await until(closed, 5)
+                await until(closed, self.patience)
             await listener.stop()
 
         asyncio.run(run())
@@ -253,7 +253,7 @@ class ListenerTests:
             async with self.started(make, desk) as listener:
                 sending = asyncio.create_task(self.send(listener, _LINES[:3]))
                 await until(lambda: desk.tries > 0, self.patience)
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(self.patience):
                     await listener.stop()
                 sending.cancel()
                 await asyncio.gather(sending, return_exceptions=True)

@@ -77,7 +77,8 @@ class Filtering(PlanHand):
         if what in ("undo", "redo", "set"):
             self._drafted()
         if what == "take" and self.draft is None:
-            self.draft = self._fresh(self._plan.entry(str(asked.get("id"))).value, self._plan.revision)
+            revision = self._plan.revision
+            self.draft = self._fresh(self._plan.entry(str(asked.get("id"))).value, revision)
         try:
             super().do(what, asked)
         finally:

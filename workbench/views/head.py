@@ -131,7 +131,7 @@ def head_of(feeds: Feeds, links: Sequence[tuple[str, str, bool]] = ()) -> Head:
     cruise, used = feeds.cruise, clock.current()
     nothing = np.datetime64("NaT", "ns")
     sources = [
-        SourceState(name, nothing if feed.newest is None else feed.newest, feeds.stale(name), feed.fault)
+        SourceState(name, nothing if (newest := feed.newest) is None else newest, feeds.stale(name), feed.fault)
         for name, feed in feeds.items()
     ]
     return Head(

@@ -180,8 +180,9 @@ def reading_of(session: Session, kpi: Kpi) -> Reading:
     value = float("nan")
     time: np.datetime64 = np.datetime64("NaT", "ns")
     when = line = np.empty(0)
-    if isinstance(feed, RowFeed) and feed.newest is not None and kpi.variable in feed.variables:
-        at = feed.newest if live else window.stop
+    newest = feed.newest
+    if isinstance(feed, RowFeed) and newest is not None and kpi.variable in feed.variables:
+        at = newest if live else window.stop
         value, time = once(
             feed, ("value", kpi, at), lambda: feed.value(kpi.variable, kpi.reduce, kpi.over, at, wait=False)
         )

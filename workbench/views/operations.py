@@ -185,7 +185,7 @@ class Operations(Marked):
         feed = self.feeds[self.log]
         events, times, values = once(feed, "settings", lambda: _settings(feed))
         window, end = self.session.window, self.feeds.now()
-        last = [feed.span.stop for feed in self.feeds.values() if feed.span is not None]
+        last = [span.stop for feed in self.feeds.values() if (span := feed.span) is not None]
         end = min(end, max(last)) if last else end
         found = {}
         for kind in kinds:

@@ -199,7 +199,8 @@ class _Top:
 
     def _html(self) -> str:
         feeds, told = self._session.feeds, self._told()
-        key = "head", tuple(told), int(time.monotonic()), tuple(feed.seen for feed in feeds.values())
+        seen = feeds.cruise.finished, *(feed.seen for feed in feeds.values())
+        key = "head", tuple(told), int(time.monotonic()), seen
         return once(next(iter(feeds.values())), key, lambda: page_head.draw(page_head.head_of(feeds, told)))
 
     def _renew(self, *_: Any) -> None:

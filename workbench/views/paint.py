@@ -68,7 +68,10 @@ def dress(plot: figure, theme: Theme = "light", *, grid: bool = True) -> figure:
     plot.toolbar.logo = None
     plot.min_border = 0
     plot.outline_line_width = 1
-    paint(plot, theme, background_fill_color="card", border_fill_color="card", outline_line_color="line")
+    paint(
+        plot, theme, background_fill_color="card", border_fill_color="card", outline_line_color="line",
+        border_line_color="card",  # else half of the outermost pixels keeps the theme of before
+    )  # fmt: skip
     for axis in plot.axis:
         axis.update(
             major_label_text_font=FONT, major_label_text_font_size="11.5px", axis_label_text_font=FONT,

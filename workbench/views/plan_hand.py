@@ -113,7 +113,7 @@ class PlanHand:
         """Take up what holds at a time."""
         self.held = self.holding(time)
         if self.held is None:
-            self.draft = self._fresh(None, None if self.plan is None else self.plan.revision)
+            self.draft = self._fresh(None, None if self._history is None else self._history[0])
         else:
             self.draft = self.held.draft()
         self.base = self._value()
@@ -177,8 +177,8 @@ class PlanHand:
             }
             return
         self.replaces, self.saved = None, entry.id
-        self.draft = self._fresh(self._value(), self._plan.revision, entry.start)
-        self.held = self._at(entry, self._plan.revision)
+        self.draft = self._fresh(self._value(), entry.change, entry.start)  # somebody else may have saved since
+        self.held = self._at(entry, entry.change)
         self.base, self.base_id, self.against = entry.value, entry.id, "before"
         self.said = f"Saved, {since_of(entry)}", "good"
 

@@ -75,8 +75,10 @@ class Tab(Component):
         session.param.watch(self._tick, "now")
 
     def _tick(self, *_: Any) -> None:
-        """The clock again, once in a while: the first one was told before the page had even loaded."""
-        if time.monotonic() - self._told_at > _AGAIN and not self._session.closed:
+        """The clock again, when it stands and once in a while: the first was told before the page had even loaded."""
+        if self._session.closed:
+            return
+        if self._session.feeds.cruise.finished or time.monotonic() - self._told_at > _AGAIN:
             self._told_at = time.monotonic()
             self.clock = told_clock(self._session)
 

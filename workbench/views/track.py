@@ -186,9 +186,10 @@ def _coloured(track: xr.Dataset, window: Window, other: RowFeed, variable: str) 
 
 def _newest(feed: Any) -> tuple[tuple[float, float] | None, np.datetime64]:
     """The last position there is (longitude, latitude), and when."""
-    if feed.newest is None:
+    newest = feed.newest
+    if newest is None:
         return None, np.datetime64("NaT", "ns")
-    near = feed.track(Window(feed.newest - _RECENT, feed.newest + np.timedelta64(1, "ns")), POINTS, wait=False)
+    near = feed.track(Window(newest - _RECENT, newest + np.timedelta64(1, "ns")), POINTS, wait=False)
     good = np.flatnonzero(np.isfinite(near["latitude"].values))
     if not good.size:
         return None, np.datetime64("NaT", "ns")

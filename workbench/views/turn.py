@@ -73,11 +73,12 @@ def proposed(session: Session, latitude: str) -> Turn:
     """What the latitudes of the whole cruise propose."""
     source, variable = split(latitude)
     feed: Any = session.feeds.get(source)
-    if feed is None or feed.span is None or variable not in getattr(feed, "variables", ()):
+    span = None if feed is None else feed.span
+    if span is None or variable not in getattr(feed, "variables", ()):
         return Turn()
 
     def make() -> Turn:
-        ds = feed.series(variable, feed.span, 2000, wait=False)
+        ds = feed.series(variable, span, 2000, wait=False)
         values = ds[variable].to_numpy().astype(float) if variable in ds else np.empty(0)
         return propose(ds["time"].to_numpy().astype("M8[ns]"), values)
 

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import pytest
 
+from tests.server import free_port
 from workbench.live.access import Access, Asker
 from workbench.live.listeners import Listener
 from workbench.live.listeners.folder import Folder
@@ -55,8 +56,7 @@ class TestTcpClient(listeners.ListenerTests):
 
     @pytest.fixture(autouse=True)
     def _port(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as made:
-            self.port = made.getsockname()[1]
+        self.port = free_port()
         self.url = type(self).url.format(port=self.port)  # type: ignore[misc]
 
         self.writers: list[asyncio.StreamWriter] = []
@@ -67,7 +67,7 @@ class TestTcpClient(listeners.ListenerTests):
         before = len(self.writers)
         if self.server is None:
             self.server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        await listeners.until(lambda: len(self.writers) > before, 5)
+        await listeners.until(lambda: len(self.writers) > before, 60)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.writers.append(writer)

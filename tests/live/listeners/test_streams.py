@@ -36,7 +36,7 @@ def test_datagrams_that_the_kernel_dropped_are_counted() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
             for number in range(5000):
                 out.sendto(b"%06d" % number, _at(listener.bound))  # the loop does not run meanwhile
-        await until(lambda: listener.counters.dropped + len(desk.taken) == 5000, 10)
+        await until(lambda: listener.counters.dropped + len(desk.taken) == 5000, 60)
         assert listener.counters.dropped > 1000 and len(desk.taken) > 10
         assert desk.bodies == sorted(desk.bodies)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
@@ -64,7 +64,7 @@ def test_datagrams_of_every_size() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
             for body in bodies:
                 out.sendto(body, _at(listener.bound))
-            await until(lambda: len(desk.taken) == 4, 5)
+            await until(lambda: len(desk.taken) == 4, 60)
             port = out.getsockname()[1]
         assert desk.bodies == bodies and {receipt.peer for receipt in desk.taken} == {f"127.0.0.1:{port}"}
         await listener.stop()
@@ -88,7 +88,7 @@ def test_a_multicast_group() -> None:
             except OSError as error:
                 await listener.stop()
                 pytest.skip(f"no multicast here: {error}")
-        await until(lambda: desk.bodies == [b"$GPGGA"], 5)
+        await until(lambda: desk.bodies == [b"$GPGGA"], 60)
         await listener.stop()
 
     asyncio.run(run())
@@ -123,8 +123,8 @@ def test_a_client_comes_back_after_every_loss() -> None:
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             listener = await _begun(f"tcp://127.0.0.1:{port}", desk)
-            await until(lambda: turns >= 3, 10)
-            await until(lambda: len(desk.taken) >= 3, 10)
+            await until(lambda: turns >= 3, 60)
+            await until(lambda: len(desk.taken) >= 3, 60)
             assert listener.counters.reconnects >= 2
             assert "lost" in (listener.counters.fault or "lost")
             await listener.stop()
@@ -149,8 +149,8 @@ def test_a_client_leaves_a_silent_connection() -> None:
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             listener = await _begun(f"tcp://127.0.0.1:{port}?silent=0.05", Desk())
-            await until(lambda: turns >= 2, 10)
-            await until(lambda: "nothing came for" in (listener.counters.fault or ""), 10)
+            await until(lambda: turns >= 2, 60)
+            await until(lambda: "nothing came for" in (listener.counters.fault or ""), 60)
             await listener.stop()
 
     asyncio.run(run())
@@ -169,7 +169,7 @@ def test_a_mad_stream_is_kept_whole_in_pieces(tmp_path: Path) -> None:
                 writer.write(body)
                 await writer.drain()
             writer.close()
-            await until(lambda: listener.counters.bytes == sum(map(len, sent)), 20)
+            await until(lambda: listener.counters.bytes == sum(map(len, sent)), 60)
             await listener.stop()
             entries = list(journal.read("ship"))
         assert b"".join(entry.body for entry in entries) == b"".join(sent)
@@ -192,7 +192,7 @@ def test_several_guests_at_once_keep_their_own_order() -> None:
             writer.close()
 
         await asyncio.gather(*(guest(name) for name in (b"a", b"b", b"c")))
-        await until(lambda: listener.counters.bytes == 3 * 50 * 4, 10)
+        await until(lambda: listener.counters.bytes == 3 * 50 * 4, 60)
         await listener.stop()
         by_peer: dict[str, bytes] = {}
         for receipt in desk.taken:
@@ -217,12 +217,12 @@ def test_a_stream_is_not_connected_to_itself(monkeypatch: pytest.MonkeyPatch) ->
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         listener = await _begun(f"tcp://127.0.0.1:{port}", Desk())
-        await until(lambda: with_itself >= 1 and "nobody listens" in str(listener.counters.fault), 10)
+        await until(lambda: with_itself >= 1 and "nobody listens" in str(listener.counters.fault), 60)
         monkeypatch.setattr(asyncio, "open_connection", real)
         with socket.create_server(("127.0.0.1", port)) as logger:  # its port is free for who should listen there
-            logger.settimeout(20)
+            logger.settimeout(60)
             guest = await asyncio.to_thread(lambda: logger.accept()[0])
-            await until(lambda: listener.counters.fault is None, 10)
+            await until(lambda: listener.counters.fault is None, 60)
             guest.close()
         await listener.stop()
 
@@ -244,9 +244,9 @@ def test_half_a_line_of_a_guest_spoils_no_line_of_the_next() -> None:
                 out.bind(own)
                 out.connect(_at(listener.bound))
                 out.sendall(said)
-                await until(lambda: len(desk.taken) == count, 10)  # noqa: B023
+                await until(lambda: len(desk.taken) == count, 60)  # noqa: B023
                 out.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
-            await until(lambda: listener.counters.reconnects == count, 10)  # noqa: B023
+            await until(lambda: listener.counters.reconnects == count, 60)  # noqa: B023
         await listener.stop()
         lines = Lines(stream=True, stamped=False)
         read = [lines.of(Entry(each.body, each.peer, each.time, Position(), Position())) for each in desk.taken]

@@ -156,8 +156,12 @@ class Folder(Listener):
         place = _place(self.root)
         often = round(1000 * THERE)
         watch = awatch(self.root, watch_filter=None, debounce=200, step=50, rust_timeout=often, yield_on_timeout=True)
+        first = True
         async with aclosing(watch) as told:
             async for changes in told:
+                if first:
+                    self._due, first = 0.0, False  # what came after the last look and before the kernel listened
+                    self._told.set()
                 if changes:
                     pause.over()
                     await asyncio.to_thread(self._changed, [path for _, path in changes])
