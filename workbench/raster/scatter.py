@@ -67,7 +67,7 @@ def _tally(cells: Any, at: int, flat: Any, notes: Any, noted: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _whole_cells(xs: Any, ys: Any, size: int, sx: Any, sy: Any, row: Any, buffer: Any) -> None:
-    """The cells of points of which none lies outside."""
+    """The cells of points of which none lies outside, in any order."""
     done = size // TOGETHER * TOGETHER if sx > 0 and sy > 0 and row < FACTOR else 0
     for i in range(0, done, TOGETHER):
         cells_of(xs, ys, i, sx, sy, row, buffer)
@@ -167,10 +167,10 @@ def scatter_labelled(
         size = min(BLOCK, x.size - start)
         xs, ys, names = x[start : start + size], y[start : start + size], label[start : start + size]
         if whole:
-            _whole_cells(xs, ys, size, sx, sy, row, buffer)
             for i in range(size):
                 which = np.uint32(names[i])
-                cell = np.uint32(np.uint32(which * plane) + buffer[i])
+                base = np.uint32(shifted(np.uint32(ys[i]), sy) * row + shifted(np.uint32(xs[i]), sx))
+                cell = np.uint32(np.uint32(which * plane) + base)
                 cell = cell if cell != busy else again[i]
                 buffer[i] = cell if which < count else outside[i]
         else:
