@@ -3,9 +3,10 @@
     python -m tests.faults.soak --minutes 60 --warp 60        (make soak)
 
 Every process is sampled each 15 s (anonymous memory by the proportional share, ``Pss_Anon``, so that file pages
-count for nobody); the slope is a least-squares line after the warm-up. Processes that are replaced on purpose (the engine's
-worker, every hundred runs) are one line together: the most each one held. Fails when a server process grows by more
-than `--limit` MB an hour, when a log or the browser's console holds an error, or when the page stopped being live.
+count for nobody); the slope is a least-squares line after the warm-up, beside the wave of the cruise's days (24 minutes
+at 60x: what is drawn differs by day and night). Processes that are replaced on purpose (the engine's worker, every
+hundred runs) are one line together: the most each one held. Fails when a server process grows by more than `--limit` MB
+an hour, when a log or the browser's console holds an error, or when the page stopped being live.
 """
 
 from __future__ import annotations
@@ -41,15 +42,23 @@ class Process:
     anonymous: list[float] = field(default_factory=list)
     resident: list[float] = field(default_factory=list)
 
-    def slope(self, warmup: float, column: str = "anonymous") -> tuple[float, float]:
-        """MB an hour after `warmup` seconds, and its standard error (NaN when there are too few samples)."""
+    def slope(self, warmup: float, column: str = "anonymous", day: float = 0) -> tuple[float, float]:
+        """MB an hour after `warmup` seconds, and its standard error (NaN when there are too few samples).
+
+        What comes and goes with the cruise's day, of `day` seconds, is told apart from what stays, where there are two.
+        """
         t, y = np.array(self.time) / 3600, np.array(getattr(self, column))
         late = t * 3600 >= warmup
         t, y = t[late], y[late]
         if t.size < 4:
             return float("nan"), float("nan")
-        (gradient, _), covariance = np.polyfit(t, y, 1, cov=True)
-        return float(gradient), float(np.sqrt(covariance[0, 0]))
+        columns = [np.ones_like(t), t]
+        if t.size > 8 and 0 < 2 * day < 3600 * (t[-1] - t[0]):
+            columns += [wave(2 * np.pi * 3600 / day * t) for wave in (np.sin, np.cos)]
+        known = np.stack(columns, axis=1)
+        found = np.linalg.lstsq(known, y)[0]
+        spread = ((y - known @ found) ** 2).sum() / (t.size - found.size)
+        return float(found[1]), float(np.sqrt(spread * np.linalg.inv(known.T @ known)[1, 1]))
 
 
 @dataclass
@@ -60,6 +69,7 @@ class Soak:
     errors: list[str]
     frames: list[int]
     warmup: float
+    day: float = 0
 
     @property
     def lines(self) -> list[Process]:
@@ -81,9 +91,9 @@ class Soak:
     def growing(self, limit: float) -> list[str]:
         """Server processes that gain more than `limit` MB an hour."""
         return [
-            f"{p.name} grows by {p.slope(self.warmup)[0]:.2f} MB an hour (limit {limit:g})"
+            f"{p.name} grows by {p.slope(self.warmup, day=self.day)[0]:.2f} MB an hour (limit {limit:g})"
             for p in self.lines
-            if p.role == "server" and p.slope(self.warmup)[0] > limit
+            if p.role == "server" and p.slope(self.warmup, day=self.day)[0] > limit
         ]
 
     def silent(self) -> list[str]:
@@ -94,7 +104,9 @@ class Soak:
     def __str__(self) -> str:
         rows = [f"{'process':<34}{'first':>9}{'last':>9}{'max':>9}{'MB/h':>9}{'+-':>7}{'RSS MB/h':>10}"]
         for p in self.lines:
-            (gradient, error), (rss, _) = p.slope(self.warmup), p.slope(self.warmup, "resident")
+            (gradient, error), (rss, _) = (
+                p.slope(self.warmup, column, self.day) for column in ("anonymous", "resident")
+            )
             y = p.anonymous
             rows.append(
                 f"{p.role + ' ' + p.name:<34.34}{y[0]:>9.1f}{y[-1]:>9.1f}{max(y):>9.1f}{gradient:>9.2f}{error:>7.2f}{rss:>10.2f}"
@@ -196,7 +208,7 @@ def soak(
             errors.append(f"the server ended with {status} when it was asked to stop")
         errors += [f"server: {line}" for line in server.trouble()]
     watch.save(ROOT / "test-output" / "soak.csv")
-    return Soak(list(watch.processes.values()), errors, frames, warmup)
+    return Soak(list(watch.processes.values()), errors, frames, warmup, 86_400 / warp)
 
 
 def main() -> int:

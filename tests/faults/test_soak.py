@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,15 @@ def test_growth_is_seen() -> None:
     seen = Soak([_line(0.5), _line(3.0), _line(9.0, "browser")], [], [1, 2, 3], warmup=600)
     assert seen.growing(1.0) == ["p grows by 3.00 MB an hour (limit 1)"]
     assert "no errors in any log" in str(seen)
+
+
+def test_the_days_of_the_cruise_are_no_growth() -> None:
+    seen = _line(0.5)
+    seen.anonymous = [
+        m + 2.5 * math.sin(s / 1440 * 2 * math.pi) for s, m in zip(seen.time, seen.anonymous, strict=True)
+    ]
+    assert abs(seen.slope(600)[0] - 0.5) > 1
+    assert seen.slope(600, day=1440)[0] == pytest.approx(0.5)
 
 
 def test_silence_is_seen() -> None:
