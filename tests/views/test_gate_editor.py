@@ -229,6 +229,16 @@ def test_undo_and_redo_are_wired_and_a_drag_is_one_step(edit: Any) -> None:
     ask(editor, "undo")
 
 
+def test_a_drag_that_ends_where_it_was_tried_is_answered_by_the_trial(edit: Any) -> None:
+    """Also when the answer comes after the end of the drag: nobody waits for another one."""
+    editor = edit()
+    vertices = drawn(editor, "beads", 6, 7, final=False)
+    editor.stage.drawn = {"population": "beads", "vertices": vertices, "final": True, "n": 8}
+    answered(editor)
+    editor._take(editor._last, 7)
+    assert editor.stage.told["n"] == 8
+
+
 def test_populations_are_added_copied_renamed_ordered_and_removed(edit: Any) -> None:
     editor = edit()
     first = editor.draft.populations

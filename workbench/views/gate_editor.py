@@ -52,6 +52,8 @@ class GateEditor(PlanEditor):
         self._through = Through(Water(self.feeds, populations or populations_of(self.feeds, self.plan)))
         self._among = self._focus()
         self._last_n, self._frames, self._again = 0, 0, 0
+        # What the newest question was asked as, first and last, and what the newest answer answers.
+        self._asked_n = self._again_n = self._answered = 0
         self._asked: Any = None
         self._last: Estimate | None = None
         self._answers: Answers | None = None
@@ -174,15 +176,18 @@ class GateEditor(PlanEditor):
         planes = tuple((x, y, self._zooms.get((x, y), WHOLE)) for x, y in self._planes)
         question = (rows, *self._look.particles, self._among, planes, self.drawing.shown.gates)
         if question == self._asked:
-            if self.stage.told:
+            self._again_n = self._n
+            if self._answered == self._asked_n and self.stage.told:  # else the answer that is to come says so
+                self._last_n = self._n
                 self.stage.told = {**self.stage.told, "n": self._n}
             return
         if self._asked is None or rows != self._asked[0]:
             self._answers.forget()
-        self._asked = question
+        self._asked, self._asked_n, self._again_n = question, self._n, self._n
         try:
             self._answers.ask(self.drawing.shown, *self._look.particles, self._among, planes=planes, n=self._n)
         except WorkbenchError as error:
+            self._answered = self._n
             self.stage.told = {"n": self._n, "state": "fault", "cover": str(error)}
 
     def _take(self, estimate: Estimate, n: int) -> None:
@@ -193,7 +198,8 @@ class GateEditor(PlanEditor):
             if estimate.done:
                 self._told_before()
             return
-        self._last, self._last_n = estimate, n
+        self._answered, self._last = n, estimate
+        self._last_n = self._again_n if n == self._asked_n else n
         if estimate.pictures:
             self._frames += 1
             self.stage.frame = pictures(estimate.pictures, estimate.populations, self._frames)
@@ -264,7 +270,7 @@ class GateEditor(PlanEditor):
         """A notebook missed what was told while its cell was being shown: tell it again."""
         self._again += 1
         if self._last is not None:
-            self._take(self._last, self._last_n)
+            self._take(self._last, self._answered)
 
     def _to_time(self, asked: Asked) -> None:
         feed: Any = self.feed
