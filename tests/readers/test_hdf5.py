@@ -165,7 +165,10 @@ def test_a_zarr_of_which_a_chunk_gets_its_name_meanwhile_is_whole(
 ) -> None:
     path, walk = str(make.zarr(tmp_path / "a.zarr", 0)), os.walk
     size = zarr_folder.complete(path)
-    listed = lambda top: ((here, folders, [*names, "0.partial"]) for here, folders, names in walk(top))  # noqa: E731
+
+    def listed(top: str) -> Any:
+        return ((here, folders, [*names, "0.partial"]) for here, folders, names in walk(top))
+
     monkeypatch.setattr(zarr_folder.os, "walk", listed)
     assert zarr_folder.complete(path) == size > 0
 

@@ -25,6 +25,12 @@ _LINE = 64  # bytes
 _READ, _SOON, _DATA = 0, 3, 1  # what LLVM's prefetch is told
 
 
+def _named(builder: Any, name: str, gives: Any, takes: Any) -> Any:
+    """One of LLVM's own functions."""
+    known = builder.module.globals.get(name)
+    return known or ir.Function(builder.module, ir.FunctionType(gives, takes), name)
+
+
 def _fetch(context: Any, column: Any, index: Any) -> Any:
     """Ask for ``column[index : index + CHUNK]``, which need not exist: nothing is read.
 
@@ -37,9 +43,7 @@ def _fetch(context: Any, column: Any, index: Any) -> Any:
         made = target.make_array(signature.args[0])(target, builder, args[0])
         byte = ir.PointerType(ir.IntType(8))
         word = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
-        name = "llvm.prefetch.p0"
-        call = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+        call = _named(builder, "llvm.prefetch.p0", ir.VoidType(), [byte, word, word, word])
         for points in ahead:
             place = builder.gep(made.data, [builder.add(args[1], args[1].type(points))])
             builder.call(call, [builder.bitcast(place, byte), word(_READ), word(_SOON), word(_DATA)])
@@ -62,9 +66,7 @@ def _rarely(context: Any, condition: Any) -> Any:
 
     def generate(target: Any, builder: Any, signature: Any, args: Any) -> Any:
         bit = ir.IntType(1)
-        name = "llvm.expect.i1"
-        call = builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(bit, [bit, bit]), name)
-        return builder.call(call, [*args, bit(0)])
+        return builder.call(_named(builder, "llvm.expect.i1", bit, [bit, bit]), [*args, bit(0)])
 
     return types.boolean(types.boolean), generate
 
@@ -77,11 +79,7 @@ def _cells_of(context: Any, x: Any, y: Any, first: Any, shift_x: Any, shift_y: A
     if not x.layout == y.layout == cells.layout == "C":
         raise TypingError("cells_of takes what lies side by side")
     half, full = ir.IntType(16), ir.IntType(32)
-    codes, pairs, sums = (
-        ir.VectorType(half, TOGETHER),
-        ir.VectorType(half, TOGETHER),
-        ir.VectorType(full, TOGETHER // 2),
-    )
+    codes, sums = ir.VectorType(half, TOGETHER), ir.VectorType(full, TOGETHER // 2)
 
     def splat(builder: Any, value: Any, kind: Any) -> Any:
         none = ir.Constant(kind, ir.Undefined)
@@ -102,7 +100,7 @@ def _cells_of(context: Any, x: Any, y: Any, first: Any, shift_x: Any, shift_y: A
         weights = splat(builder, builder.or_(builder.shl(args[5], full(16)), full(1)), sums)
         for more, mask in enumerate(_PAIRED):
             paired = builder.shuffle_vector(xs, ys, ir.Constant(ir.VectorType(full, TOGETHER), mask))
-            found = _multiplied(target, builder, paired, builder.bitcast(weights, pairs), sums)
+            found = _multiplied(target, builder, paired, builder.bitcast(weights, codes), sums)
             builder.store(found, place(6, more * TOGETHER // 2, sums), align=4)
         return target.get_dummy_value()
 
@@ -118,11 +116,8 @@ _PAIRED = [
 def _multiplied(target: Any, builder: Any, pairs: Any, weights: Any, sums: Any) -> Any:
     """The sums of neighbours' products: in one step where the processor has it."""
     if "+avx2" in getattr(target.codegen(), "_tm_features", ""):
-        name = "llvm.x86.avx2.pmadd.wd"
-        kind = ir.FunctionType(sums, [pairs.type, pairs.type])
-        return builder.call(
-            builder.module.globals.get(name) or ir.Function(builder.module, kind, name), [pairs, weights]
-        )
+        call = _named(builder, "llvm.x86.avx2.pmadd.wd", sums, [pairs.type, pairs.type])
+        return builder.call(call, [pairs, weights])
     every = ir.VectorType(ir.IntType(32), sums.count * 2)
     product = builder.mul(builder.zext(pairs, every), builder.zext(weights, every))
     index = ir.VectorType(ir.IntType(32), sums.count)

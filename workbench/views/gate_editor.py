@@ -51,9 +51,7 @@ class GateEditor(PlanEditor):
         self.drawing: Drawing = self.hand
         self._through = Through(Water(self.feeds, populations or populations_of(self.feeds, self.plan)))
         self._among = self._focus()
-        self._last_n, self._frames, self._again = 0, 0, 0
-        # What the newest question was asked as, first and last, and what the newest answer answers.
-        self._asked_n = self._again_n = self._answered = 0
+        self._frames = self._again = self._asked_first = self._asked_last = self._answered = 0
         self._asked: Any = None
         self._last: Estimate | None = None
         self._answers: Answers | None = None
@@ -176,14 +174,13 @@ class GateEditor(PlanEditor):
         planes = tuple((x, y, self._zooms.get((x, y), WHOLE)) for x, y in self._planes)
         question = (rows, *self._look.particles, self._among, planes, self.drawing.shown.gates)
         if question == self._asked:
-            self._again_n = self._n
-            if self._answered == self._asked_n and self.stage.told:  # else the answer that is to come says so
-                self._last_n = self._n
+            self._asked_last = self._n  # which the answer to it, if that is to come, answers as well
+            if self._answered == self._asked_first and self.stage.told:
                 self.stage.told = {**self.stage.told, "n": self._n}
             return
         if self._asked is None or rows != self._asked[0]:
             self._answers.forget()
-        self._asked, self._asked_n, self._again_n = question, self._n, self._n
+        self._asked, self._asked_first, self._asked_last = question, self._n, self._n
         try:
             self._answers.ask(self.drawing.shown, *self._look.particles, self._among, planes=planes, n=self._n)
         except WorkbenchError as error:
@@ -199,7 +196,6 @@ class GateEditor(PlanEditor):
                 self._told_before()
             return
         self._answered, self._last = n, estimate
-        self._last_n = self._again_n if n == self._asked_n else n
         if estimate.pictures:
             self._frames += 1
             self.stage.frame = pictures(estimate.pictures, estimate.populations, self._frames)
@@ -220,7 +216,8 @@ class GateEditor(PlanEditor):
         )
 
     def _told(self, estimate: Estimate) -> None:
-        told = told_counts(estimate, self._before(), self._look.text) | {"n": self._last_n, "again": self._again}
+        n = self._asked_last if self._answered == self._asked_first else self._answered
+        told = told_counts(estimate, self._before(), self._look.text) | {"n": n, "again": self._again}
         faults = estimate.faults
         self._unread = f"{len(faults)} files cannot be read; the first: {faults[0]}" if faults else ""
         self.stage.told = told
