@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,10 @@ _DRAWN = """() => {
   const empty = (m) => m.css_classes?.includes("card") && !m.css_classes.includes("empty") && m.children?.length < 2
   return page?.is_idle && [...page.all_models].some((m) => m.type === "Figure") && ![...page.all_models].some(empty)
 }"""
+
+#: Note what each cytogram shows; how many of those noted show something else. Others that come meanwhile do not count.
+_NOTE = "els => els.forEach(e => { e.noted = e.dataset.revision })"
+_ANEW = "els => els.filter(e => e.noted && e.noted !== e.dataset.revision).length"
 
 
 class Board:
@@ -85,20 +90,21 @@ class Board:
         """Wait until a JavaScript expression over ``given`` holds."""
         self.page.wait_for_function(f"(given) => {true}", arg=given, timeout=timeout)
 
-    def settle(self, change: Any, pictures: int = 1, timeout: float = 30_000) -> None:
+    def comes(self, check: Callable[[], object], timeout: float = 60_000) -> None:
+        """Wait until what `check` asserts holds."""
+        self.tab.comes(check, timeout)
+
+    def settle(self, change: Any, pictures: int = 1, timeout: float = 60_000) -> None:
         """Do `change` and wait until `pictures` of the cytograms were answered anew."""
-        before = self._asks()
+        self.page.eval_on_selector_all(".stage[data-revision]", _NOTE)
         change()
         for _ in range(int(timeout / 100)):
             self.page.wait_for_timeout(100)
-            if sum(a != b for a, b in zip(before, self._asks(), strict=True)) >= pictures:
+            if self.page.eval_on_selector_all(".stage[data-revision]", _ANEW) >= pictures:
                 break
         else:
             raise AssertionError("no new picture came")
         self.page.wait_for_timeout(700)
-
-    def _asks(self) -> list[str]:
-        return self.page.eval_on_selector_all(".stage[data-revision]", "els => els.map(e => e.dataset.revision)")  # type: ignore[no-any-return]
 
     def preset(self, name: str) -> None:
         """Press one of 1 h, 6 h, 1 day, All."""

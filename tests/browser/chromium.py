@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, Page, Playwright
+from playwright.sync_api import BrowserContext, Error, Page, Playwright
 
 PROGRAM = "/usr/bin/chromium"
 FLAGS = (
@@ -19,6 +21,10 @@ FLAGS = (
 HOME = ("localhost", "127.0.0.1", "::1")
 ON_THE_WIRE = ("http", "https", "ws", "wss")
 PHONE = {"width": 390, "height": 844}
+#: Milliseconds until a page has loaded, also where much else is going on.
+LOADED = 90_000
+#: How a check fails before what it reads is there.
+NOT_YET = (AssertionError, LookupError, StopIteration, TypeError, ValueError, Error)
 
 
 def is_outside(url: str) -> bool:
@@ -64,6 +70,19 @@ class Tab:
         self.page.screenshot(path=path, **options)
         return path
 
+    def comes(self, check: Callable[[], object], timeout: float = 60_000) -> None:
+        """Wait until what `check` asserts holds: an answer of the server comes when it comes. In the end, its failure."""
+        until = time.monotonic() + timeout / 1000
+        while True:
+            last = time.monotonic() > until
+            try:
+                check()
+                return
+            except NOT_YET:
+                if last:
+                    raise
+            self.page.wait_for_timeout(100)
+
     def trouble(self) -> list[str]:
         """Errors that nobody forgave."""
         return [text for text in self.errors if not any(re.search(pattern, text) for pattern in self.forgiven)]
@@ -108,6 +127,7 @@ class Chromium:
             viewport=size, color_scheme="dark" if dark else "light", is_mobile=phone, has_touch=phone,
             device_scale_factor=2 if phone else 1, **options,
         )  # fmt: skip
+        context.set_default_navigation_timeout(LOADED)
         self._watch(context)
         tab = Tab(context.new_page(), self.asked, self._shots, forgiven=list(forgive))
         self._listen(tab)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.browser.chromium import Tab
+from tests.server import free_port
 
 #: A cell that has run shows its number, one that runs a star.
 _RAN = re.compile(r"\[\d+\]:?")
@@ -75,8 +75,7 @@ class Lab:
     def __init__(
         self, python: Path, folder: Path, home: Path, base: str = "/", env: dict[str, str] | None = None
     ) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        port = free_port()
         self.address, self.log = f"http://127.0.0.1:{port}{base}", home / "lab.log"
         home.mkdir(parents=True, exist_ok=True)
         kept = ("PATH", "LANG", "LC_ALL", "TMPDIR")
@@ -135,10 +134,10 @@ class Notebook:
         """Run all cells and wait until each has its number."""
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_text("Run All Cells", exact=True).click()
-        if self.page.locator(".jp-Dialog").count():  # which kernel? The one that is chosen there.
-            self.page.locator(".jp-Dialog .jp-mod-accept").click()
         until = time.monotonic() + timeout
         while time.monotonic() < until:
+            if self.page.locator(".jp-Dialog").count():  # which kernel? The one that is chosen there.
+                self.page.locator(".jp-Dialog .jp-mod-accept").click()
             shown = [
                 text.strip() for text in self.page.locator(f"{_SHOWN} .jp-CodeCell .jp-InputPrompt").all_text_contents()
             ]
@@ -158,4 +157,4 @@ class Notebook:
     def save(self) -> None:
         """Save it."""
         self.page.keyboard.press("Control+s")
-        self.page.wait_for_selector("text=Saving completed", timeout=30_000)
+        self.page.wait_for_selector("text=Saving completed", timeout=60_000)

@@ -99,7 +99,7 @@ def second_machine() -> Iterator[Machine]:
 
 def _wait_for_namespace(pid: int) -> None:
     mine = os.readlink("/proc/self/ns/net"), os.readlink("/proc/thread-self/ns/net")
-    for _ in range(200):
+    for _ in range(1500):
         if os.readlink(f"/proc/{pid}/ns/net") not in mine:
             return
         subprocess.run(["sleep", "0.02"])

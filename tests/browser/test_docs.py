@@ -12,6 +12,8 @@ from tests.browser.chromium import Tab
 from tests.server import Server
 from workbench import cli
 
+pytestmark = pytest.mark.timeout(400)
+
 
 @pytest.fixture
 def address(serve: Callable[..., Server]) -> str:

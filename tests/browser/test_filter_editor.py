@@ -23,8 +23,8 @@ LAST = "2014-07-04T01:30:02"
 
 _READ = """() => {
   const plain = (v) => (v instanceof Map ? plain(Object.fromEntries(v)) : Array.isArray(v) ? v.map(plain) : v && v.constructor === Object ? Object.fromEntries(Object.entries(v).map(([k, x]) => [k, plain(x)])) : v)
-  const {table, base, told, state, frame} = [...Bokeh.documents[0].all_models].find((m) => m.class_name === "FilterStage").data
-  return plain({table, base, told, state, sent: frame?.byteLength ?? 0})
+  const {table, base, told, state, frame, drawn, asked} = [...Bokeh.documents[0].all_models].find((m) => m.class_name === "FilterStage").data
+  return plain({table, base, told, state, drawn, asked, sent: frame?.byteLength ?? 0})
 }"""
 
 
@@ -43,18 +43,19 @@ class Editor:
     def settle(self) -> dict[str, Any]:
         """Wait until the newest answer is there, its pictures drawn, and nothing is on its way."""
         before: dict[str, Any] = {}
-        for _ in range(200):
+        for _ in range(240):
             self.page.wait_for_timeout(250)
             now = self.read()
             drawn = self.page.locator(".editor.filter").get_attribute("data-frame")
-            if now == before and now["told"].get("opp") and drawn == str(now["told"].get("frame")):
+            answered = now["told"].get("n", -1) >= max(now[what].get("n", 0) for what in ("drawn", "asked"))
+            if now == before and answered and now["told"].get("opp") and drawn == str(now["told"].get("frame")):
                 return now
             before = now
         raise AssertionError(f"still counting: {before}")
 
     def until(self, check: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """As `settle`, once what was asked for has come about."""
-        for _ in range(40):
+        for _ in range(120):
             now = self.settle()
             if check(now):
                 return now
@@ -94,7 +95,7 @@ class Editor:
             self.page.get_by_label("Author").fill(who)
         self.page.locator(".saving input[aria-label=Note]").fill("beads moved")
         self.press("Save from there on")
-        self.page.wait_for_selector(".says[data-kind=good]:has-text('Saved')")
+        self.page.wait_for_selector(".says[data-kind=good]:has-text('Saved')", timeout=60_000)
 
 
 def counted(cruise: Cruise, table: list[list[float]]) -> list[int]:
@@ -207,7 +208,7 @@ def test_only_a_scientist_changes_it_and_two_are_told_of_each_other(
     assert phone.page.locator(".parameters input").count() == 0
     phone.handle().scroll_into_view_if_needed()
     phone.drag(phone.handle(), 5, -5)
-    assert phone.read()["table"] == begin["table"]
+    assert phone.settle()["table"] == begin["table"]
     phone.tab.shot("filter-phone", full_page=True)
     desk = Editor(open_tab(f"{server.address}/filter", width=1500, height=1100))
     desk.page.get_by_label("Token").last.fill("secret")
@@ -230,8 +231,12 @@ def test_what_was_saved_scrolls_by_itself_to_what_holds(
     """Forty filters, most for later: they do not make the page long, and the one that holds is in sight."""
     tab = open_tab(f"{board(simulated).address}/filter", **size)
     tab.page.wait_for_selector("ol.entries li.holds", timeout=90_000)
-    tab.page.wait_for_timeout(800)
     assert tab.page.locator("ol.entries li").count() > 20
+    tab.comes(lambda: in_sight(tab))
+    tab.shot(f"filter-saved-{'phone' if 'phone' in size else 'laptop'}")
+
+
+def in_sight(tab: Tab) -> None:
     seen = tab.page.locator("ol.entries").evaluate(
         """(list) => {
           const box = [list, list.parentNode].find((e) => e.scrollHeight > e.clientHeight + 1), top = box.getBoundingClientRect().top
@@ -241,4 +246,3 @@ def test_what_was_saved_scrolls_by_itself_to_what_holds(
     )
     assert seen["high"] <= 440
     assert seen["head"] - 1 <= seen["from"] and seen["to"] <= seen["high"] + 2, seen
-    tab.shot(f"filter-saved-{'phone' if 'phone' in size else 'laptop'}")

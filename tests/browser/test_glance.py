@@ -54,7 +54,7 @@ def test_map_and_cytograms_are_seen_without_the_library(board, open_tab, simulat
     # The same page with its library: what both show is the same, but for letters.
     other = open_tab(f"{server.address}/?time=all", dark=dark)
     page = Board(other, 2)
-    assert page.page.evaluate("document.querySelector('.glance') === null")
+    page.until("document.querySelector('.glance') === null", timeout=20_000)  # before it goes whatever happens
     then = shot(page.page)
     for where in (MAP, CYTOGRAM):
         a, b = (blurred(image[where]) for image in (first, then))
@@ -74,8 +74,12 @@ def test_the_pictures_of_a_glance_are_taken_over(board, open_tab, simulated: Pat
     tab.page.on("websocket", told)
     tab.page.add_init_script(VEIL)
     tab.page.goto(f"{server.address}/?time=all")
-    Board(tab, 2)
-    first = next(one for one in asked if one["level"] == 256 and not one.get("by"))
-    assert first["have"]
+    page = Board(tab, 2)
+
+    def first() -> dict:
+        return next(one for one in asked if one["level"] == 256 and not one.get("by"))
+
+    page.comes(first)
+    assert first()["have"]
     assert tab.page.evaluate("veiled") == 0, "nothing lies over the glance while the page is made"
     assert not tab.trouble()

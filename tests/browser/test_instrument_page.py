@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from tests.browser import instrument
 from tests.browser.board_page import Board
@@ -50,8 +51,20 @@ def charts(page: Board) -> dict[str, Any]:
     return {name: found for name, found in page.read()["figures"].items() if name.startswith("chart:")}
 
 
+def files_are_there(page: Board) -> None:
+    """The log was read, and the files: what a click on a chart asks for."""
+    sources = charts(page)["chart:counts"]["sources"]
+    assert sources["faults"]["time"] and sources["files"]["time"]
+
+
 def test_marks_stand_on_every_chart(real) -> None:
     page, cruise = real("instrument", pictures=2)
+    populations = cruise["populations"].open().load()
+    page.comes(lambda: every_mark(page, populations))
+    page.tab.shot("instrument")
+
+
+def every_mark(page: Board, populations: xr.Dataset) -> None:
     shown = charts(page)
     assert [name.partition(":")[2] for name in shown] == [
         "event_rate", "counts", "opp_evt_ratio", "left_out", "stream_pressure", "background", "volume", "drift", "gains",
@@ -59,7 +72,6 @@ def test_marks_stand_on_every_chart(real) -> None:
     ]  # fmt: skip
     faults = [say.milliseconds(np.datetime64(f"2014-07-04T00:{m}:00", "ns")) for m in (25, 31, 40)]
     pause = [say.milliseconds(np.datetime64(t, "ns")) for t in ("2014-07-04T00:20", "2014-07-04T01:10")]
-    populations = cruise["populations"].open().load()
     flagged = populations["time"].values[populations["file_flag"].values != 0]
     assert len(flagged)
     broken = [np.datetime64(f"2014-07-04T{t}:02", "ns") for t in ("00:06", "00:09", "00:12", "01:21", "01:27")]
@@ -78,11 +90,11 @@ def test_marks_stand_on_every_chart(real) -> None:
         "Inlet fault 1", "Pump fault 1", "Syringe pump fault 1", "Not writing files 1", f"File with a flag {len(flagged)}",
         "File that cannot be read 5",
     ]  # fmt: skip
-    page.tab.shot("instrument")
 
 
 def test_a_mark_says_what_it_is(real) -> None:
     page, _ = real("instrument")
+    page.comes(lambda: files_are_there(page))
     click_at(page, "chart:stream_pressure", np.datetime64("2014-07-04T00:31:00"))
     tip = page.page.locator(".marktip").first
     tip.wait_for(state="visible")
@@ -95,17 +107,28 @@ def test_a_click_on_a_point_shows_the_cytograms_of_that_file(real) -> None:
     page, cruise = real("instrument", pictures=2)
     start = np.datetime64("2014-07-04T00:03:02", "ns")
     window = Window(start, start + np.timedelta64(1, "s"))
+    page.comes(lambda: files_are_there(page))
     newest = page.picture("fsc_small", "pe")
+
+    def drawn() -> None:
+        for y in ("pe", "chl_small"):
+            found = page.picture("fsc_small", y)
+            assert np.array_equal(found["levels"], expected(cruise, found, window))
+        assert not np.array_equal(newest["levels"], page.picture("fsc_small", "pe")["levels"])
+
+    def told() -> None:
+        assert page.page.locator(".file .name").inner_text() == PICKED.rpartition("/")[2]
+        assert "file=2014_185/2014-07-04T00-03-02" in page.read()["query"]
+        assert charts(page)["chart:volume"]["sources"]["picked"]["time"] == [say.milliseconds(start)]
+
+    def told_before() -> None:
+        assert page.page.locator(".file .name").inner_text() == "2014-07-04T00-00-02+00-00"
+
     page.settle(lambda: click_at(page, "chart:counts", start), pictures=2)
-    assert page.page.locator(".file .name").inner_text() == PICKED.rpartition("/")[2]
-    for y in ("pe", "chl_small"):
-        found = page.picture("fsc_small", y)
-        assert np.array_equal(found["levels"], expected(cruise, found, window))
-    assert not np.array_equal(newest["levels"], page.picture("fsc_small", "pe")["levels"])
-    assert "file=2014_185/2014-07-04T00-03-02" in page.read()["query"]
-    assert charts(page)["chart:volume"]["sources"]["picked"]["time"] == [say.milliseconds(start)]
+    page.comes(drawn)
+    page.comes(told)
     page.settle(lambda: page.page.get_by_label("The file before").click(), pictures=2)
-    assert page.page.locator(".file .name").inner_text() == "2014-07-04T00-00-02+00-00"
+    page.comes(told_before)
     page.page.get_by_label("Let this file go").click()
     page.page.wait_for_function("() => !location.search.includes('file=')")
 
@@ -113,6 +136,7 @@ def test_a_click_on_a_point_shows_the_cytograms_of_that_file(real) -> None:
 def test_a_file_is_taken_out_and_brought_back(real) -> None:
     page, cruise = real("instrument")
     start = np.datetime64("2014-07-04T00:03:02", "ns")
+    page.comes(lambda: files_are_there(page))
     click_at(page, "chart:counts", start)
     page.page.wait_for_selector(".file form .send:not([disabled])")
     page.page.get_by_label("Reason").fill("air in the line")
@@ -121,17 +145,24 @@ def test_a_file_is_taken_out_and_brought_back(real) -> None:
     assert [each.file for each in cruise.excluded] == [PICKED]
     assert next(iter(cruise.excluded)).who == "localhost"
     page.page.wait_for_selector(".mark[data-kind=excluded]")
-    shown = charts(page)
     ms = say.milliseconds(start)
-    assert ms in shown["chart:stream_pressure"]["sources"]["hollow"]["time"], "it is drawn hollow"
-    assert ms not in shown["chart:stream_pressure"]["sources"]["line"]["time"], "and counts for nothing"
-    assert all(ms in chart["sources"]["files"]["time"] for chart in shown.values()), "it is marked everywhere"
+
+    def out() -> None:
+        shown = charts(page)
+        assert ms in shown["chart:stream_pressure"]["sources"]["hollow"]["time"], "it is drawn hollow"
+        assert ms not in shown["chart:stream_pressure"]["sources"]["line"]["time"], "and counts for nothing"
+        assert all(ms in chart["sources"]["files"]["time"] for chart in shown.values()), "it is marked everywhere"
+
+    def back() -> None:
+        assert ms in charts(page)["chart:stream_pressure"]["sources"]["line"]["time"]
+
+    page.comes(out)
     page.tab.shot("instrument-out")
 
     page.page.get_by_role("button", name="Bring back").click()
     page.page.wait_for_selector(".mark[data-kind=excluded]", state="detached")
     assert len(cruise.excluded) == 0
-    assert ms in charts(page)["chart:stream_pressure"]["sources"]["line"]["time"]
+    page.comes(back)
 
 
 def test_only_a_scientist_takes_files_out(real, tmp_path: Path) -> None:
@@ -139,6 +170,7 @@ def test_only_a_scientist_takes_files_out(real, tmp_path: Path) -> None:
     people = tmp_path / "people.txt"
     people.write_text(f"night-watch scientist {hashlib.sha256(secret.encode()).hexdigest()}\n")
     page, cruise = real("instrument", "--tokens", str(people))
+    page.comes(lambda: files_are_there(page))
     click_at(page, "chart:counts", np.datetime64("2014-07-04T00:03:02", "ns"))
     page.page.wait_for_selector(".file form:visible")
     assert page.page.get_by_role("button", name="Take out").count() == 0
@@ -155,32 +187,42 @@ def test_a_phone_never_scrolls_sideways(real) -> None:
     for name in ("instrument", "science"):
         if name == "science":
             page.page.locator(".pages a", has_text="Science").click()
+            page.page.wait_for_url("**/science?*")
             page.page.wait_for_selector(".marks", state="attached", timeout=90_000)
-            page.page.wait_for_timeout(1500)
-        wide = page.page.evaluate(
-            """() => {
-              const found = [], walk = (root) => { for (const e of root.querySelectorAll("*")) {
-                const box = e.getBoundingClientRect(), meant = e.matches("button, input, select, label, a, .mark, .name, p, h2")
-                if (meant && box.width && box.right > innerWidth + 1 && e.offsetParent) found.push(e.className || e.textContent)
-                if (e.shadowRoot) walk(e.shadowRoot) } }
-              walk(document)
-              return [document.documentElement.scrollWidth, found.slice(0, 5)]
-            }"""
-        )
-        assert wide[0] <= 390, f"{name}: {wide}"
-        assert not wide[1], f"{name}: beyond the edge of the screen: {wide[1]}"
+            page = Board(page.tab, 0)
+        page.comes(lambda name=name, page=page: fits(page, name))
         page.tab.shot(f"{name}-phone")
+
+
+def fits(page: Board, name: str) -> None:
+    wide = page.page.evaluate(
+        """() => {
+          const found = [], walk = (root) => { for (const e of root.querySelectorAll("*")) {
+            const box = e.getBoundingClientRect(), meant = e.matches("button, input, select, label, a, .mark, .name, p, h2")
+            if (meant && box.width && box.right > innerWidth + 1 && e.offsetParent) found.push(e.className || e.textContent)
+            if (e.shadowRoot) walk(e.shadowRoot) } }
+          walk(document)
+          return [document.documentElement.scrollWidth, found.slice(0, 5)]
+        }"""
+    )
+    assert wide[0] <= 390, f"{name}: {wide}"
+    assert not wide[1], f"{name}: beyond the edge of the screen: {wide[1]}"
 
 
 def test_the_scientists_page_splits_where_the_ship_turned(real) -> None:
     page, cruise = real("science")
-    shown = charts(page)
-    assert {name for name in shown if "abundance" in name} == {"chart:abundance_prochloro", "chart:abundance_synecho"}
-    raw, best = (shown["chart:abundance_synecho"]["sources"][f"line:{n}"]["mean"] for n in ("raw", "corrected"))
     populations = cruise["populations"].open().load().sel(population="synecho", quantile=50)
     values = populations["abundance"].values
-    assert np.allclose([v for v in best if v is not None], values[np.isfinite(values)])
-    assert [v for v in raw if v is not None] != [v for v in best if v is not None]
+
+    def curves() -> None:
+        shown = charts(page)
+        abundances = {name for name in shown if "abundance" in name}
+        assert abundances == {"chart:abundance_prochloro", "chart:abundance_synecho"}
+        raw, best = (shown["chart:abundance_synecho"]["sources"][f"line:{n}"]["mean"] for n in ("raw", "corrected"))
+        assert np.allclose([v for v in best if v is not None], values[np.isfinite(values)])
+        assert [v for v in raw if v is not None] != [v for v in best if v is not None]
+
+    page.comes(curves)
     box = page.page.get_by_label("Turn-around (UTC)")
     box.fill("2014-07-04 01:00")
     box.press("Enter")
@@ -190,9 +232,13 @@ def test_the_scientists_page_splits_where_the_ship_turned(real) -> None:
           .map((f) => f.renderers.filter((r) => r.name === "cloud").length)
           return found.length > 2 && found.every((n) => n === 2) })()"""
     )
+    page.comes(lambda: both_ways(page))
+    page.tab.shot("science")
+
+
+def both_ways(page: Board) -> None:
     names = page.page.evaluate(
         """() => [...Bokeh.documents[0].all_models].filter((m) => m.type === "LegendItem").map((m) => m.label.value)"""
     )
     assert set(names) <= {"northbound", "southbound"}
     assert len(set(names)) == 2
-    page.tab.shot("science")

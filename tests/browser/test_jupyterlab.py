@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -61,8 +62,16 @@ def test_notebooks_run_and_draw(lab: Lab, home: Path, open_tab: Callable[..., Ta
     )
     book = Notebook(tab)
     book.run()
-    tab.shot(f"lab-{name}")
     assert not book.errors(), book.errors()
+    tab.comes(lambda: _drawn(tab, name))
+    tab.shot(f"lab-{name}")
+    book.save()
+    stored = (home / "notebooks" / f"{name}.ipynb").read_text()
+    assert len(stored) < 3_000_000
+    assert not re.search(r"https?://(cdn\.|unpkg)", stored), "addresses of others are stored"
+
+
+def _drawn(tab: Tab, name: str) -> None:
     assert tab.page.locator(".bk-Figure").count() >= 1
     for canvas in tab.page.locator(".bk-Canvas").all():
         box = canvas.bounding_box()
@@ -71,10 +80,6 @@ def test_notebooks_run_and_draw(lab: Lab, home: Path, open_tab: Callable[..., Ta
         assert tab.page.locator(".stage .bk-Figure, .stage").count() >= 1  # the board's own views
         assert tab.page.locator(".widget-toggle-buttons").count() == 1
         assert tab.page.locator("svg[role=img]").count() >= 3  # sparklines of the cruise
-    book.save()
-    stored = (home / "notebooks" / f"{name}.ipynb").read_text()
-    assert len(stored) < 3_000_000
-    assert not re.search(r"https?://(cdn\.|unpkg)", stored), "addresses of others are stored"
 
 
 def test_controls_and_views_are_linked_both_ways(lab: Lab, open_tab: Callable[..., Tab]) -> None:
@@ -88,13 +93,20 @@ def test_controls_and_views_are_linked_both_ways(lab: Lab, open_tab: Callable[..
     book.run()
     page, text = tab.page, tab.page.locator(".widget-text input")
     assert text.input_value() == "now-2h..now"
-    assert _x_range(tab)[1] - _x_range(tab)[0] < 3 * 3_600_000  # the last cell's two hours, drawn
+    tab.comes(lambda: _two_hours(tab))
     page.locator(".widget-toggle-button", has_text="1 h").click()
     page.wait_for_function("() => document.querySelector('.widget-text input').value === 'now-1h..now'")
     before = _x_range(tab)
     page.locator(".widget-toggle-button", has_text="all").click()
     page.wait_for_function("() => document.querySelector('.widget-text input').value === 'all'")
-    page.wait_for_timeout(1500)
+    tab.comes(lambda: _wider(tab, before))
+
+
+def _two_hours(tab: Tab) -> None:
+    assert _x_range(tab)[1] - _x_range(tab)[0] < 3 * 3_600_000  # the last cell's two hours, drawn
+
+
+def _wider(tab: Tab, before: list[float]) -> None:
     after = _x_range(tab)
     assert after[1] - after[0] > 2 * (before[1] - before[0])
 
@@ -191,7 +203,7 @@ def test_a_gate_is_redrawn_in_a_notebook(lab: Lab, home: Path, open_tab: Callabl
         tab.shot("lab-editor")
     page.locator(".list li[data-population=synecho] .pick").click()
     row = page.locator(".list li[data-population=synecho] b")
-    for _ in range(150):
+    for _ in range(300):
         page.wait_for_timeout(200)
         if row.inner_text().replace("\u2009", "").isdigit():  # no ~: every particle was counted
             break
@@ -205,7 +217,7 @@ def test_a_gate_is_redrawn_in_a_notebook(lab: Lab, home: Path, open_tab: Callabl
         page.mouse.move(x + 12 * step, y - 8 * step)
         page.wait_for_timeout(40)
     page.mouse.up()
-    for _ in range(150):
+    for _ in range(300):
         page.wait_for_timeout(200)
         if (text := row.inner_text().replace("\u2009", "")).isdigit() and text != before.replace("\u2009", ""):
             break
@@ -219,8 +231,12 @@ def test_a_gate_is_redrawn_in_a_notebook(lab: Lab, home: Path, open_tab: Callabl
     ds = linear(cruise["seaflow"].open(Window(new.start, new.start + np.timedelta64(1, "ns")))).load()
     label = classify({name: ds[name].values for name in ("fsc_small", "pe", "chl_small")}, new.value)
     found = int((label == new.value.populations.index("synecho") + 1).sum())
-    assert found == int(row.inner_text().replace("\u2009", ""))
+    tab.comes(lambda: _counted(row, found))
     assert new.value.gates != old.value.gates
+
+
+def _counted(row: Any, found: int) -> None:
+    assert found == int(row.inner_text().replace("\u2009", ""))
 
 
 def test_the_filter_is_moved_in_a_notebook(lab: Lab, home: Path, open_tab: Callable[..., Tab], tmp_path: Path) -> None:

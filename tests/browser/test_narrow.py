@@ -69,15 +69,19 @@ def seen_ship(told: dict[str, Any], ring: float = 10) -> None:
     assert all(b - a >= 70 for a, b in pairwise(told["ticks"]))
 
 
+def wide_curves(curves: list[tuple[str, float]]) -> None:
+    """Curves have room."""
+    assert len(curves) >= 4
+    assert all(width >= 130 for _, width in curves), curves
+
+
 @pytest.mark.parametrize("size", SIZES, ids=["900", "1024", "phone"])
 def test_nothing_is_cut_or_covered_and_curves_have_room(narrow: Any, size: dict[str, Any]) -> None:
     page = narrow(**size)
     page.tab.shot(f"narrow-{'-'.join(map(str, size.values()))}")
-    whole_captions(page.page.evaluate(_CAPTIONS))
-    seen_ship(page.page.evaluate(_MAP))
-    curves = page.page.evaluate(_CURVES)
-    assert len(curves) >= 4
-    assert all(width >= 130 for _, width in curves), curves
+    page.comes(lambda: whole_captions(page.page.evaluate(_CAPTIONS)))
+    page.comes(lambda: seen_ship(page.page.evaluate(_MAP)))
+    page.comes(lambda: wide_curves(page.page.evaluate(_CURVES)))
     if "phone" in size:
         head_of_a_phone(page)
 

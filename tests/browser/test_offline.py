@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from tests.browser.chromium import Asked, is_outside
+from tests.browser.chromium import Asked, Tab, is_outside
 
 HTML, SCRIPT = "text/html", "text/javascript"
 
@@ -72,9 +72,12 @@ PLANTED = {
 )
 def test_a_planted_link_is_seen_by_both_witnesses(chromium, site, path: str, url: str) -> None:
     tab = chromium.open(site(PLANTED) + path)
-    tab.page.wait_for_timeout(700)
-    assert url in [asked.url for asked in chromium.outside()]
-    assert tab.trouble(), "a failed request must show in the console"
+
+    def seen() -> None:
+        assert url in [asked.url for asked in chromium.outside()]
+        assert tab.trouble(), "a failed request must show in the console"
+
+    tab.comes(seen)
     chromium.asked.clear()
     chromium.close()
     assert Asked("network log", url) in chromium.outside()
@@ -82,15 +85,20 @@ def test_a_planted_link_is_seen_by_both_witnesses(chromium, site, path: str, url
 
 def test_an_uncaught_exception_is_seen(chromium, site) -> None:
     tab = chromium.open(site({"/": (HTML, b"<script>undefined.x</script>"), "/favicon.ico": (HTML, b"")}))
+    tab.comes(lambda: one_error(tab))
     tab.page.wait_for_timeout(200)
-    assert len(tab.trouble()) == 1
+    one_error(tab)  # and no second one
     tab.forgiven.append("uncaught")
     assert tab.trouble() == []
 
 
+def one_error(tab: Tab) -> None:
+    assert len(tab.trouble()) == 1
+
+
 def test_the_second_machine_reaches_us_by_address_only(second_machine) -> None:
     def reach(host: str, port: int) -> int:
-        code = f"import socket; socket.create_connection(({host!r}, {port}), timeout=5)"
+        code = f"import socket; socket.create_connection(({host!r}, {port}), timeout=30)"
         return second_machine.run([sys.executable, "-c", code]).returncode
 
     with socket.create_server(("", 0)) as server:
@@ -103,5 +111,9 @@ def test_the_board_asks_nobody_outside(board, open_tab, simulated) -> None:
     tab = open_tab(board(simulated).address)
     tab.page.wait_for_load_state("networkidle")
     tab.page.wait_for_timeout(3000)
+    tab.comes(lambda: asks_its_server(tab))
+
+
+def asks_its_server(tab: Tab) -> None:
     kinds = {asked.how for asked in tab.asked}
     assert {"request", "websocket"} <= kinds, "a live board asks its own server over a websocket"

@@ -18,13 +18,13 @@ import pytest
 
 from tests.browser.board_page import Board
 from tests.browser.chromium import Tab
+from tests.server import free_port
 
 
 @contextmanager
 def panel_serve(root: Path, log: Path, *args: str | os.PathLike[str]) -> Iterator[str]:
     """``panel serve workbench/apps/board.py ARGS``; the address of the server."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [
         sys.executable,
         "-m",

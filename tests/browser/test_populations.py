@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from tests.browser.board_page import Board
 from workbench.catalog.cruise import Cruise, open_cruise
@@ -81,10 +82,13 @@ def test_each_cell_has_the_colour_of_the_population_of_which_it_has_most(real) -
 
     page.page.get_by_label("Toggle theme").click()
     page.until("document.documentElement.dataset.wbTheme === 'dark'")
-    page.page.wait_for_timeout(700)
+    page.comes(lambda: dark_too(page, names))
+    page.tab.shot("populations")
+
+
+def dark_too(page: Board, names: list[str]) -> None:
     strongest = [palette(page)[(i + 1) * SHADES - 1] for i in range(len(names))]
     assert strongest == [POPULATIONS[name]["dark"] for name in names]
-    page.tab.shot("populations")
 
 
 def test_hiding_a_population_asks_nobody_and_shows_what_is_beneath(real) -> None:
@@ -98,10 +102,14 @@ def test_hiding_a_population_asks_nobody_and_shows_what_is_beneath(real) -> None
     assert np.array_equal(found["levels"], want)
     assert not np.array_equal(want, expected(cruise, found)[0])
     assert button.get_attribute("aria-pressed") == "false"
-    page.settle(lambda: page.show("2014-07-04 00:00", "2014-07-04 00:04"))
-    found = page.picture("fsc_small", "pe", BY)
+    page.settle(lambda: page.show("2014-07-04 00:00", "2014-07-04 00:04"), pictures=3)
     window = Window.parse("2014-07-04T00:00..2014-07-04T00:04")
-    assert np.array_equal(found["levels"], expected(cruise, found, window, ("unknown",))[0]), "it stays hidden"
+
+    def hidden() -> None:
+        found = page.picture("fsc_small", "pe", BY)
+        assert np.array_equal(found["levels"], expected(cruise, found, window, ("unknown",))[0]), "it stays hidden"
+
+    page.comes(hidden)
     button.click()
     page.page.wait_for_timeout(300)
     found = page.picture("fsc_small", "pe", BY)
@@ -112,12 +120,20 @@ def test_hiding_a_population_asks_nobody_and_shows_what_is_beneath(real) -> None
 def test_another_quantile_and_all_together(real) -> None:
     page, cruise = real()
     choice = page.page.get_by_label("Populations that have a colour of their own")
+
+    def drawn() -> None:
+        found = page.picture("fsc_small", "pe", "pop_q2.5")
+        assert np.array_equal(found["levels"], expected(cruise, found)[0])
+
     page.settle(lambda: choice.select_option("pop_q2.5"))
-    found = page.picture("fsc_small", "pe", "pop_q2.5")
-    assert np.array_equal(found["levels"], expected(cruise, found)[0])
+    page.comes(drawn)
     page.settle(lambda: choice.select_option(""))
-    assert page.page.locator(".groups .key-line").count() == 0
     ds = cruise["vct"].open().load()
+    page.comes(lambda: all_together(page, ds))
+
+
+def all_together(page: Board, ds: xr.Dataset) -> None:
+    assert page.page.locator(".groups .key-line").count() == 0
     of_vct = next(p for p in page.read()["pictures"] if p["question"]["source"] == "vct")
     rows, cells = of_vct["shape"]
     left, low, width, height = of_vct["box"]
@@ -129,17 +145,26 @@ def test_another_quantile_and_all_together(real) -> None:
 def test_a_t_s_diagram_holds_the_files_numbers_and_a_phone_has_it_all(real) -> None:
     page, cruise = real(phone=True)
     sfl = cruise["sfl"].open().load()
-    x, y = page.column("against", "cloud", "x"), page.column("against", "cloud", "y")
-    assert x.size == int((np.isfinite(sfl["salinity"]) & np.isfinite(sfl["sea_water_temperature"])).sum())
-    assert set(np.round(x, 6)) <= set(np.round(sfl["salinity"].values, 6))
-    assert set(np.round(y, 6)) <= set(np.round(sfl["sea_water_temperature"].values, 6))
+    page.comes(lambda: numbers_of_the_files(page, sfl))
     card = page.page.locator(".stack")
     card.scroll_into_view_if_needed()
-    assert card.bounding_box()["width"] > 300
-    assert card.bounding_box()["height"] > 200
+    page.comes(lambda: has_room(page))
     groups = page.page.locator(".groups [data-population=beads]")
     groups.scroll_into_view_if_needed()
     page.page.wait_for_timeout(300)
     page.tab.shot("populations-phone")
     page.page.locator(".groups [data-population=synecho]").tap()
-    assert page.page.locator(".groups [data-population=synecho]").get_attribute("aria-pressed") == "false"
+    page.page.wait_for_selector(".groups [data-population=synecho][aria-pressed=false]")
+
+
+def numbers_of_the_files(page: Board, sfl: xr.Dataset) -> None:
+    x, y = page.column("against", "cloud", "x"), page.column("against", "cloud", "y")
+    assert x.size == int((np.isfinite(sfl["salinity"]) & np.isfinite(sfl["sea_water_temperature"])).sum())
+    assert set(np.round(x, 6)) <= set(np.round(sfl["salinity"].values, 6))
+    assert set(np.round(y, 6)) <= set(np.round(sfl["sea_water_temperature"].values, 6))
+
+
+def has_room(page: Board) -> None:
+    box = page.page.locator(".stack").bounding_box()
+    assert box["width"] > 300
+    assert box["height"] > 200

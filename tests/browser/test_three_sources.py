@@ -19,6 +19,8 @@ from workbench.views import say
 pytestmark = [pytest.mark.service, pytest.mark.timeout(500)]
 #: A new point must be seen within 5 s of being written; on a machine that has more to do, in as many times that.
 SOON = 5.0
+#: What such a machine may take on top, whatever its load of the last minute says.
+GRACE = 25.0
 #: Milliseconds until a page stands, on such a machine.
 PATIENT = 180_000
 
@@ -37,7 +39,7 @@ def three(tmp_path: Path, data: Path) -> Iterator[ThreeSources]:
 def curve(page: Board, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Seconds since the beginning, and values, of one curve in the browser."""
     told = page.read()["figures"][f"series:{name}"]["sources"]
-    times, values = next((s["time"], s["mean"]) for s in told.values() if "mean" in s and len(s["time"]))
+    times, values = next(((s["time"], s["mean"]) for s in told.values() if "mean" in s and len(s["time"])), ([], []))
     good = [
         (t / 1000 - START.astype("M8[s]").astype(int), v) for t, v in zip(times, values, strict=True) if v is not None
     ]
@@ -47,7 +49,7 @@ def curve(page: Board, name: str) -> tuple[np.ndarray, np.ndarray]:
 def until(page: Board, what: str, true, limit: float = SOON) -> float:
     """Wait for a condition; the seconds it took."""
     busy = os.getloadavg()[0] / (os.cpu_count() or 1)
-    limit *= max(1.0, 1.5 * busy)
+    limit = GRACE + limit * max(1.0, 1.5 * busy)
     begun = time.monotonic()
     while not true():
         assert time.monotonic() - begun < limit, f"{what}: not within {limit:.1f} s at a load of {busy:.1f} a core"
@@ -70,21 +72,12 @@ def test_three_kinds_of_sources(board, open_tab, three: ThreeSources) -> None:
     page = Board(open_tab(server.address + "?time=all"), pictures=1, timeout=PATIENT)
     until(page, "everything is there", lambda: len(curve(page, "populations.abundance_prochloro")[0]) == 1, 60)
 
-    # a KPI and a series from each
-    assert say.number(temperature(189)) in page.tile("temperature") and "in range" in page.tile("temperature")
-    assert say.number(salinity(189)) in page.tile("salinity")
-    assert "no data" not in page.tile("prochloro") and "/µL" in page.tile("prochloro")
-    assert "Live" in page.page.locator(".head .state").inner_text(), "gates are not silent"
-    for name, law in (("met.sea_water_temperature", temperature), ("ctd.salinity", salinity)):
-        seconds, values = curve(page, name)
-        assert len(seconds) == 190
-        np.testing.assert_allclose(values, [law(s) for s in seconds], atol=1e-6)
-    assert page.picture("fsc_small", "pe")["levels"].any()
+    page.comes(lambda: check_first(page))
 
     # the track, of the logger's positions, in the colour of either
-    check_colour(page, temperature)
+    page.comes(lambda: check_colour(page, temperature))
     other = Board(open_tab(server.address + "?time=all&colour=ctd.salinity", phone=True), pictures=1, timeout=PATIENT)
-    check_colour(other, salinity)
+    other.comes(lambda: check_colour(other, salinity))
     other.tab.shot("three-phone", full_page=True)
     other.page.close()
 
@@ -103,11 +96,28 @@ def test_three_kinds_of_sources(board, open_tab, three: ThreeSources) -> None:
         until(page, what, seen)
     until(page, "the tile of the database", lambda: say.number(temperature(newest + 4)) in page.tile("temperature"))
     until(page, "the tile of the file", lambda: say.number(salinity(newest + 4)) in page.tile("salinity"))
-    assert FILES[1].removesuffix(".gz") in page.page.locator(".files table").first.inner_text()
+    until(page, "the file in the table", lambda: FILES[1].removesuffix(".gz") in files(page))
     page.tab.shot("three-light", full_page=True)
 
     cruise = open_cruise(three.catalog)
     check_aligned(cruise.align(["ctd", "met", "seaflow"], tolerance="2s"), newest)
+
+
+def check_first(page: Board) -> None:
+    """A KPI and a series from each."""
+    assert say.number(temperature(189)) in page.tile("temperature") and "in range" in page.tile("temperature")
+    assert say.number(salinity(189)) in page.tile("salinity")
+    assert "no data" not in page.tile("prochloro") and "/µL" in page.tile("prochloro")
+    assert "Live" in page.page.locator(".head .state").inner_text(), "gates are not silent"
+    for name, law in (("met.sea_water_temperature", temperature), ("ctd.salinity", salinity)):
+        seconds, values = curve(page, name)
+        assert len(seconds) == 190
+        np.testing.assert_allclose(values, [law(s) for s in seconds], atol=1e-6)
+    assert page.picture("fsc_small", "pe")["levels"].any()
+
+
+def files(page: Board) -> str:
+    return page.page.locator(".files table").first.inner_text()
 
 
 def check_aligned(ds: xr.Dataset, newest: int) -> None:
@@ -131,7 +141,7 @@ def test_a_database_that_goes_and_comes_back(board, open_tab, three: ThreeSource
     until(page, "the tile says so", lambda: "does not answer" in page.tile("temperature"))
     said = page.tile("temperature")
     assert f"127.0.0.1:{three.influxd.port}" in said, said
-    assert "Cannot read met" in page.page.locator(".head .state").inner_text()
+    until(page, "the head, too", lambda: "Cannot read met" in page.page.locator(".head .state").inner_text())
     assert len(curve(page, "met.sea_water_temperature")[0]) == 190, "what was read stays"
     assert "does not answer" not in page.tile("salinity") + page.tile("prochloro")
     newest = three.second()
