@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from tests.live.standin import SECOND, T0, ParticleSource, at
 from workbench.core.errors import ReaderError
+from workbench.core.texts import Texts
 from workbench.core.window import ALWAYS, Window
 from workbench.live.feed import open_feed
 from workbench.live.file_table import FileTable
 from workbench.live.particle_feed import Columns, ParticleFeed
-from workbench.live.texts import Texts
 
 
 def feed_of(*seconds: float) -> tuple[ParticleFeed, ParticleSource]:

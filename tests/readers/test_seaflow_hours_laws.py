@@ -17,7 +17,7 @@ from tests.alone import moved
 from workbench.core.errors import ReaderError
 from workbench.core.filters import QUANTILES
 from workbench.core.sizes import COLUMNS
-from workbench.readers import seaflow_hourly
+from workbench.readers import seaflow_hourly, seaflow_hours
 from workbench.readers.seaflow_files import file_name
 from workbench.readers.seaflow_hourly import CHANNELS
 from workbench.testing import readers
@@ -170,27 +170,36 @@ def test_what_we_write_is_what_is_read(data, tmp_path):
     xr.testing.assert_identical(ours, theirs)
 
 
-@given(st.lists(st.integers(1, 6), min_size=1, max_size=4), st.integers(0, 2**32 - 1))
-def test_hours_written_by_a_run_come_back(rows, seed):
+@given(st.lists(st.one_of(st.none(), st.integers(-(2**63) + 1, 2**63 - 1)), max_size=5))
+def test_a_file_id_that_is_not_said_is_made_of_the_time(moments):
+    times = np.array(moments, "M8[ns]")
+    wanted = ["" if np.isnat(time) else file_name(time) for time in times]
+    assert seaflow_hours._made_ids(times).tolist() == wanted
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=4), st.integers(0, 2**32 - 1), st.booleans())
+def test_hours_written_by_a_run_come_back(rows, seed, by_time):
     """Every value, label, flag and id that `opp_table` and `vct_table` were given, in any order of files."""
     rng = np.random.default_rng(seed)
     names = ("unknown", "prochloro", "beads")
-    tables, wanted = [], []
+    tables, wanted, ids = [], [], []
     for number, n in enumerate(rows):
         time = _START + np.timedelta64(180 * number, "s")
+        ids.append(file_name(time) if by_time else f"Täg/{number}")
         channels = {name: rng.uniform(1, 3000, n) for name in CHANNELS}
         mask = rng.integers(1, 8, n).astype(np.uint8)
         label = np.where(mask[:, None] >> np.arange(3) & 1, rng.integers(0, 3, (n, 3)), -1).astype(np.int8)
         sizes = np.where(label[:, :, None] < 0, np.nan, rng.uniform(0.1, 9, (n, 3, 6)))
-        opp = seaflow_hourly.opp_table(time, file_name(time), f"f{number % 2}", channels, mask)
+        opp = seaflow_hourly.opp_table(time, ids[-1], f"f{number % 2}", channels, mask)
         tables.append(seaflow_hourly.vct_table(opp, label, names, sizes, "g"))
         wanted.append((time, channels, mask, label, sizes))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / seaflow_hourly.hour_name(_START, "vct")
         for at in rng.permutation(len(tables)):
-            seaflow_hourly.merge_hour(path, tables[at], {file_name(wanted[at][0])})
+            seaflow_hourly.merge_hour(path, tables[at], {ids[at]})
         ds = xr.open_dataset(path, engine="seaflow_vct").load()
     np.testing.assert_array_equal(ds["time"], [time for time, *_ in wanted])
+    assert ds["file_id"].to_numpy().tolist() == ids
     assert ds["row_size"].to_numpy().tolist() == rows
     assert ds["filter_id"].to_numpy().tolist() == [f"f{number % 2}" for number in range(len(rows))]
     label, sizes = np.concatenate([w[3] for w in wanted]), np.concatenate([w[4] for w in wanted])

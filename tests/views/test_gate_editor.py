@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 
 from workbench.catalog.cruise import open_cruise
 from workbench.core.codes import linear, to_linear
+from workbench.core.texts import Texts
 from workbench.core.window import Window
 from workbench.live.access import Access, Asker, Token
 from workbench.live.feeds import Feeds
 from workbench.live.file_table import FileTable
 from workbench.live.preview import Plane
 from workbench.live.session import Session
-from workbench.live.texts import Texts
 from workbench.products.seaflow.classify import classify
 from workbench.raster.plane import snap
 from workbench.views.gate_curve import FLOOR, STEP, code_of, curve

@@ -74,7 +74,7 @@ class Files:
         """Everything, lazily, without dask: for those who load slices themselves."""
         return self.open(ALWAYS, chunked=False)
 
-    def names(self) -> dict[str, tuple[str, ...]]:
+    def names(self) -> dict[str, Sequence[str]]:
         """Names of the files that are there now, by folder."""
         return {path: folder.names for path, folder in self._look()[1].look().items()}
 

@@ -19,10 +19,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import xarray as xr
 
+from workbench.catalog.folder_marks import FolderMarks, Mark
 from workbench.catalog.marks import (
     CRC,
     INODE,
@@ -36,7 +38,7 @@ from workbench.catalog.marks import (
     Cursor,
     Kin,
     Look,
-    Mark,
+    Marks,
     checksum,
     checksum_of_ends,
     goes_on,
@@ -79,33 +81,33 @@ class Growth:
     refused: list[str] = field(default_factory=list)
     spent: int = 0
     more: int = 0
-    _marks: dict[str, Mapping[str, Mark]] = field(default_factory=dict)
-    _own: dict[str, dict[str, Mark]] = field(default_factory=dict)  # of folders whose marks were copied
+    _old: Marks = field(default_factory=dict)
+    _changes: dict[str, dict[str, Mark | None]] = field(default_factory=dict)  # by folder and name
 
     def since(self, folders: Mapping[str, Folder], cursor: Cursor | None) -> tuple[xr.Dataset, Cursor]:
         """What is new, and the cursor after it. The cursor given is not changed."""
-        old = marks_of(cursor)
-        self._marks = dict(old)
+        self._old = marks_of(cursor)
         kin: dict[str, Kin] = {}
-        for folder, name in self.look.due(folders, old):
-            known = old.get(folder, {})
-            kind = kin.get(folder) or kin.setdefault(folder, Kin(folders[folder].names, known))
-            self._consider(folder, name, known.get(name), kind, first=cursor is None)
+        for folder, name in self.look.due(folders, self._old):
+            kind = kin.get(folder) or kin.setdefault(folder, Kin(folders[folder].names, self._known(folder)))
+            self._consider(folder, name, self._mark(folder, name), kind, first=cursor is None)
         ds = self._dataset()
-        if cursor is not None and not self._own:
+        if cursor is not None and not self._changes:
             return ds, cursor
-        return ds, {"version": VERSION, "folders": self.look.shared(self._marks)}
+        new = {folder: self._known(folder).with_marks(some).packed for folder, some in self._changes.items()}
+        return ds, {"version": VERSION, "folders": self.look.shared({**self._old, **new})}
+
+    def _known(self, folder: str) -> FolderMarks:
+        """What was seen of the files of a folder before."""
+        return FolderMarks(self._old.get(folder))
+
+    def _mark(self, folder: str, name: str) -> Mark | None:
+        changes = self._changes.get(folder, {})
+        return changes[name] if name in changes else self._known(folder).get(name)
 
     def _set(self, folder: str, name: str, mark: Mark | None) -> None:
-        if mark == self._marks.get(folder, {}).get(name):
-            return
-        own = self._own.get(folder)
-        if own is None:
-            own = self._own[folder] = self._marks[folder] = dict(self._marks.get(folder, {}))
-        if mark is None:
-            own.pop(name, None)
-        else:
-            own[name] = self.look.mark(folder, name, mark)
+        if mark != self._mark(folder, name):
+            self._changes.setdefault(folder, {})[name] = mark
 
     def _consider(self, folder: str, name: str, mark: Mark | None, kin: Kin, *, first: bool) -> None:
         path = os.path.join(folder, name)
@@ -150,13 +152,12 @@ class Growth:
 
     def _shadowed(self, folder: str, name: str, kin: Kin) -> bool:
         """True when the same file was taken under another name that still stands; one that is gone is replaced."""
-        marks = self._marks.get(folder, {})
-        others = kin.given(name, marks)
-        if any(other in kin.names and marks[other][TAKEN] > 0 for other in others):
+        marks = {other: self._mark(folder, other) for other in kin.given(name, partial(self._mark, folder))}
+        if any(other in kin.names and mark is not None and mark[TAKEN] > 0 for other, mark in marks.items()):
             return True
-        for other in others:
+        for other, mark in marks.items():
             self.replaces.append(os.path.join(folder, other))
-            self._set(folder, other, [*marks[other][:2], SHADOW] if other in kin.names else None)
+            self._set(folder, other, [*mark[:2], SHADOW] if mark is not None and other in kin.names else None)
         return False
 
     @property
@@ -273,7 +274,8 @@ class Growth:
         for path in paths if lines else ():
             if any(line.startswith(f"{path}: ") for line in lines):
                 folder, name = os.path.split(path)
-                self._set(folder, name, [*self._marks[folder][name][:2], REFUSED])
+                mark = self._mark(folder, name)
+                self._set(folder, name, [*mark[:2], REFUSED] if mark is not None else None)
 
 
 def _unread(mark: Mark) -> bool:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from stat import S_ISDIR
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from workbench.catalog.folder_marks import FolderMarks, Mark, Packed
 from workbench.catalog.tree import Folder
 from workbench.core import clock
 from workbench.core.errors import WorkbenchError
@@ -18,18 +21,17 @@ from workbench.readers import zarr_folder
 
 #: Where one stands in a Source's files: opaque, JSON-able.
 Cursor = dict[str, Any]
-#: A file taken: [size, mtime, bytes taken, inode, crc32 of the bytes taken, crc32 of their ends]; of a whole file only
-#: the first three; of one that grows by rows [size, mtime, rows taken, inode, crc32 of the first row, of the last]. A file
-#: not taken: [size, mtime, state, since when it waits or cannot be read, whether earlier rows of it were given].
-Mark = list[int]
-#: Marks by folder and name.
-Marks = Mapping[str, Mapping[str, Mark]]
+#: The marks of each folder. A file taken: [size, mtime, bytes taken, inode, crc32 of the bytes taken, crc32 of their ends];
+#: of a whole file only the first three; of one that grows by rows [size, mtime, rows taken, inode, crc32 of the first row,
+#: of the last]. A file not taken: [size, mtime, state, since when it waits or cannot be read, whether earlier rows of it
+#: were given].
+Marks = Mapping[str, Packed]
 
 SIZE, MTIME, TAKEN, INODE, CRC, ENDS = range(6)
 SINCE, GIVEN = 3, 4
 WAITING, REFUSED, SHADOW = -1, -2, -3
 
-VERSION = 1
+VERSION = 2
 #: Looks until every one of many files has been looked at.
 ROUND = 64
 #: Up to so many files are all looked at each time; of more, the newest ones and every `ROUND`-th.
@@ -52,18 +54,28 @@ def stat_of(path: str) -> os.stat_result:
     return os.stat_result(fields)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Known:
+    """Of a folder that holds these names with these marks: the newest times, and names that are no file taken or refused."""
+
+    stamp: int
+    marks: Packed
+    newest: npt.NDArray[np.int64]
+    odd: tuple[str, ...]
+
+
 class Look:
     """Which files are worth a `stat` this time: new, young or restless ones, and every `ROUND`-th of the others.
 
-    As long as folders and marks stay the same objects, nothing is gone through again.
+    As long as folders and marks stay the same objects, nothing is gone through again; when some change, only those.
     """
 
     def __init__(self) -> None:
         self._turn = 0
         self._marks: Marks | None = None
         self._stamps: dict[str, int] = {}
-        self._calm: dict[str, list[str]] = {}  # names by folder
-        self._restless: dict[str, list[str]] = {}
+        self._known: dict[str, _Known] = {}
+        self._restless: dict[str, Sequence[str]] = {}
         self._newest: Marks = {}
         self._lock = threading.Lock()
 
@@ -77,11 +89,6 @@ class Look:
             self._newest = both
             return both
 
-    def mark(self, folder: str, name: str, mark: Mark) -> Mark:
-        """The same mark, as the object that another cursor holds."""
-        known = self._newest.get(folder, {}).get(name)
-        return known if known is not None and known == mark else mark
-
     def due(self, folders: Mapping[str, Folder], marks: Marks) -> list[tuple[str, str]]:
         """(folder, name) of these files; of one file under several names, the one that is read comes first."""
         stamps = {path: folder.stamp for path, folder in folders.items()}
@@ -91,39 +98,54 @@ class Look:
                 self._learn(folders, marks)
                 self._marks, self._stamps = marks, stamps
             files = [(path, name) for path, names in self._restless.items() for name in names]
-            files += [(path, name) for path, names in self._calm.items() for name in names[self._turn % ROUND :: ROUND]]
+            for path, folder in folders.items():
+                restless = {*self._restless[path]}
+                turn = folder.names[self._turn % ROUND :: ROUND]
+                files += [(path, name) for name in turn if name not in restless]
         return sorted(files, key=lambda file: (file[0], rank(file[1])))
 
     def _learn(self, folders: Mapping[str, Folder], marks: Marks) -> None:
-        times = [mark[MTIME] for known in marks.values() for mark in known.values()]
-        young = (
-            int(np.partition(np.array(times, dtype=np.int64), -NEWEST)[-NEWEST]) if len(times) > max(FEW, NEWEST) else 0
-        )
-        self._calm, self._restless = {path: [] for path in folders}, {path: [] for path in folders}
-        for path, folder in folders.items():
-            known = marks.get(path, {})
-            for name in folder.names:
-                mark = known.get(name)
-                calm = mark is not None and mark[MTIME] < young and mark[TAKEN] not in (WAITING, SHADOW)
-                (self._calm if calm else self._restless)[path].append(name)
+        nothing = FolderMarks().packed
+        self._known = {path: self._of(path, folder, marks.get(path, nothing)) for path, folder in folders.items()}
+        times = np.concatenate([np.empty(0, np.int64), *(known.newest for known in self._known.values())])
+        many = sum(len(FolderMarks(known)) for known in marks.values()) > max(FEW, NEWEST) and times.size >= NEWEST
+        young = int(np.partition(times, -NEWEST)[-NEWEST]) if many else 0
+        self._restless = {path: self._young(folders[path].names, known, young) for path, known in self._known.items()}
+
+    def _of(self, path: str, folder: Folder, marks: Packed) -> _Known:
+        known = self._known.get(path)
+        if known is not None and known.stamp == folder.stamp and known.marks is marks:
+            return known
+        each = FolderMarks(marks).decoded()
+        times = np.array([mark[MTIME] for mark in each.values()], np.int64)
+        odd = tuple(name for name in folder.names if name not in each or each[name][TAKEN] in (WAITING, SHADOW))
+        return _Known(folder.stamp, marks, np.sort(times)[-NEWEST:], odd)
+
+    def _young(self, names: Sequence[str], known: _Known, young: int) -> Sequence[str]:
+        """Names of the files that are looked at each time."""
+        if not young or not known.newest.size or known.newest[-1] < young:
+            return known.odd if young else names
+        times = {name: mark[MTIME] for name, mark in FolderMarks(known.marks).decoded().items()}
+        odd = {*known.odd}
+        return [name for name in names if name in odd or times.get(name, young) >= young]
 
 
 class Kin:
     """Files that are one file under several names: plain and compressed."""
 
-    def __init__(self, names: tuple[str, ...], known: Mapping[str, Mark]) -> None:
+    def __init__(self, names: Sequence[str], known: FolderMarks) -> None:
         self.names = names
         self._known = known
         self._families: dict[str, list[str]] | None = None
 
-    def given(self, name: str, marks: Mapping[str, Mark]) -> list[str]:
+    def given(self, name: str, mark: Callable[[str], Mark | None]) -> list[str]:
         """Other names of the same file under which rows were given."""
         if self._families is None:
             self._families = {}
             for other in {*self.names, *self._known}:
                 self._families.setdefault(rank(other)[0], []).append(other)
         family = self._families.get(rank(name)[0], [])
-        return [other for other in family if other != name and was_given(marks.get(other))]
+        return [other for other in family if other != name and was_given(mark(other))]
 
 
 def rank(name: str) -> tuple[str, int]:

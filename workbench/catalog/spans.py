@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from workbench.catalog.tree import Folder, Tree
 from workbench.core.errors import ReaderError
+from workbench.core.texts import Texts
 from workbench.core.window import ALWAYS, Window
 from workbench.readers.reader import Reader
 
@@ -31,10 +31,10 @@ _NEW, _GONE = (-1, -1, _NAT, _NAT), (0, 0, _NAT, _NAT)
 
 @dataclass(slots=True)
 class _Dated:
-    """The files of one folder, the names shared with its listing, and size, mtime, first and last time of each."""
+    """The files of one folder, and size, mtime, first and last time of each."""
 
     stamp: int
-    names: list[str]
+    names: Texts
     marks: npt.NDArray[np.int64]  # (n, 4)
 
 
@@ -103,7 +103,7 @@ class Spans:
     def _listed(self, path: str, folder: Folder, old: _Dated | None) -> _Dated:
         """The files of a folder that is new or has changed; what was known of them stays."""
         files = self._reader.files([os.path.join(path, name) for name in folder.names])
-        names = [sys.intern(file.name) for file in files]
+        names = Texts(file.name for file in files)
         marks = np.full((len(names), 4), _NEW, np.int64)
         if old is not None:
             before = {name: place for place, name in enumerate(old.names)}

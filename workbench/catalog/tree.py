@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import glob
 import os
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from workbench.core import clock
 from workbench.core.errors import ReaderError
+from workbench.core.texts import Texts
 from workbench.readers.paths import is_box
 
 #: A folder that changed less than this ago (ns) is listed again: its time stamp may not tell the next change apart.
@@ -35,14 +35,14 @@ class Folder:
     ----------
     stamp : int
         Grows by one whenever the names in it changed.
-    names : tuple of str
+    names : sequence of str
         Regular files that the reader claims, sorted.
     below : tuple of str
         Paths of the folders in it, sorted.
     """
 
     stamp: int
-    names: tuple[str, ...]
+    names: Sequence[str]
     below: tuple[str, ...]
 
 
@@ -153,7 +153,8 @@ class Tree:
             mtime = os.stat(path).st_mtime_ns
             if old is not None and old.mtime == mtime and now - old.at < _DISTRUST:
                 return old.folder
-            names, below = self._scan(path)
+            found, folders = self._scan(path)
+            names, below = Texts(found), tuple(folders)
         except OSError:  # gone, or not ours to read: what was known stays known
             return old.folder if old is not None else Folder(0, (), ())
         if old is not None and old.folder.names == names and old.folder.below == below:
@@ -164,7 +165,7 @@ class Tree:
         self._listed[path] = _Listed(folder, -1 if unsure else mtime, now)
         return folder
 
-    def _scan(self, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _scan(self, path: str) -> tuple[list[str], list[str]]:
         names, below = [], []
         with os.scandir(path) as entries:
             for entry in entries:
@@ -172,14 +173,14 @@ class Tree:
                     continue
                 try:
                     if entry.is_dir() and is_box(entry.path, self._claims):
-                        names.append(sys.intern(entry.name))
+                        names.append(entry.name)
                     elif entry.is_dir():
                         below.append(entry.path)
                     elif entry.is_file() and self._claims(entry.path):
-                        names.append(sys.intern(entry.name))
+                        names.append(entry.name)
                 except OSError:  # a link that points at itself
                     continue
-        return tuple(sorted(names)), tuple(sorted(below))
+        return sorted(names), sorted(below)
 
 
 def split(pattern: str) -> tuple[str, tuple[str, ...]]:
@@ -205,7 +206,7 @@ def _join(found: dict[str, Folder], path: str, folder: Folder) -> None:
     """Add files of a folder that several places may name."""
     old = found.get(path)
     if old is not None and old.names != folder.names:
-        folder = Folder(old.stamp + folder.stamp, tuple(sorted({*old.names, *folder.names})), ())
+        folder = Folder(old.stamp + folder.stamp, Texts(sorted({*old.names, *folder.names})), ())
     found[path] = folder
 
 
@@ -231,7 +232,7 @@ def _step(parts: tuple[str, ...], states: set[int], name: str) -> set[int]:
     return _reach(parts, out)
 
 
-def _matching(names: tuple[str, ...], parts: tuple[str, ...], states: set[int]) -> tuple[str, ...]:
+def _matching(names: Sequence[str], parts: tuple[str, ...], states: set[int]) -> Sequence[str]:
     """Names of files that the last component takes."""
     last = len(parts) - 1
     if last + 1 in states or (last in states and parts[last] == "**"):

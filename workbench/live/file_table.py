@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.core.room import Room
+from workbench.core.texts import Texts
 from workbench.core.window import ALWAYS, Window
-from workbench.live.texts import Texts
 
 _NUMBERS = ("times", "sizes", "versions", "serials")
 

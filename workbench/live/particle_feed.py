@@ -12,6 +12,7 @@ import xarray as xr
 
 from workbench.core.codes import SIZE
 from workbench.core.errors import ReaderError
+from workbench.core.texts import Texts
 from workbench.core.window import ALWAYS, Window
 from workbench.live.columns import Columns
 from workbench.live.feed import Feed
@@ -20,7 +21,6 @@ from workbench.live.hours import Run, hourly, runs
 from workbench.live.indexed import Indexed
 from workbench.live.labels import Labels
 from workbench.live.numbered import Numbered
-from workbench.live.texts import Texts
 
 if TYPE_CHECKING:
     from workbench.catalog.source import Source

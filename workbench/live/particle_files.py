@@ -13,9 +13,9 @@ import xarray as xr
 
 from workbench.core.codes import SIZE, to_codes, to_linear, to_log
 from workbench.core.errors import WorkbenchError
+from workbench.core.texts import Texts
 from workbench.live.file_table import FileTable
 from workbench.live.particle_feed import Codes, ParticleFeed
-from workbench.live.texts import Texts
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from workbench.core.errors import ReaderError, suggest
 from workbench.core.filters import QUANTILES
 from workbench.core.sizes import COLUMNS
 from workbench.readers.kept import Kept
-from workbench.readers.seaflow_files import file_name
 from workbench.readers.seaflow_hourly import CHANNELS
 from workbench.readers.seaflow_parquet import first_line, row_groups
 
@@ -34,6 +33,7 @@ IDS = ("file_id", "filter_id", "gating_id")
 DTYPES = {"number": np.dtype(np.float64), "flag": np.dtype(np.bool_), "text": np.dtype(object)}
 #: Rows that a file may hold for each of its bytes.
 _RATIO = 64
+_FILE_ID = np.dtype("U34")
 _NAT = np.iinfo(np.int64).min
 _HOUR = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d)-\d\d-\d\d[+-]00-00\.1H\.")
 
@@ -52,10 +52,9 @@ class Hour:
         Those of `KINDS` that it has.
     begins : numpy.ndarray of int64, shape (files,)
         First row of each run of particles of one EVT file.
-    row_size : numpy.ndarray of int64, shape (files,)
     time : numpy.ndarray of datetime64[ns], shape (files,)
     packed : dict of str to numpy.ndarray
-        `ids` in little memory: bytes where all is ASCII, one where all are the same.
+        Ids in little memory: bytes where all is ASCII, one where all are the same, no file ids where the times say them.
     """
 
     path: str
@@ -63,19 +62,28 @@ class Hour:
     rows: int
     columns: tuple[str, ...]
     begins: npt.NDArray[np.int64]
-    row_size: npt.NDArray[np.int64]
     time: npt.NDArray[np.datetime64]
     packed: dict[str, npt.NDArray[Any]]
 
     @property
     def nbytes(self) -> int:
-        return 1024 + sum(a.nbytes for a in (self.begins, self.row_size, self.time, *self.packed.values()))
+        return 1024 + sum(a.nbytes for a in (self.begins, self.time, *self.packed.values()))
 
     @property
-    def ids(self) -> dict[str, npt.NDArray[np.str_]]:
-        """Those of `IDS` that it has, as texts, of each run."""
-        files = len(self.begins)
-        return {name: np.broadcast_to(ids.astype(np.str_), files) for name, ids in self.packed.items()}
+    def row_size(self) -> npt.NDArray[np.int64]:
+        """int64, shape (files,)."""
+        return np.diff(np.append(self.begins, self.rows))
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Those of `IDS` that it has."""
+        return frozenset({"file_id", *self.packed})
+
+    def ids(self, name: str) -> npt.NDArray[np.str_]:
+        """One of them, as texts, of each run."""
+        if name not in self.packed and name == "file_id":
+            return _made_ids(self.time)
+        return np.broadcast_to(self.packed[name].astype(np.str_), len(self.begins))
 
 
 _KEPT: Kept[Hour] = Kept(64 << 20)
@@ -124,9 +132,9 @@ def _probe(path: str) -> Hour:
             begins, times, ids = _runs_of(path, file, held)
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError) as error:
         raise ReaderError(path, f"not an hourly SeaFlow file ({first_line(error)})") from error
-    ids.setdefault("file_id", _made_ids(times))
-    packed = {name: _packed(each) for name, each in ids.items()}
-    return Hour(path, size, rows, columns, begins, np.diff(np.append(begins, rows)), times, packed)
+    said = np.array_equal(ids.get("file_id", made := _made_ids(times)), made)
+    packed = {name: _packed(each) for name, each in ids.items() if not (said and name == "file_id")}
+    return Hour(path, size, rows, columns, begins, times, packed)
 
 
 def _packed(ids: npt.NDArray[np.str_]) -> npt.NDArray[Any]:
@@ -208,8 +216,17 @@ def _coded(column: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]
 
 
 def _made_ids(times: npt.NDArray[np.datetime64]) -> npt.NDArray[np.str_]:
-    """File ids out of times, for files that say none."""
-    return np.array(["" if np.isnat(time) else file_name(time) for time in times], dtype=np.str_)
+    """File ids out of times, as `file_name` makes them; none where there is no time."""
+    if not times.size:
+        return np.empty(0, np.str_)
+    dated = times.astype("datetime64[s]")
+    dated[np.isnat(times)] = 0
+    day = (dated.astype("datetime64[D]") - dated.astype("datetime64[Y]")).astype(np.int64) + 1
+    moment = np.strings.replace(np.datetime_as_string(dated), ":", "-")
+    texts = np.array("")
+    for part in (moment.astype("U4"), "_", np.strings.zfill(day.astype(np.str_), 3), "/", moment, "+00-00"):
+        texts = np.strings.add(texts, part)
+    return np.where(np.isnat(times), "", texts).astype(_FILE_ID)
 
 
 def read(hour: Hour, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:

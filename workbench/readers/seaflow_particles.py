@@ -151,11 +151,11 @@ def _dataset(
     time = _join([hour.time[take] for hour, take in zip(opened, chosen, strict=True)], "datetime64[ns]")
     row_size = _join([hour.row_size[take] for hour, take in zip(opened, chosen, strict=True)], np.int64)
     variables: dict[str, Any] = {}
-    held = [set(hour.columns) | set(hour.ids) for hour in opened]
+    held = [set(hour.columns) | hour.named for hour in opened]
     everything = set.union(*held) if held else set(specs)
     common = set.intersection(*held) if held else everything
     for name in (n for n in hours.IDS if n in specs and n in common):
-        ids = _join([hour.ids[name][take] for hour, take in zip(opened, chosen, strict=True)], np.str_)
+        ids = _join([hour.ids(name)[take] for hour, take in zip(opened, chosen, strict=True)], np.str_)
         attrs = specs[name].attrs() | ({"cf_role": "trajectory_id"} if name == "file_id" else {})
         variables[name] = ("file", ids, attrs)
     variables["row_size"] = ("file", row_size, {**specs["row_size"].attrs(), "sample_dimension": "particle"})

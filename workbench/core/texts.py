@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, overload
+from typing import Any, AnyStr, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ class Texts(Sequence[str]):
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         raw = [text.encode("utf-8", "surrogatepass") for text in texts]
-        self._begin = _common(min(raw), max(raw)) if raw else b""
+        self._begin = common(min(raw), max(raw)) if raw else b""
         self._rest: npt.NDArray[Any] = np.array([text[len(self._begin) :] for text in raw] or [], dtype="S")
         self._room = Room()
 
@@ -37,6 +37,9 @@ class Texts(Sequence[str]):
         if isinstance(index, slice):
             return tuple(self._text(rest) for rest in self._rest[index].tolist())
         return self._text(bytes(self._rest[index]))
+
+    def __contains__(self, text: object) -> bool:
+        return isinstance(text, str) and bool(self.among((text,)).any())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and self[:] == tuple(other)
@@ -60,7 +63,7 @@ class Texts(Sequence[str]):
         """These and then those."""
         if not len(self) or not len(more):
             return self if len(self) else more
-        begin = _common(self._begin, more._begin)
+        begin = common(self._begin, more._begin)
         out = self._made(begin, self._room.after(self._after(begin), more._after(begin)))
         out._room = self._room
         return out
@@ -86,7 +89,7 @@ class Texts(Sequence[str]):
         return out
 
 
-def _common(a: bytes, b: bytes) -> bytes:
+def common(a: AnyStr, b: AnyStr) -> AnyStr:
     """What two texts begin with; of the first and last in order it is what all begin with."""
     size = next((i for i, (p, q) in enumerate(zip(a, b, strict=False)) if p != q), min(len(a), len(b)))
     return a[:size]
