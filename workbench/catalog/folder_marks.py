@@ -37,14 +37,18 @@ class FolderMarks(Mapping[str, Mark]):
         return len(self._lines) // self._width
 
     def __iter__(self) -> Iterator[str]:
-        return (self._begin + self._rest(place) for place in range(len(self)))
+        return map(self.name, range(len(self)))
 
     def __getitem__(self, name: str) -> Mark:
         rest = name.removeprefix(self._begin)
         place = bisect_left(range(len(self)), rest, key=self._rest)
-        if place == len(self) or self._begin + self._rest(place) != name:
+        if place == len(self) or self.name(place) != name:
             raise KeyError(name)
         return _mark(self._line(place).partition("/")[2])
+
+    def name(self, place: int) -> str:
+        """The name of a line, counted from 0."""
+        return self._begin + self._rest(place)
 
     def decoded(self) -> dict[str, Mark]:
         """The same as a dict, for those who need all of them."""

@@ -17,9 +17,8 @@ each folder and of the files that may have changed; every file is looked at agai
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import xarray as xr
@@ -36,12 +35,12 @@ from workbench.catalog.marks import (
     VERSION,
     WAITING,
     Cursor,
-    Kin,
     Look,
     Marks,
     checksum,
     checksum_of_ends,
     goes_on,
+    kin,
     marks_of,
     stat_of,
     waiting_mark,
@@ -87,10 +86,8 @@ class Growth:
     def since(self, folders: Mapping[str, Folder], cursor: Cursor | None) -> tuple[xr.Dataset, Cursor]:
         """What is new, and the cursor after it. The cursor given is not changed."""
         self._old = marks_of(cursor)
-        kin: dict[str, Kin] = {}
         for folder, name in self.look.due(folders, self._old):
-            kind = kin.get(folder) or kin.setdefault(folder, Kin(folders[folder].names, self._known(folder)))
-            self._consider(folder, name, self._mark(folder, name), kind, first=cursor is None)
+            self._consider(folder, name, self._mark(folder, name), folders[folder].names, first=cursor is None)
         ds = self._dataset()
         if cursor is not None and not self._changes:
             return ds, cursor
@@ -109,7 +106,7 @@ class Growth:
         if mark != self._mark(folder, name):
             self._changes.setdefault(folder, {})[name] = mark
 
-    def _consider(self, folder: str, name: str, mark: Mark | None, kin: Kin, *, first: bool) -> None:
+    def _consider(self, folder: str, name: str, mark: Mark | None, names: Sequence[str], *, first: bool) -> None:
         path = os.path.join(folder, name)
         try:
             stat = stat_of(path)
@@ -119,7 +116,7 @@ class Growth:
         again = mark is not None and mark[:2] == stamp and _unread(mark)
         if mark is not None and mark[:2] == stamp and mark[TAKEN] not in (WAITING, SHADOW) and not again:
             return
-        if (mark is None or mark[TAKEN] == SHADOW) and self._shadowed(folder, name, kin):
+        if (mark is None or mark[TAKEN] == SHADOW) and self._shadowed(folder, name, names):
             self._set(folder, name, [*stamp, SHADOW])
             return
         try:
@@ -150,14 +147,14 @@ class Growth:
         failed = getattr(below, "errno", None)  # a disk, a network, too many open files: nothing may change the file
         return [*stamp, REFUSED, int(clock.wall())] if failed else [*stamp, REFUSED]
 
-    def _shadowed(self, folder: str, name: str, kin: Kin) -> bool:
+    def _shadowed(self, folder: str, name: str, names: Sequence[str]) -> bool:
         """True when the same file was taken under another name that still stands; one that is gone is replaced."""
-        marks = {other: self._mark(folder, other) for other in kin.given(name, partial(self._mark, folder))}
-        if any(other in kin.names and mark is not None and mark[TAKEN] > 0 for other, mark in marks.items()):
+        marks = {other: mark for other in kin(name) if was_given(mark := self._mark(folder, other)) and mark}
+        if any(other in names and mark[TAKEN] > 0 for other, mark in marks.items()):
             return True
         for other, mark in marks.items():
             self.replaces.append(os.path.join(folder, other))
-            self._set(folder, other, [*mark[:2], SHADOW] if mark is not None and other in kin.names else None)
+            self._set(folder, other, [*mark[:2], SHADOW] if other in names else None)
         return False
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from stat import S_ISDIR
 from typing import Any
@@ -56,11 +56,13 @@ def stat_of(path: str) -> os.stat_result:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Known:
-    """Of a folder that holds these names with these marks: the newest times, and names that are no file taken or refused."""
+    """Of a folder that holds these names with these marks: its newest times and whose they are, and names that are no
+    file taken or refused."""
 
     stamp: int
     marks: Packed
     newest: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int64]
     odd: tuple[str, ...]
 
 
@@ -118,34 +120,24 @@ class Look:
             return known
         each = FolderMarks(marks).decoded()
         times = np.array([mark[MTIME] for mark in each.values()], np.int64)
+        places = np.argsort(times)[-NEWEST:]
         odd = tuple(name for name in folder.names if name not in each or each[name][TAKEN] in (WAITING, SHADOW))
-        return _Known(folder.stamp, marks, np.sort(times)[-NEWEST:], odd)
+        return _Known(folder.stamp, marks, times[places], places, odd)
 
     def _young(self, names: Sequence[str], known: _Known, young: int) -> Sequence[str]:
         """Names of the files that are looked at each time."""
-        if not young or not known.newest.size or known.newest[-1] < young:
-            return known.odd if young else names
-        times = {name: mark[MTIME] for name, mark in FolderMarks(known.marks).decoded().items()}
-        odd = {*known.odd}
-        return [name for name in names if name in odd or times.get(name, young) >= young]
+        if not young:
+            return names
+        marked = FolderMarks(known.marks)
+        newest = {marked.name(place) for place in known.places[known.newest >= young].tolist()}
+        return [*known.odd, *(newest.intersection(names) - {*known.odd})] if newest else known.odd
 
 
-class Kin:
-    """Files that are one file under several names: plain and compressed."""
-
-    def __init__(self, names: Sequence[str], known: FolderMarks) -> None:
-        self.names = names
-        self._known = known
-        self._families: dict[str, list[str]] | None = None
-
-    def given(self, name: str, mark: Callable[[str], Mark | None]) -> list[str]:
-        """Other names of the same file under which rows were given."""
-        if self._families is None:
-            self._families = {}
-            for other in {*self.names, *self._known}:
-                self._families.setdefault(rank(other)[0], []).append(other)
-        family = self._families.get(rank(name)[0], [])
-        return [other for other in family if other != name and was_given(mark(other))]
+def kin(name: str) -> list[str]:
+    """Other names of the same file: plain and compressed."""
+    base = rank(name)[0]
+    names = (base + suffix for suffix in ("", *_PACKED))
+    return [other for other in names if other != name and rank(other)[0] == base]
 
 
 def rank(name: str) -> tuple[str, int]:

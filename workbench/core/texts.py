@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, AnyStr, overload
 
 import numpy as np
@@ -37,6 +37,9 @@ class Texts(Sequence[str]):
         if isinstance(index, slice):
             return tuple(self._text(rest) for rest in self._rest[index].tolist())
         return self._text(bytes(self._rest[index]))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self[:])
 
     def __contains__(self, text: object) -> bool:
         return isinstance(text, str) and bool(self.among((text,)).any())
