@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.benchmarks.rows import SMOKE
-from tests.benchmarks.test_serve import QUESTION, TIME, catalog, cruise, gone, opened
+from tests.benchmarks.test_serve import QUESTION, TIME, catalog, cruise, gone, opened, still
 
 __all__ = ["cruise"]
 
@@ -34,7 +34,7 @@ def test_viewers_who_come_and_go(cruise, row) -> None:
             crowd.ask(close=True)
             if turn in (0, ROUNDS - 1):
                 state = gone(host, before)
-                alive = host.ask(alive=True)
+                alive = still(host, 0.0 if SMOKE else 120.0)
                 left.append({name: many for name, many in alive.items() if name not in ("blocks", "bytes")})
         assert SMOKE or left[-1] == left[0], "pages that were closed are held"
         assert SMOKE or state["listeners"] <= before, "sessions that were closed are still told"
