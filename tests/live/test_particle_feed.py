@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -150,25 +149,6 @@ def test_sixty_days_of_files_take_a_hundred_bytes_each() -> None:
     assert table.paths[-1] == "/ship/data/evt/2024_060/2024-05-01T028802+00-00"
     numbers = (table.times, table.sizes, table.versions, table.serials)
     assert sum(a.nbytes for a in numbers) + table.names.nbytes + table.paths.nbytes < 110 * n
-
-
-PIECES = st.lists(
-    st.lists(st.text(st.characters(exclude_characters="\0"), max_size=6).map(lambda t: "/data/" + t), max_size=5)
-)
-
-
-@given(PIECES, st.randoms())
-def test_texts_are_what_they_were_made_of(pieces: list[list[str]], random: Any) -> None:
-    plain, texts = [], Texts()
-    for piece in pieces:
-        plain += piece
-        texts = texts.with_texts(Texts(piece))
-    assert list(texts) == plain
-    assert texts == plain
-    index = [random.randrange(len(plain)) for _ in plain]
-    assert list(texts.take(np.array(index, int))) == [plain[i] for i in index]
-    some = [*plain[::2], "elsewhere", "/data"]
-    assert texts.among(some).tolist() == [text in some for text in plain]
 
 
 def test_the_real_cruise(data: Path) -> None:
