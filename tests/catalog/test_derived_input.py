@@ -18,6 +18,8 @@ from tests.alone import peak
 from workbench.catalog import derived_state
 from workbench.catalog.derived_input import Grown
 from workbench.catalog.derived_state import State
+from workbench.catalog.folder_marks import FolderMarks
+from workbench.catalog.marks import VERSION
 from workbench.catalog.source import Source
 from workbench.core.errors import WorkbenchError
 from workbench.readers import seaflow_evt
@@ -150,9 +152,10 @@ def test_a_state_is_equal_only_for_equal_cursors(cursors):
 
 
 def test_a_state_of_many_files_writes_out_the_folder_that_has_a_new_one(monkeypatch):
-    folders = {f"/evt/2025_{day:03}": {f"file {i}": [1, 2, 3] for i in range(480)} for day in range(60)}
+    marks = {f"2025-01-14T{i:06}+00-00": [4_800_000 + i, 10**18 + i, 4_800_000 + i] for i in range(480)}
+    folders = {f"/evt/2025_{day:03}": FolderMarks().with_marks(marks).packed for day in range(60)}
     state = State()
-    told = [state.of({"evt": {"version": 1, "folders": folders}})]
+    told = [state.of({"evt": {"version": VERSION, "folders": folders}})]
     written_out = []
     dumps = json.dumps
     monkeypatch.setattr(
@@ -162,9 +165,9 @@ def test_a_state_of_many_files_writes_out_the_folder_that_has_a_new_one(monkeypa
 
     def one_more():
         written_out.clear()
-        some = {**folders, day: {**folders[day], "one more": [4, 5, len(told)]}}
-        told.append(state.of({"evt": {"version": 1, "folders": some}}))
+        more = FolderMarks(folders[day]).with_marks({"2025-01-15": [4, 5, len(told)]})
+        told.append(state.of({"evt": {"version": VERSION, "folders": {**folders, day: more.packed}}}))
 
     assert peak(one_more) < 400_000
     assert len({*told}) == 4
-    assert 0 < sum(map(len, written_out)) < 20_000
+    assert 0 < sum(map(len, written_out)) < 30_000

@@ -11,6 +11,7 @@ import pytest
 
 from tests.catalog import small
 from workbench.catalog import growth, marks, pieces
+from workbench.catalog.derived_state import State
 from workbench.catalog.source import Source
 from workbench.core import clock
 from workbench.core.errors import WorkbenchError
@@ -348,8 +349,31 @@ def test_of_many_files_only_some_are_looked_at_but_every_one_in_its_turn(boxes, 
     monkeypatch.setattr(marks, "NEWEST", 5)
     small.box(tmp_path / "050.box", ["50 a 2\n"])
     os.utime(tmp_path / "050.box", (1e9, 1e9 + 0.5))
-    came = [boxes() for _ in range(marks.ROUND)]
-    assert [rows for rows in came if rows] == [[(50, 2.0)]]
+    other = Follower(boxes.source)
+    other.cursor = boxes.cursor
+    came = [(boxes(), other()) for _ in range(marks.ROUND)]
+    for who in range(2):
+        assert [rows[who] for rows in came if rows[who]] == [[(50, 2.0)]], "each of those who look in turns"
+    small.box(tmp_path / "198.box", ["198 a 2\n"])
+    os.utime(tmp_path / "198.box", (1e9 + 198.5, 1e9 + 198.5))
+    assert boxes() == [(198, 2.0)], "the newest ones each time"
+
+
+def test_a_time_of_a_far_year_is_a_time(boxes, tmp_path):
+    small.box(tmp_path / "1.box", ["1 a 1\n"])
+    os.utime(tmp_path / "1.box", ns=(10**19, 10**19))
+    assert boxes() == [(1, 1.0)]
+    small.box(tmp_path / "2.box", ["2 a 1\n"])
+    assert boxes() == [(2, 1.0)]
+    assert len(boxes.source.files()) == 2
+
+
+def test_a_product_of_a_folder_whose_name_is_no_text(tmp_path):
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/\xff")
+    os.mkdir(folder)
+    small.box(tmp_path / folder / "1.box", ["1 a 1\n"])
+    cursor = Source("small_boxes", str(tmp_path)).named("boxes").changed(None)[1]
+    assert State().of({"boxes": cursor}) != State().of({})
 
 
 def test_pieces_with_different_variables_are_put_together(tmp_path):

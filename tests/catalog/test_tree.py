@@ -58,6 +58,34 @@ def test_stamps_tell_whether_names_changed(tmp_path):
     assert followed.look()[str(tmp_path)].stamp > first
 
 
+NAMED = st.lists(st.sampled_from(["one/a.x", "one/odd", "one/no", "two/a.x", "two/b.x", "two/deep/a.x"]), max_size=8)
+PLACES = st.lists(
+    st.sampled_from(["one", "one/a.x", "one/odd", "two", "two/a*", "*/*.x", "two/**"]), min_size=1, max_size=3
+)
+
+
+@given(PLACES, NAMED)
+def test_another_stamp_is_another_list_of_names_however_they_are_named(tmp_path_factory, places, steps):
+    top = tmp_path_factory.mktemp("tree")
+    for folder in ("one", "two/deep"):
+        (top / folder).mkdir(parents=True)
+        (top / folder / "there.x").touch()
+    followed, seen = Tree(tuple(str(top / place) for place in places), claims), {}
+    for step in (None, *steps):
+        if step:
+            (top / step).unlink() if (top / step).exists() else (top / step).touch()
+        stamps = []
+        for _ in range(2):
+            try:
+                looked = followed.look()
+            except ReaderError:  # nothing of it is there
+                looked = {}
+            for path, folder in looked.items():
+                assert seen.setdefault((path, folder.stamp), folder.names) == folder.names
+            stamps.append({path: folder.stamp for path, folder in looked.items()})
+        assert stamps[0] == stamps[1]
+
+
 def test_a_folder_that_may_not_be_read_is_left_out(tmp_path, monkeypatch):
     (tmp_path / "a.x").touch()
     (tmp_path / "closed").mkdir()

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.catalog import small
+from workbench.catalog import marks
 from workbench.catalog.marks import PATIENCE
 from workbench.catalog.source import Source
 from workbench.core import clock, plugins
@@ -38,9 +39,11 @@ class Files(RuleBasedStateMachine):
     """Someone writes, appends, rewrites, replaces and compresses files while someone else follows them."""
 
     kind = "small_lines"
+    looks = marks.FEW, marks.NEWEST, marks.ROUND
 
     @initialize()
     def begin(self) -> None:
+        marks.FEW, marks.NEWEST, marks.ROUND = self.looks
         self.folder = Path(tempfile.mkdtemp())
         known = plugins._registered("xarray.backends")
         known["small_lines"], known["small_boxes"] = small.Point(small.Lines), small.Point(small.Boxes)  # type: ignore[assignment]
@@ -82,13 +85,17 @@ class Files(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "folder"):
             return
-        self.look()
+        turns = range(marks.ROUND if self.looks != Files.looks else 1)
+        for _ in turns:
+            self.look()
         real = clock.wall
         clock.wall = lambda: real() + 2 * PATIENCE  # what is half is told as refused, and takes its earlier rows along
         try:
-            self.look()
+            for _ in turns:
+                self.look()
         finally:
             clock.wall = real
+            marks.FEW, marks.NEWEST, marks.ROUND = Files.looks
         assert sorted(self.seen) == sorted(rows(self.source.open()))
         ds, after = self.source.changed(self.cursor)
         assert not rows(ds)
@@ -193,6 +200,19 @@ class WholeFiles(Files):
             path.unlink(missing_ok=True)
 
 
-TestGrowingFiles = GrowingFiles.TestCase
-TestWholeFiles = WholeFiles.TestCase
-TestGrowingFiles.settings = TestWholeFiles.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+class SomeOfGrowingFiles(GrowingFiles):
+    """As of so many files that only the newest one and every third are looked at."""
+
+    looks = 1, 1, 3
+
+
+class SomeOfWholeFiles(WholeFiles):
+    """As of so many files that only the newest one and every third are looked at."""
+
+    looks = 1, 1, 3
+
+
+LAWS = GrowingFiles, WholeFiles, SomeOfGrowingFiles, SomeOfWholeFiles
+TestGrowingFiles, TestWholeFiles, TestSomeOfGrowingFiles, TestSomeOfWholeFiles = (law.TestCase for law in LAWS)
+for law in LAWS:
+    law.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)

@@ -7,7 +7,7 @@ times and sizes. So of those tens of bytes are kept; they are opened when somebo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -24,7 +24,7 @@ from workbench.core.room import Room
 _MOST = 64
 Whole = Callable[[], xr.Dataset]
 #: Names of the files in each folder.
-Names = Mapping[str, tuple[str, ...]]
+Names = Mapping[str, Sequence[str]]
 
 
 class Grown:

@@ -35,10 +35,10 @@ class State:
             return known[1]
         if isinstance(value, Mapping) and len(place) <= _DEEP:
             parts = [self._sum((*place, str(key)), value[key], before) for key in sorted(value, key=str)]
-            found = _digest(repr((place[-1], len(parts))).encode() + b"".join(parts))
+            found = _digest(repr((place[-1], len(parts))).encode("utf-8", "surrogatepass") + b"".join(parts))
         else:
             text = json.dumps(value, sort_keys=True, default=str)
-            found = _digest(f"{place[-1]}\0{text}".encode())
+            found = _digest(f"{place[-1]}\0{text}".encode("utf-8", "surrogatepass"))
         self._sums[place] = value, found
         return found
 

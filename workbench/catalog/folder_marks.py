@@ -16,10 +16,12 @@ from workbench.core.texts import common
 Mark = list[int]
 #: What all names begin with, the width of a line, the lines.
 Packed = list[Any]
+#: Up to so many changes are put into the lines; for more, all lines are made anew.
+_FEW = 8
 
 
 class FolderMarks(Mapping[str, Mark]):
-    """Marks by name, some 45 bytes each; they never change.
+    """Marks by name, which never change: some 45 bytes for each of SeaFlow's files. One long name makes all lines wide.
 
     Parameters
     ----------
@@ -28,7 +30,7 @@ class FolderMarks(Mapping[str, Mark]):
     """
 
     def __init__(self, packed: Packed | None = None) -> None:
-        self.packed: Packed = ["", 1, ""] if packed is None else packed
+        self.packed: Packed = NOTHING if packed is None else packed
         self._begin: str = self.packed[0]
         self._width: int = self.packed[1]
         self._lines: str = self.packed[2]
@@ -40,33 +42,50 @@ class FolderMarks(Mapping[str, Mark]):
         return map(self.name, range(len(self)))
 
     def __getitem__(self, name: str) -> Mark:
-        rest = name.removeprefix(self._begin)
-        place = bisect_left(range(len(self)), rest, key=self._rest)
+        place = self._place(name)
         if place == len(self) or self.name(place) != name:
             raise KeyError(name)
-        return _mark(self._line(place).partition("/")[2])
+        return [int(number, 16) for number in self._line(place).partition("/")[2].split()]
 
     def name(self, place: int) -> str:
         """The name of a line, counted from 0."""
         return self._begin + self._rest(place)
 
-    def decoded(self) -> dict[str, Mark]:
-        """The same as a dict, for those who need all of them."""
-        return {name: _mark(numbers) for name, numbers in self._texts().items()}
+    def column(self, number: int) -> list[int]:
+        """One number of each mark, counted from 0, in the order of the names."""
+        return [int(text.split(" ", number + 1)[number], 16) for text in self._texts().values()]
 
     def with_marks(self, changes: Mapping[str, Mark | None]) -> FolderMarks:
         """The same with other marks of some names; None takes one away."""
-        texts = self._texts()
-        for name, mark in changes.items():
-            if mark is None:
-                texts.pop(name, None)
-            else:
-                texts[name] = " ".join(f"{number:x}" for number in mark)
+        texts = {name: mark and " ".join(f"{number:x}" for number in mark) for name, mark in changes.items()}
+        few = {name: text for name, text in texts.items() if text} if len(texts) <= _FEW else {}
+        lines = self._put(few) if len(few) == len(texts) else None
+        return FolderMarks([self._begin, self._width, lines]) if lines else self._anew(texts)
+
+    def _put(self, texts: Mapping[str, str]) -> str | None:
+        """The lines with these; None where they begin otherwise or get another width."""
+        lines, width = self, self._width
+        for name, text in texts.items():
+            line = f"{name[len(self._begin) :]}/{text}"
+            place = lines._place(name)
+            there = place < len(lines) and lines.name(place) == name
+            shorter = there and len(line) < width and not lines._line(place).endswith(" ")
+            if not name.startswith(self._begin) or len(line) > width or shorter or not len(lines):
+                return None
+            before, after = lines._lines[: place * width], lines._lines[(place + there) * width :]
+            lines = FolderMarks([self._begin, width, f"{before}{line.ljust(width)}{after}"])
+        return lines._lines
+
+    def _anew(self, changes: Mapping[str, Any]) -> FolderMarks:
+        texts = {name: text for name, text in {**self._texts(), **changes}.items() if text}
         names = sorted(texts)
         begin = common(names[0], names[-1]) if names else ""
         lines = [f"{name[len(begin) :]}/{texts[name]}" for name in names]
         width = max(map(len, lines), default=1)
         return FolderMarks([begin, width, "".join(line.ljust(width) for line in lines)])
+
+    def _place(self, name: str) -> int:
+        return bisect_left(range(len(self)), name.removeprefix(self._begin), key=self._rest)
 
     def _line(self, place: int) -> str:
         return self._lines[place * self._width : (place + 1) * self._width]
@@ -79,5 +98,5 @@ class FolderMarks(Mapping[str, Mark]):
         return {self._begin + rest: numbers for rest, _, numbers in parts}
 
 
-def _mark(numbers: str) -> Mark:
-    return [int(number, 16) for number in numbers.split()]
+#: Of a folder of which nothing was seen.
+NOTHING: Packed = ["", 1, ""]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.catalog.folder_marks import FolderMarks, Mark, Packed
+from workbench.catalog.folder_marks import NOTHING, FolderMarks, Mark, Packed
 from workbench.catalog.tree import Folder
 from workbench.core import clock
 from workbench.core.errors import WorkbenchError
@@ -32,8 +32,8 @@ SINCE, GIVEN = 3, 4
 WAITING, REFUSED, SHADOW = -1, -2, -3
 
 VERSION = 2
-#: Looks until every one of many files has been looked at.
-ROUND = 64
+#: Looks until every one of many files has been looked at. A prime: so it is for all who look in turns.
+ROUND = 61
 #: Up to so many files are all looked at each time; of more, the newest ones and every `ROUND`-th.
 FEW, NEWEST = 512, 256
 #: A half-written file that did not change for so many seconds is told as refused.
@@ -55,15 +55,12 @@ def stat_of(path: str) -> os.stat_result:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class _Known:
-    """Of a folder that holds these names with these marks: its newest times and whose they are, and names that are no
-    file taken or refused."""
+class _Newest:
+    """The newest times of a folder's marks, and where they stand."""
 
-    stamp: int
     marks: Packed
-    newest: npt.NDArray[np.int64]
+    times: npt.NDArray[np.int64]
     places: npt.NDArray[np.int64]
-    odd: tuple[str, ...]
 
 
 class Look:
@@ -76,7 +73,8 @@ class Look:
         self._turn = 0
         self._marks: Marks | None = None
         self._stamps: dict[str, int] = {}
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, _Newest] = {}
+        self._odd: dict[str, tuple[int, Packed, list[str]]] = {}  # stamp of the folder, marks, names of no file taken
         self._restless: dict[str, Sequence[str]] = {}
         self._newest: Marks = {}
         self._lock = threading.Lock()
@@ -107,30 +105,37 @@ class Look:
         return sorted(files, key=lambda file: (file[0], rank(file[1])))
 
     def _learn(self, folders: Mapping[str, Folder], marks: Marks) -> None:
-        nothing = FolderMarks().packed
-        self._known = {path: self._of(path, folder, marks.get(path, nothing)) for path, folder in folders.items()}
-        times = np.concatenate([np.empty(0, np.int64), *(known.newest for known in self._known.values())])
+        self._known = {path: self._newest_of(path, marks.get(path, NOTHING)) for path in folders}
+        times = np.concatenate([np.empty(0, np.int64), *(known.times for known in self._known.values())])
         many = sum(len(FolderMarks(known)) for known in marks.values()) > max(FEW, NEWEST) and times.size >= NEWEST
-        young = int(np.partition(times, -NEWEST)[-NEWEST]) if many else 0
-        self._restless = {path: self._young(folders[path].names, known, young) for path, known in self._known.items()}
+        young = int(np.partition(times, -NEWEST)[-NEWEST]) if many else None
+        self._restless = {path: self._watched(path, folder, young) for path, folder in folders.items()}
 
-    def _of(self, path: str, folder: Folder, marks: Packed) -> _Known:
+    def _newest_of(self, path: str, marks: Packed) -> _Newest:
         known = self._known.get(path)
-        if known is not None and known.stamp == folder.stamp and known.marks is marks:
+        if known is not None and known.marks is marks:
             return known
-        each = FolderMarks(marks).decoded()
-        times = np.array([mark[MTIME] for mark in each.values()], np.int64)
-        places = np.argsort(times)[-NEWEST:]
-        odd = tuple(name for name in folder.names if name not in each or each[name][TAKEN] in (WAITING, SHADOW))
-        return _Known(folder.stamp, marks, times[places], places, odd)
+        times = np.array([int64(time) for time in FolderMarks(marks).column(MTIME)], np.int64)
+        places = np.argsort(times)[-NEWEST:].copy()
+        return _Newest(marks, times[places], places)
 
-    def _young(self, names: Sequence[str], known: _Known, young: int) -> Sequence[str]:
-        """Names of the files that are looked at each time."""
-        if not young:
-            return names
-        marked = FolderMarks(known.marks)
-        newest = {marked.name(place) for place in known.places[known.newest >= young].tolist()}
-        return [*known.odd, *(newest.intersection(names) - {*known.odd})] if newest else known.odd
+    def _watched(self, path: str, folder: Folder, young: int | None) -> Sequence[str]:
+        """Names of the files that are looked at each time: all, or those that are not taken, and as young as this."""
+        if young is None:
+            return folder.names
+        known, odd = self._known[path], self._odd.get(path)
+        marks = FolderMarks(known.marks)
+        if odd is None or odd[0] != folder.stamp or odd[1] is not known.marks:
+            taken = dict(zip(marks, marks.column(TAKEN), strict=True))
+            names = [name for name in folder.names if taken.get(name, WAITING) in (WAITING, SHADOW)]
+            odd = self._odd[path] = folder.stamp, known.marks, names
+        newest = {marks.name(place) for place in known.places[known.times >= young].tolist()}
+        return [*odd[2], *(newest.intersection(folder.names) - {*odd[2]})] if newest else odd[2]
+
+
+def int64(number: int) -> int:
+    """The nearest number of 64 bits: there are disks that keep times of any year."""
+    return min(max(number, -(1 << 63)), (1 << 63) - 1)
 
 
 def kin(name: str) -> list[str]:

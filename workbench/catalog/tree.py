@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import count
 
 from workbench.core import clock
 from workbench.core.errors import ReaderError
@@ -34,7 +35,7 @@ class Folder:
     Attributes
     ----------
     stamp : int
-        Grows by one whenever the names in it changed.
+        Another one whenever the names in it changed.
     names : sequence of str
         Regular files that the reader claims, sorted.
     below : tuple of str
@@ -73,6 +74,9 @@ class Tree:
         self.own = own
         self._claims = claims
         self._listed: dict[str, _Listed] = {}
+        self._chosen: dict[tuple[str, frozenset[int], tuple[str, ...]], tuple[Folder, Folder]] = {}  # by a pattern
+        self._joined: dict[str, Folder] = {}  # that several places name, or files of which are named themselves
+        self._stamps = count(1)
         self._links: set[str] = set()
         self._lock = threading.Lock()
 
@@ -86,11 +90,11 @@ class Tree:
         """
         with self._lock:
             self._links.clear()
-            found: dict[str, Folder] = {}
+            found: dict[str, list[Folder]] = {}
             missing = [place for place in self.places if not self._place(place, found)]
             if len(missing) == len(self.places) and not all(map(self._comes, missing)):
                 raise ReaderError(missing[0], "no such file or folder", hint="It may not have been written yet")
-            return found
+            return {path: self._together(path, parts) for path, parts in found.items()}
 
     def _comes(self, place: str) -> bool:
         """True in a folder that an engine fills: what is missing there has not been written yet."""
@@ -102,7 +106,7 @@ class Tree:
             for name in folder.names:
                 yield os.path.join(path, name)
 
-    def _place(self, place: str, found: dict[str, Folder]) -> bool:
+    def _place(self, place: str, found: dict[str, list[Folder]]) -> bool:
         box = is_box(place, self._claims)
         if os.path.isdir(place) and not box:
             self._below(place, None, found)
@@ -110,7 +114,7 @@ class Tree:
         if os.path.lexists(place):
             if not os.path.isfile(place) and not box:
                 raise ReaderError(place, "neither a file nor a folder", hint="Pipes and devices are not read")
-            _join(found, os.path.dirname(place), Folder(0, (os.path.basename(place),), ()))
+            found.setdefault(os.path.dirname(place), []).append(Folder(0, (os.path.basename(place),), ()))
             return True
         base, parts = split(place)
         if not parts or not os.path.isdir(base):
@@ -118,7 +122,7 @@ class Tree:
         self._below(base, parts, found)
         return True
 
-    def _below(self, top: str, parts: tuple[str, ...] | None, found: dict[str, Folder]) -> None:
+    def _below(self, top: str, parts: tuple[str, ...] | None, found: dict[str, list[Folder]]) -> None:
         """Walk down from `top`; `parts` are glob components that are still to be met (None: everything is taken)."""
         stack = [(top, None if parts is None else _reach(parts, {0}))]
         visited = 0
@@ -128,13 +132,31 @@ class Tree:
             if visited > _MOST:
                 raise ReaderError(top, f"more than {_MOST} folders", hint="Name a narrower place")
             folder = self._list(path)
-            names = folder.names if states is None else _matching(folder.names, parts or (), states)
-            if names:
-                _join(found, path, Folder(folder.stamp, names, ()))
+            some = folder if states is None else self._some(path, folder, parts or (), states)
+            if some.names:
+                found.setdefault(path, []).append(some)
             for below in reversed(folder.below):
                 after = None if states is None else _step(parts or (), states, os.path.basename(below))
                 if after != set() and self._first_visit(below):
                     stack.append((below, None if after is None or len(parts or ()) in after else after))
+
+    def _some(self, path: str, folder: Folder, parts: tuple[str, ...], states: set[int]) -> Folder:
+        """What a pattern takes of a folder."""
+        key = path, frozenset(states), parts
+        known = self._chosen.get(key)
+        if known is None or known[0] is not folder:
+            names = Texts(_matching(folder.names, parts, states))
+            known = self._chosen[key] = folder, Folder(next(self._stamps), names, ())
+        return known[1]
+
+    def _together(self, path: str, parts: list[Folder]) -> Folder:
+        """The files of a folder that several places may name."""
+        if len(parts) == 1 and parts[0].stamp:
+            return parts[0]
+        names, known = sorted({name for part in parts for name in part.names}), self._joined.get(path)
+        if known is None or known.names != names:
+            known = self._joined[path] = Folder(next(self._stamps), Texts(names), ())
+        return known
 
     def _first_visit(self, path: str) -> bool:
         """False for a link to a folder that another link has led to: circles end."""
@@ -160,7 +182,7 @@ class Tree:
         if old is not None and old.folder.names == names and old.folder.below == below:
             folder = old.folder
         else:
-            folder = Folder(old.folder.stamp + 1 if old is not None else 1, names, below)
+            folder = Folder(next(self._stamps), names, below)
         unsure = abs(clock.wall() * 1e9 - mtime) < _UNSURE
         self._listed[path] = _Listed(folder, -1 if unsure else mtime, now)
         return folder
@@ -200,14 +222,6 @@ def for_glob(place: str) -> str:
     if not parts or os.path.lexists(place):
         return place
     return os.path.join(glob.escape(base), *parts)
-
-
-def _join(found: dict[str, Folder], path: str, folder: Folder) -> None:
-    """Add files of a folder that several places may name."""
-    old = found.get(path)
-    if old is not None and old.names != folder.names:
-        folder = Folder(old.stamp + folder.stamp, Texts(sorted({*old.names, *folder.names})), ())
-    found[path] = folder
 
 
 def _reach(parts: tuple[str, ...], states: set[int]) -> set[int]:

@@ -45,7 +45,9 @@ class Texts(Sequence[str]):
         return isinstance(text, str) and bool(self.among((text,)).any())
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and self[:] == tuple(other)
+        if isinstance(other, Texts) and self._begin == other._begin:
+            return np.array_equal(self._rest, other._rest)
+        return isinstance(other, Sequence) and not isinstance(other, str) and self[:] == tuple(other)
 
     def __hash__(self) -> int:
         return hash(self[:])

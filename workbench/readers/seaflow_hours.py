@@ -79,12 +79,6 @@ class Hour:
         """Those of `IDS` that it has."""
         return frozenset({"file_id", *self.packed})
 
-    def ids(self, name: str) -> npt.NDArray[np.str_]:
-        """One of them, as texts, of each run."""
-        if name not in self.packed and name == "file_id":
-            return _made_ids(self.time)
-        return np.broadcast_to(self.packed[name].astype(np.str_), len(self.begins))
-
 
 _KEPT: Kept[Hour] = Kept(64 << 20)
 
@@ -98,6 +92,22 @@ def probe(path: str) -> Hour:
         When it is no hourly file.
     """
     return _KEPT.get(path, None, lambda _: _probe(path))
+
+
+def ids(
+    name: str, hours: Sequence[Hour], chosen: Sequence[npt.NDArray[np.bool_]], time: npt.NDArray[np.datetime64]
+) -> npt.NDArray[np.str_]:
+    """One of `IDS`, as texts, of the chosen runs of several hours, whose times are `time`."""
+    unsaid = name == "file_id" and any(name not in hour.packed for hour in hours)
+    made = _made_ids(time) if unsaid else np.empty(0, np.str_)
+    parts, at = [np.empty(0, np.str_)], 0
+    for hour, take in zip(hours, chosen, strict=True):
+        many = int(np.count_nonzero(take))
+        packed = hour.packed.get(name)
+        said = np.broadcast_to(packed.astype(np.str_), len(take))[take] if packed is not None else made[at : at + many]
+        parts.append(said)
+        at += many
+    return np.concatenate(parts)
 
 
 def hour_of(path: str | PathLike[str]) -> np.datetime64 | None:

@@ -154,8 +154,8 @@ def _dataset(
     held = [set(hour.columns) | hour.named for hour in opened]
     everything = set.union(*held) if held else set(specs)
     common = set.intersection(*held) if held else everything
-    for name in (n for n in hours.IDS if n in specs and n in common):
-        ids = _join([hour.ids(name)[take] for hour, take in zip(opened, chosen, strict=True)], np.str_)
+    for name in (n for n in hours.IDS if n in specs and n in common and n not in dropped):
+        ids = hours.ids(name, opened, chosen, time)
         attrs = specs[name].attrs() | ({"cf_role": "trajectory_id"} if name == "file_id" else {})
         variables[name] = ("file", ids, attrs)
     variables["row_size"] = ("file", row_size, {**specs["row_size"].attrs(), "sample_dimension": "particle"})
