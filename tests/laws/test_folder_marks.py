@@ -24,7 +24,7 @@ def test_marks_are_a_mapping_whatever_is_put_into_it(steps):
         marks = marks.with_marks(changes)
         plain = {name: mark for name, mark in {**plain, **changes}.items() if mark is not None}
         assert dict(marks) == plain
-        assert marks.column(0) == [plain[name][0] for name in marks]
+        assert marks.columns(0) == [[plain[name][0] for name in marks]]
         assert list(marks) == sorted(plain) and len(marks) == len(plain)
         assert dict(FolderMarks(json.loads(json.dumps(marks.packed)))) == plain
         assert all(name in marks for name in plain)

@@ -51,9 +51,10 @@ class FolderMarks(Mapping[str, Mark]):
         """The name of a line, counted from 0."""
         return self._begin + self._rest(place)
 
-    def column(self, number: int) -> list[int]:
-        """One number of each mark, counted from 0, in the order of the names."""
-        return [int(text.split(" ", number + 1)[number], 16) for text in self._texts().values()]
+    def columns(self, *numbers: int) -> list[list[int]]:
+        """Some numbers of each mark, counted from 0, in the order of the names."""
+        each = [text.split(" ") for text in self._texts().values()]
+        return [[int(texts[number], 16) for texts in each] for number in numbers]
 
     def with_marks(self, changes: Mapping[str, Mark | None]) -> FolderMarks:
         """The same with other marks of some names; None takes one away."""

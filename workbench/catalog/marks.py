@@ -56,11 +56,12 @@ def stat_of(path: str) -> os.stat_result:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Newest:
-    """The newest times of a folder's marks, and where they stand."""
+    """The newest times of a folder's marks, where they stand, and names that are no file taken or refused."""
 
     marks: Packed
     times: npt.NDArray[np.int64]
     places: npt.NDArray[np.int64]
+    odd: list[str]
 
 
 class Look:
@@ -115,21 +116,23 @@ class Look:
         known = self._known.get(path)
         if known is not None and known.marks is marks:
             return known
-        times = np.array([int64(time) for time in FolderMarks(marks).column(MTIME)], np.int64)
-        places = np.argsort(times)[-NEWEST:].copy()
-        return _Newest(marks, times[places], places)
+        marked = FolderMarks(marks)
+        times, states = marked.columns(MTIME, TAKEN)
+        clipped = np.array([int64(time) for time in times], np.int64)
+        places = np.argsort(clipped)[-NEWEST:].copy()
+        odd = [marked.name(place) for place, state in enumerate(states) if state in (WAITING, SHADOW)]
+        return _Newest(marks, clipped[places], places, odd)
 
     def _watched(self, path: str, folder: Folder, young: int | None) -> Sequence[str]:
         """Names of the files that are looked at each time: all, or those that are not taken, and as young as this."""
         if young is None:
             return folder.names
         known, odd = self._known[path], self._odd.get(path)
-        marks = FolderMarks(known.marks)
+        marked = FolderMarks(known.marks)
         if odd is None or odd[0] != folder.stamp or odd[1] is not known.marks:
-            taken = dict(zip(marks, marks.column(TAKEN), strict=True))
-            names = [name for name in folder.names if taken.get(name, WAITING) in (WAITING, SHADOW)]
-            odd = self._odd[path] = folder.stamp, known.marks, names
-        newest = {marks.name(place) for place in known.places[known.times >= young].tolist()}
+            taken = {*marked} - {*known.odd}
+            odd = self._odd[path] = folder.stamp, known.marks, [name for name in folder.names if name not in taken]
+        newest = {marked.name(place) for place in known.places[known.times >= young].tolist()}
         return [*odd[2], *(newest.intersection(folder.names) - {*odd[2]})] if newest else odd[2]
 
 

@@ -47,7 +47,7 @@ _HEAD = {
         "boxShadow": "none",
     },
     "&.mui-dark .MuiAppBar-root": {"backgroundColor": "#0d1f2c !important"},
-    "& .MuiAppBar-root .MuiIconButton-root": {"color": "#dde6ed !important"},
+    "& .MuiAppBar-root .MuiIconButton-root": {"color": "#dde6ed !important", "ml": {"xs": 0, "sm": "6px"}},
     "& .MuiLinearProgress-root": {"display": "none"},
     "& .MuiToolbar-root > .MuiBox-root": {"minWidth": 0},  # what the head says gets shorter, not pushed out of sight
     "& .MuiToolbar-root": {"minHeight": "54px !important", "m": 0, "px": {"xs": "10px", "sm": "20px"}},
