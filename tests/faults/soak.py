@@ -6,7 +6,7 @@ Every process is sampled each 15 s (anonymous memory by the proportional share, 
 count for nobody); the slope is a least-squares line after the warm-up, beside the wave of the cruise's days (24 minutes
 at 60x: what is drawn differs by day and night). Processes that are replaced on purpose (the engine's worker, every
 hundred runs) are one line together: the most each one held. Fails when a server process grows by more than `--limit` MB
-an hour, when a log or the browser's console holds an error, or when the page stopped being live.
+an hour (beyond the slope's standard error), when a log or the browser's console holds an error, or when the page stopped being live.
 """
 
 from __future__ import annotations
@@ -89,11 +89,12 @@ class Soak:
         return [*staying, together]
 
     def growing(self, limit: float) -> list[str]:
-        """Server processes that gain more than `limit` MB an hour."""
+        """Server processes that gain more than `limit` MB an hour, by more than the slope's standard error."""
+        slopes = [(p.name, p.slope(self.warmup, day=self.day)) for p in self.lines if p.role == "server"]
         return [
-            f"{p.name} grows by {p.slope(self.warmup, day=self.day)[0]:.2f} MB an hour (limit {limit:g})"
-            for p in self.lines
-            if p.role == "server" and p.slope(self.warmup, day=self.day)[0] > limit
+            f"{name} grows by {rate:.2f} +- {error:.2f} MB an hour (limit {limit:g})"
+            for name, (rate, error) in slopes
+            if rate - error > limit
         ]
 
     def silent(self) -> list[str]:

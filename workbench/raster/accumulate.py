@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Lock, local
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +21,9 @@ THREADED = 5_000_000
 #: The least points that a thread takes at a time (each costs some 15 us on its own); of columns that are copied first, as
 #: many as stay in the second-level cache.
 PIECE, STRIDED = 1 << 19, 1 << 17
-_KEPT = 1 << 22  # cells of a scratch picture that are kept between calls
+_KEPT = 1 << 22  # bytes of a scratch picture, and of its notes, that are kept between calls
 
-_mine = local()
+_kept: list[tuple[Scratch, Counts]] = []
 
 
 def accumulate(
@@ -40,8 +40,8 @@ def accumulate(
     pieces = _pieces(rows, strided)
 
     def part() -> None:
-        with _scratch(out.shape[0] * stride + EXTRA) as flat:
-            notes, noted = np.empty((rows >> WORTH) + EXTRA, np.uint32), 0
+        with _scratch(out.shape[0] * stride + EXTRA, (rows >> WORTH) + EXTRA) as (flat, notes):
+            noted = 0
             while True:
                 with lock:
                     piece = next(pieces, None)
@@ -70,13 +70,17 @@ def _pieces(rows: int, strided: bool) -> Iterator[slice]:
 
 
 @contextmanager
-def _scratch(cells: int) -> Iterator[Scratch]:
-    """A zeroed picture of this thread, kept between calls: fresh pages would cost more than the counting."""
-    kept: Scratch | None = getattr(_mine, "flat", None)
-    flat = kept if kept is not None and kept.size >= cells else np.zeros(cells, np.uint8)
-    _mine.flat = None  # an interrupted call leaves counts behind: nobody gets that picture again
-    yield flat
-    _mine.flat = flat if flat.size <= _KEPT else None
+def _scratch(cells: int, room: int) -> Iterator[tuple[Scratch, Counts]]:
+    """A zeroed picture and room for notes, kept between calls: fresh pages would cost some of the counting."""
+    try:
+        flat, notes = _kept.pop()
+    except IndexError:
+        flat, notes = np.zeros(0, np.uint8), np.empty(0, np.uint32)
+    flat = flat if flat.size >= cells else np.zeros(cells, np.uint8)
+    notes = notes if notes.size >= room else np.empty(room, np.uint32)
+    yield flat, notes  # an interrupted call leaves counts behind: nobody gets that picture again
+    if max(flat.nbytes, notes.nbytes) <= _KEPT and len(_kept) < cores():
+        _kept.append((flat, notes))
 
 
 def cores() -> int:
