@@ -24,8 +24,8 @@ def test_growth_is_seen() -> None:
 
 
 def test_what_is_not_sure_is_no_growth() -> None:
-    some = _line(1.5)
-    some.anonymous = [m + 20 * (-1) ** i for i, m in enumerate(some.anonymous)]
+    some = _line(4.0)
+    some.anonymous = [m + 40 * (-1) ** i for i, m in enumerate(some.anonymous)]
     rate, error = some.slope(600)
     assert rate > 1 > rate - error
     assert Soak([some], [], [1, 2, 3], warmup=600).growing(1.0) == []
