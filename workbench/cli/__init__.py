@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 from workbench.cli.options import Help, Outline, Parser, Run
 
@@ -86,6 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # a second of every command.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if argv is None:
+        sys.unraisablehook = hear_again
     try:
         return int(args.run(args))
     except KeyboardInterrupt:
@@ -99,6 +102,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"workbench: {error}", file=sys.stderr)
         return 1
+
+
+def hear_again(lost: Any) -> None:
+    """Have Ctrl-C, or the request to end, come once more: it came while compiled code called back, which swallows it."""
+    import threading
+
+    again = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}.get(lost.exc_type)
+    if again is None:
+        sys.__unraisablehook__(lost)
+        return
+    timer = threading.Timer(0.05, os.kill, (os.getpid(), again))
+    timer.daemon = True
+    timer.start()
 
 
 def _nobody_reads() -> bool:

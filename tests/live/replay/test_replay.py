@@ -337,6 +337,26 @@ sys.exit(main())
 """
 
 
+#: A command that is interrupted while compiled code calls back (llvmlite does at each function that it loads).
+CALLED_BACK = """
+import ctypes, os, signal, sys, time
+from workbench import cli
+def run(args):
+    ctypes.CFUNCTYPE(None)(lambda: signal.raise_signal(int(sys.argv[2])))()
+    time.sleep(20)
+    return 0
+cli.Parser.parse_args = lambda self, argv: cli.argparse.Namespace(version=False, run=run)
+sys.exit(cli.main())
+"""
+
+
+@pytest.mark.parametrize(("asked", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_what_comes_while_compiled_code_calls_back_comes_again(asked: int, status: int) -> None:
+    command = [sys.executable, "-c", CALLED_BACK, "simulate", str(int(asked))]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
+    assert done.returncode == status, done.stderr
+
+
 @pytest.mark.fault
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seconds", [0.01, 0.3, 0.6, 0.9, 1.1, 1.3])
