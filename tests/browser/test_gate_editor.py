@@ -42,8 +42,13 @@ class Editor:
 
     def __init__(self, tab: Tab) -> None:
         self.tab, self.page = tab, tab.page
-        self.page.wait_for_selector(".editor[data-state=shown]", timeout=90_000)
+        self.page.wait_for_selector(".editor", timeout=90_000)
+        tab.comes(self.is_shown, 90_000)
         self.settle()
+
+    def is_shown(self) -> None:
+        told = self.page.evaluate(_READ)["told"]
+        assert self.page.locator(".editor").get_attribute("data-state") == "shown", told
 
     def read(self) -> dict[str, Any]:
         """What the browser was told."""

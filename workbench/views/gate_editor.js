@@ -266,7 +266,7 @@ export function render({model, view}) {
   }))
   frame()
   lines()
-  const hello = [1500, 4000, 9000].map((wait) => setTimeout(() => { if (!told.done) model.asked = {do: "hello", n: ++mine.n} }, wait))
-  model.on("remove", () => { later.stop(); for (const timer of hello) clearTimeout(timer); for (const stop of stops) stop() })
+  stops.push(askUntil(() => told.done, () => { model.asked = {do: "hello", n: ++mine.n} }))
+  model.on("remove", () => { later.stop(); for (const stop of stops) stop() })
   return el
 }

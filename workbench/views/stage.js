@@ -65,3 +65,11 @@ function guard(el) {
   document.addEventListener("pointerdown", others, true)
   return () => document.removeEventListener("pointerdown", others, true)
 }
+
+// What is told before a page is drawn can be lost: it is asked for again, ever more seldom, until it is there.
+function askUntil(there, ask) {
+  let timer = 0
+  const again = (wait) => { timer = setTimeout(() => { if (!there()) { ask(); again(Math.min(2 * wait, 15000)) } }, wait) }
+  again(1500)
+  return () => clearTimeout(timer)
+}
