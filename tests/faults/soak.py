@@ -6,7 +6,8 @@ Every process is sampled each 15 s (anonymous memory by the proportional share, 
 count for nobody); the slope is a least-squares line after the warm-up, beside the wave of the cruise's days (24 minutes
 at 60x: what is drawn differs by day and night). Processes that are replaced on purpose (the engine's worker, every
 hundred runs) are one line together: the most each one held. Fails when a server process grows by more than `--limit` MB
-an hour (beyond the slope's standard error), when a log or the browser's console holds an error, or when the page stopped being live.
+an hour (beyond the slope's standard error), when a log or the browser's console holds an error, or when the page stopped
+being live.
 """
 
 from __future__ import annotations

@@ -77,17 +77,17 @@ class Look:
         self._known: dict[str, _Newest] = {}
         self._odd: dict[str, tuple[int, Packed, list[str]]] = {}  # stamp of the folder, marks, names of no file taken
         self._restless: dict[str, Sequence[str]] = {}
-        self._newest: Marks = {}
+        self._shared: Marks = {}
         self._lock = threading.Lock()
 
     def shared(self, marks: Marks) -> Marks:
         """The same marks, of the objects that another cursor holds: feeds and products follow the same files."""
         with self._lock:
-            newest = self._newest
+            newest = self._shared
             if marks.keys() == newest.keys() and all(newest[path] == known for path, known in marks.items()):
                 return newest
             both = {path: newest[path] if newest.get(path) == known else known for path, known in marks.items()}
-            self._newest = both
+            self._shared = both
             return both
 
     def due(self, folders: Mapping[str, Folder], marks: Marks) -> list[tuple[str, str]]:
@@ -118,7 +118,7 @@ class Look:
             return known
         marked = FolderMarks(marks)
         times, states = marked.columns(MTIME, TAKEN)
-        clipped = np.array([int64(time) for time in times], np.int64)
+        clipped = np.array([in_64_bits(time) for time in times], np.int64)
         places = np.argsort(clipped)[-NEWEST:].copy()
         odd = [marked.name(place) for place, state in enumerate(states) if state in (WAITING, SHADOW)]
         return _Newest(marks, clipped[places], places, odd)
@@ -136,7 +136,7 @@ class Look:
         return [*odd[2], *(newest.intersection(folder.names) - {*odd[2]})] if newest else odd[2]
 
 
-def int64(number: int) -> int:
+def in_64_bits(number: int) -> int:
     """The nearest number of 64 bits: there are disks that keep times of any year."""
     return min(max(number, -(1 << 63)), (1 << 63) - 1)
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.catalog.marks import int64
+from workbench.catalog.marks import in_64_bits
 from workbench.catalog.tree import Folder, Tree
 from workbench.core.errors import ReaderError
 from workbench.core.texts import Texts
@@ -141,7 +141,7 @@ class Spans:
             stat = os.stat(file)
         except OSError:
             return _GONE if old == _NEW else old
-        stamp = stat.st_size, int64(stat.st_mtime_ns)
+        stamp = stat.st_size, in_64_bits(stat.st_mtime_ns)
         if old[:2] == stamp:
             return old
         span = self._span(file)
