@@ -32,10 +32,12 @@ def test_viewers_who_come_and_go(cruise, row) -> None:
         for turn in range(ROUNDS):
             crowd.ask(open=EACH, **given)
             crowd.ask(close=True)
+            print(f"{EACH * (turn + 1)} pages opened and closed: {host.ask()['rss']:.0f} MB", flush=True)
             if turn in (0, ROUNDS - 1):
                 state = gone(host, before)
                 alive = still(host, 0.0 if SMOKE else 120.0)
-                left.append({name: many for name, many in alive.items() if name not in ("blocks", "bytes")})
+                left.append({name: many for name, many in alive.items() if name != "bytes"})
+                print(f"alive: {alive}", flush=True)
         assert SMOKE or left[-1] == left[0], "pages that were closed are held"
         assert SMOKE or state["listeners"] <= before, "sessions that were closed are still told"
         assert SMOKE or state["waiting"] == 0
@@ -51,6 +53,7 @@ def test_viewers_who_come_and_go(cruise, row) -> None:
             crowd.ask(watch=1 if SMOKE else 15)
             times.append(now / 3600)
             held.append(host.ask(collect=True)["rss"])
+            print(f"minute {now / 60:.1f}: {held[-1]:.1f} MB", flush=True)
         crowd.ask(close=True)
     late = len(times) // 3
     slope = float(np.polyfit(times[late:], held[late:], 1)[0]) if len(times) - late > 3 else float("nan")
