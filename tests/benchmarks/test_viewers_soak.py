@@ -32,7 +32,7 @@ def test_viewers_who_come_and_go(cruise, row) -> None:
         for turn in range(ROUNDS):
             crowd.ask(open=EACH, **given)
             crowd.ask(close=True)
-            print(f"{EACH * (turn + 1)} pages opened and closed: {host.ask()['rss']:.0f} MB", flush=True)
+            print(f"{EACH * (turn + 1)} pages opened and closed: {host.ask()['own']:.0f} MB", flush=True)
             if turn in (0, ROUNDS - 1):
                 state = gone(host, before)
                 alive = still(host, 0.0 if SMOKE else 120.0)
@@ -52,7 +52,7 @@ def test_viewers_who_come_and_go(cruise, row) -> None:
         while (now := time.monotonic() - begun) < 60 * MINUTES:
             crowd.ask(watch=1 if SMOKE else 15)
             times.append(now / 3600)
-            held.append(host.ask(collect=True)["rss"])
+            held.append(host.ask(collect=True)["own"])
             print(f"minute {now / 60:.1f}: {held[-1]:.1f} MB", flush=True)
         crowd.ask(close=True)
     late = len(times) // 3

@@ -77,6 +77,9 @@ def test_strided_columns_of_rows_count_the_same() -> None:
     want = plainly(rows[:, 4], rows[:, 1], WHOLE)
     np.testing.assert_array_equal(count_codes(rows[:, 4], rows[:, 1], WHOLE), want)
     np.testing.assert_array_equal(count_codes(rows[::-1, 4], np.ascontiguousarray(rows[::-1, 1]), WHOLE), want)
+    label = rows[:, 6].astype(np.uint8)
+    beside = count_by(np.ascontiguousarray(rows[:, 4]), np.ascontiguousarray(rows[:, 1]), label, WHOLE, 256)
+    np.testing.assert_array_equal(count_by(rows[:, 4], rows[:, 1], label, WHOLE, 256), beside)
 
 
 def test_counts_add_into_what_is_there() -> None:
@@ -158,7 +161,9 @@ def test_counters_come_round_without_loss(share, threads, monkeypatch) -> None:
         cells = (x.astype(np.int64) - int(v.x0)) >> 7, (y.astype(np.int64) - int(v.y0)) >> 7
         good = (cells[0] >= 0) & (cells[0] < v.width) & (cells[1] < v.height)
         want = np.bincount((cells[1] * v.width + cells[0])[good], minlength=v.width * v.height)
-        np.testing.assert_array_equal(count_codes(x, y, v).ravel(), want)
+        counts = count_codes(x, y, v)
+        np.testing.assert_array_equal(counts.ravel(), want)
+        assert not count_codes(x, y, v, counts.copy(), sign=-1).any()
         got = count_by(x, y, (x >> 7).astype(np.uint8), v, 2)
         np.testing.assert_array_equal(got[1], count_codes(x[x >> 7 == 1], y[x >> 7 == 1], v))
         np.testing.assert_array_equal(got[0], count_codes(x[x >> 7 == 0], y[x >> 7 == 0], v))

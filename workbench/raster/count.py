@@ -19,6 +19,7 @@ from workbench.raster import code_cells
 from workbench.raster.accumulate import Counts, Scratch, accumulate
 from workbench.raster.code_cells import Codes
 from workbench.raster.scatter import EXTRA, scatter_codes, scatter_few, scatter_labelled, scatter_values, stride_of
+from workbench.raster.side_by_side import side_by_side
 
 #: Rows read at a time from what is not in memory, and rows that make one dask task.
 ROWS = 1 << 22
@@ -57,10 +58,8 @@ def count_codes(x: Codes, y: Codes, viewport: Viewport, out: Counts | None = Non
     stride = stride_of(v.width)
 
     def scatter(rows: slice, flat: Scratch, notes: Counts, noted: int) -> int:
-        held: int = scatter_codes(
-            _beside(x[rows]), _beside(y[rows]), int(v.x0), sx, v.width, int(v.y0), sy, v.height, stride, flat, notes,
-            noted,
-        )  # fmt: skip
+        xs, ys = side_by_side(x[rows], y[rows])
+        held: int = scatter_codes(xs, ys, int(v.x0), sx, v.width, int(v.y0), sy, v.height, stride, flat, notes, noted)
         return held
 
     accumulate(scatter, x.size, stride, out, sign=sign, strided=_strided(x, y))
@@ -99,10 +98,10 @@ def count_by(
     stride = stride_of(v.width)
 
     def scatter(rows: slice, flat: Scratch, notes: Counts, noted: int) -> int:
+        xs, ys = side_by_side(x[rows], y[rows])
         held: int = scatter_labelled(
-            _beside(x[rows]), _beside(y[rows]), _beside(label[rows]), int(v.x0), sx, v.width, int(v.y0), sy, v.height,
-            stride, n, flat, notes, noted,
-        )  # fmt: skip
+            xs, ys, _beside(label[rows]), int(v.x0), sx, v.width, int(v.y0), sy, v.height, stride, n, flat, notes, noted
+        )
         return held
 
     accumulate(scatter, x.size, stride, out.reshape(n * v.height, v.width), strided=_strided(x, y, label))

@@ -1,8 +1,8 @@
-"""Four things of the processor that numba's Python does not say.
+"""Five things of the processor that numba's Python does not say.
 
 A loop that alternates between reading a block of points and counting it lets the memory rest half of the time: what the
 processor fetches by itself stops where a block ends. With `fetch`, the next block is asked for while the one before it
-is counted. And numba shifts in 64 bits whatever it is given, so that a vector holds a quarter as many; `shifted` keeps to
+is counted; `fetch_row` does so for a column that lies in the rows of a file. And numba shifts in 64 bits whatever it is given, so that a vector holds a quarter as many; `shifted` keeps to
 the bits of the numbers. And a processor jumps once a step at best: what happens `rarely` is put out of the way, so that
 all else runs straight on. And a processor multiplies pairs of 16 bits and adds them up in one step, which is just what
 makes a cell out of two codes: `cells_of`.
@@ -47,6 +47,23 @@ def _fetch(context: Any, column: Any, index: Any) -> Any:
         for points in ahead:
             place = builder.gep(made.data, [builder.add(args[1], args[1].type(points))])
             builder.call(call, [builder.bitcast(place, byte), word(_READ), word(_SOON), word(_DATA)])
+        return target.get_dummy_value()
+
+    return types.void(column, types.intp), generate
+
+
+def _fetch_row(context: Any, column: Any, index: Any) -> Any:
+    """Ask for the memory that ``column[index]`` lies in, which need not exist: nothing is read."""
+
+    def generate(target: Any, builder: Any, signature: Any, args: Any) -> Any:
+        made = target.make_array(signature.args[0])(target, builder, args[0])
+        byte = ir.PointerType(ir.IntType(8))
+        word = ir.IntType(32)
+        call = _named(builder, "llvm.prefetch.p0", ir.VoidType(), [byte, word, word, word])
+        apart = builder.mul(builder.extract_value(made.strides, 0), args[1])
+        builder.call(
+            call, [builder.gep(builder.bitcast(made.data, byte), [apart]), word(_READ), word(_SOON), word(_DATA)]
+        )
         return target.get_dummy_value()
 
     return types.void(column, types.intp), generate
@@ -127,9 +144,10 @@ def _multiplied(target: Any, builder: Any, pairs: Any, weights: Any, sums: Any) 
     return builder.add(*halves)
 
 
-#: In compiled code ``fetch(column, index)``, ``shifted(value, by)``, ``if rarely(condition):`` and
+#: In compiled code ``fetch(column, index)``, ``fetch_row(column, index)``, ``shifted(value, by)``, ``if rarely(condition):`` and
 #: ``cells_of(x, y, first, shift_x, shift_y, row, cells)``.
 fetch: Any = intrinsic(_fetch)
+fetch_row: Any = intrinsic(_fetch_row)
 shifted: Any = intrinsic(_shifted)
 rarely: Any = intrinsic(_rarely)
 cells_of: Any = intrinsic(_cells_of)

@@ -268,12 +268,26 @@ def drain(flat: Any, stride: int, notes: Any, sign: Any, out: Any) -> None:
     `out` is (height, width).
     """
     height, width = out.shape
-    row, worth = np.uint32(stride), np.uint32(sign << np.uint32(WORTH))
     for r in range(height):
         cells = flat[r * stride : r * stride + width]
         target = out[r]
         for c in range(width):
             target[c] += np.uint32(np.uint32(cells[c]) * sign)
             cells[c] = 0
+    row, worth = np.uint32(stride), np.uint32(sign << np.uint32(WORTH))
+    if notes.size > height * row // 4:
+        _add_many(notes, stride, worth, out)
+    else:
+        for i in range(notes.size):
+            out[notes[i] // row, notes[i] % row] += worth
+
+
+@njit(cache=True, nogil=True)
+def _add_many(notes: Any, stride: int, worth: Any, out: Any) -> None:
+    """Add many notes: to padded rows first, since the crowded columns of `out` may lie in a few cache sets."""
+    height, width = out.shape
+    padded = np.zeros(height * stride, np.uint32)
     for i in range(notes.size):
-        out[notes[i] // row, notes[i] % row] += worth
+        padded[notes[i]] += worth
+    for r in range(height):
+        out[r] += padded[r * stride : r * stride + width]
