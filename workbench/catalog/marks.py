@@ -107,6 +107,7 @@ class Look:
 
     def _learn(self, folders: Mapping[str, Folder], marks: Marks) -> None:
         self._known = {path: self._newest_of(path, marks.get(path, NOTHING)) for path in folders}
+        self._odd = {path: odd for path, odd in self._odd.items() if path in folders}
         times = np.concatenate([np.empty(0, np.int64), *(known.times for known in self._known.values())])
         many = sum(len(FolderMarks(known)) for known in marks.values()) > max(FEW, NEWEST) and times.size >= NEWEST
         young = int(np.partition(times, -NEWEST)[-NEWEST]) if many else None
