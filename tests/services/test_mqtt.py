@@ -212,6 +212,25 @@ def test_a_message_that_comes_as_it_ends_is_kept_once(broker: Broker, steps: int
     asyncio.run(run())
 
 
+def test_another_topic_in_the_catalog_is_another_topic(broker: Broker) -> None:
+    """The session stays, and with it, at the broker, what was subscribed to before."""
+
+    async def run() -> None:
+        for topic, wanted in (("gps", [b"gps"]), ("met/+", [b"met"]), ("#", [b"gps", b"met"])):
+            desk = Desk()
+            listener = open_listener("ship", f"mqtt://localhost:{broker.port}/ship/{topic}", desk)
+            await listener.start()
+            await _subscribed(listener)
+            async with aiomqtt.Client("127.0.0.1", broker.port) as client:
+                await client.publish("ship/gps", b"gps", qos=1)
+                await client.publish("ship/met/1", b"met", qos=1)
+            await until(lambda desk=desk, wanted=wanted: len(desk.taken) >= len(wanted), 60)  # type: ignore[misc]
+            await listener.stop()
+            assert desk.bodies == wanted
+
+    asyncio.run(run())
+
+
 def test_a_message_that_is_too_long_is_refused_once(broker: Broker) -> None:
     async def run() -> None:
         desk = Desk()

@@ -78,7 +78,7 @@ class Mqtt(Listener):
         await super().stop()
         while not self._waiting.empty():
             self._waiting.get_nowait()
-        left = [each for each in self._waiting.done() if not each.qos and len(each.payload or b"") <= self.longest]
+        left = [each for each in self._waiting.done() if not each.qos and self._fits(each)]
         try:
             if left:
                 self.take([self.receipt(_body(each), str(each.topic)) for each in left])
@@ -116,13 +116,17 @@ class Mqtt(Listener):
         async for _ in client.messages:
             while len(waiting.at_hand) < _AT_ONCE and not waiting.empty():
                 waiting.get_nowait()
-            fit = [each for each in waiting.at_hand if len(each.payload or b"") <= self.longest]
+            fit = [each for each in waiting.at_hand if self._fits(each)]
             self.counters.refused += len(waiting.at_hand) - len(fit)
             if fit:
                 await self.keep([self.receipt(_body(each), str(each.topic)) for each in fit])
             for each in waiting.done():
                 if each.qos:
                     client._client.ack(each.mid, each.qos)
+
+    def _fits(self, message: aiomqtt.Message) -> bool:
+        """Not too long, and of the topic: a session that stays has what was subscribed to before the catalog changed, too."""
+        return len(message.payload or b"") <= self.longest and message.topic.matches(self.topic)
 
 
 def trusting(address: Address, ca: str) -> ssl.SSLContext | None:
