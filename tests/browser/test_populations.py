@@ -117,6 +117,31 @@ def test_hiding_a_population_asks_nobody_and_shows_what_is_beneath(real) -> None
     assert len(page.tab.asked) == asked
 
 
+@pytest.mark.parametrize("phone", [False, True], ids=["laptop", "phone"])
+def test_where_there_are_no_populations_axes_stand_and_say_so(board, open_tab, simulated: Path, phone: bool) -> None:
+    query = "/?time=2030-01-14T00:00..2030-01-15T00:00"
+    page = Board(open_tab(board(simulated).address + query, phone=phone), pictures=0)
+    panels = page.page.locator(".panel.many")
+
+    def told() -> None:
+        assert [text.count("no data") for text in panels.all_inner_texts()] == [1, 1]
+        found = page.read()["figures"]
+        assert 0 < found["populations:abundance"]["y"][0] < found["populations:abundance"]["y"][1]
+        assert found["populations:diameter"]["y"] == [-1, 1]
+
+    page.comes(told)
+    panels.last.scroll_into_view_if_needed()
+    page.tab.shot(f"populations-none-{'phone' if phone else 'laptop'}")
+    page.preset("All")
+    page.comes(lambda: there(page, panels.all_inner_texts()))
+
+
+def there(page: Board, texts: list[str]) -> None:
+    low, high = page.read()["figures"]["populations:diameter"]["y"]
+    assert 0 < low < high < 10
+    assert not any("no data" in text for text in texts)
+
+
 def test_another_quantile_and_all_together(real) -> None:
     page, cruise = real()
     choice = page.page.get_by_label("Populations that have a colour of their own")

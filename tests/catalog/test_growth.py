@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import os
+import weakref
 
 import numpy as np
 import pytest
@@ -12,7 +14,9 @@ import pytest
 from tests.catalog import small
 from workbench.catalog import growth, marks, pieces
 from workbench.catalog.derived_state import State
+from workbench.catalog.folder_marks import FolderMarks
 from workbench.catalog.source import Source
+from workbench.catalog.tree import Folder
 from workbench.core import clock
 from workbench.core.errors import WorkbenchError
 
@@ -407,3 +411,20 @@ def test_text_that_one_file_lacks_is_missing_as_it_is_when_all_is_opened(tmp_pat
     source = Source(reader="tsdata", url=str(tmp_path))
     new, _ = source.changed()
     assert new["note"].values.tolist() == source.open()["note"].values.tolist() == ["hello", ""]
+
+
+def test_of_a_folder_that_is_gone_no_look_keeps_anything():
+    """Of many files the newest are told by their marks; these are let go of with their folder."""
+    names = tuple(f"{i:04}.x" for i in range(marks.FEW))
+    folders = {path: Folder(stamp, names, ()) for stamp, path in enumerate(("/one", "/two"), 1)}
+    seen = {path: _Packed(FolderMarks().with_marks({name: [1, 2, 1] for name in names}).packed) for path in folders}
+    kept, look = {path: weakref.ref(packed) for path, packed in seen.items()}, marks.Look()
+    assert {path for path, _ in look.due(folders, seen)} == {*folders}
+    del folders["/one"], seen["/one"]
+    assert {path for path, _ in look.due(folders, dict(seen))} == {"/two"}
+    gc.collect()
+    assert [path for path, packed in kept.items() if packed() is not None] == ["/two"]
+
+
+class _Packed(list):
+    """Marks of which one can see whether they are kept."""

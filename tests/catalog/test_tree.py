@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
+import weakref
 
 import pytest
 from hypothesis import given
@@ -56,6 +58,24 @@ def test_stamps_tell_whether_names_changed(tmp_path):
     assert followed.look()[str(tmp_path)].stamp == first
     (tmp_path / "b.x").touch()
     assert followed.look()[str(tmp_path)].stamp > first
+
+
+@pytest.mark.parametrize("place", ["", "*/*.x", "**/a.x"])
+def test_of_a_folder_that_is_gone_nothing_is_kept(tmp_path, place):
+    """Days are moved ashore while a board follows them for weeks. The first is named by two places, and joined."""
+    days = [tmp_path / f"day{i}" for i in range(3)]
+    for day in days:
+        day.mkdir()
+        (day / "a.x").touch()
+    followed = Tree((str(tmp_path / place), str(days[0] / "a.x")), claims)
+    kept = {path: weakref.ref(folder.names) for path, folder in followed.look().items()}
+    assert len(kept) == 3 and all(names() is not None for names in kept.values())
+    for day in days[:2]:
+        (day / "a.x").unlink()
+        day.rmdir()
+    assert [*followed.look()] == [str(days[2])]
+    gc.collect()
+    assert [path for path, names in kept.items() if names() is not None] == [str(days[2])]
 
 
 NAMED = st.lists(st.sampled_from(["one/a.x", "one/odd", "one/no", "two/a.x", "two/b.x", "two/deep/a.x"]), max_size=8)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,7 +27,7 @@ def test_marks_are_a_mapping_whatever_is_put_into_it(steps):
         plain = {name: mark for name, mark in {**plain, **changes}.items() if mark is not None}
         assert dict(marks) == plain
         assert marks.columns(0) == [[plain[name][0] for name in marks]]
-        assert list(marks) == sorted(plain) and len(marks) == len(plain)
+        assert list(marks) == sorted(plain) == list(map(marks.name, marks.places())) and len(marks) == len(plain)
         assert dict(FolderMarks(json.loads(json.dumps(marks.packed)))) == plain
         assert all(name in marks for name in plain)
     assert marks.packed == FolderMarks().with_marks(plain).packed, "equal marks are packed alike, however they came"
@@ -39,7 +41,10 @@ def test_a_name_that_is_not_there_has_no_mark(plain, name):
         assert marks.get(other) == plain.get(other)
 
 
-def test_a_file_takes_little():
+@pytest.mark.parametrize("odd", ["", "x" * 255, "水" * 80], ids=["", "long", "another alphabet"])
+def test_a_file_takes_little_whatever_another_one_is_called(odd):
     names = [f"2025-01-14T{i // 20:02}-{i % 20 * 3:02}-00+00-00" for i in range(480)]
     marks = FolderMarks().with_marks({name: [4_800_000 + i, 10**18 + i, 4_800_000 + i] for i, name in enumerate(names)})
-    assert len(json.dumps(marks.packed)) < 60 * len(names)
+    marks = marks.with_marks({odd: [1, 10**18, 1]} if odd else {})
+    assert len(json.dumps(marks.packed)) < 65 * len(names)
+    assert sys.getsizeof(marks.packed[2]) < 60 * len(names)

@@ -176,7 +176,8 @@ def test_unacknowledged_messages_that_wait_are_kept_or_counted_when_it_ends(brok
         desk.shut = True
         await _publish(broker, _numbers(0, 100), qos=0)
         await until(lambda: desk.tries >= 1, 60)
-        await until(lambda: listener._waiting.qsize() + len(listener._at_hand) == 100, 60)  # type: ignore[attr-defined]
+        waiting = listener._waiting  # type: ignore[attr-defined]
+        await until(lambda: waiting.qsize() + len(waiting.at_hand) == 100, 60)
         if end == "broker":
             broker.stop()
             await asyncio.sleep(0.5)
@@ -188,6 +189,44 @@ def test_unacknowledged_messages_that_wait_are_kept_or_counted_when_it_ends(brok
             await listener.stop()
             assert listener.counters.dropped == 100
         assert listener.counters.dropped + len(desk.taken) == 100
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_a_message_that_comes_as_it_ends_is_kept_once(broker: Broker, steps: int) -> None:
+    """Between the queue and the disk it passes through several hands; the end may come at any of them."""
+
+    async def run() -> None:
+        desk = Desk()
+        listener = _open(broker, desk)
+        await listener.start()
+        await _subscribed(listener)
+        message = aiomqtt.Message("ship/gps/1", b"last", 0, False, 0, None)
+        listener._waiting.put_nowait(message)  # type: ignore[attr-defined]
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        await listener.stop()
+        assert desk.bodies == [b"last"] and listener.counters.dropped == 0
+
+    asyncio.run(run())
+
+
+def test_another_topic_in_the_catalog_is_another_topic(broker: Broker) -> None:
+    """The session stays, and with it, at the broker, what was subscribed to before."""
+
+    async def run() -> None:
+        for topic, wanted in (("gps", [b"gps"]), ("met/+", [b"met"]), ("#", [b"gps", b"met"])):
+            desk = Desk()
+            listener = open_listener("ship", f"mqtt://localhost:{broker.port}/ship/{topic}", desk)
+            await listener.start()
+            await _subscribed(listener)
+            async with aiomqtt.Client("127.0.0.1", broker.port) as client:
+                await client.publish("ship/gps", b"gps", qos=1)
+                await client.publish("ship/met/1", b"met", qos=1)
+            await until(lambda desk=desk, wanted=wanted: len(desk.taken) >= len(wanted), 60)  # type: ignore[misc]
+            await listener.stop()
+            assert desk.bodies == wanted
 
     asyncio.run(run())
 

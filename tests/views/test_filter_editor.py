@@ -296,6 +296,7 @@ def test_a_cruise_without_a_filter_or_events_says_so(simulated: Path, tmp_path: 
         editor.card()
         assert (editor.stage.state["may"], editor.stage.table) == (False, [])
         assert "no source of gates" in editor.stage.state["says"]
+        assert source == "seaflow" or editor.stage.told["cover"] == "No events here", "nobody asks for more"
         ask(editor, "propose")
         ask(editor, "undo")
     session.close()

@@ -353,10 +353,12 @@ def test_a_cruise_without_a_plan_says_so(simulated: Path, tmp_path: Path) -> Non
     (tmp_path / "catalog.yaml").write_text(head)
     cruise = open_cruise(tmp_path / "catalog.yaml", record=tmp_path / "record")
     session = Session(Feeds(cruise))
-    editor = GateEditor(session, "seaflow")
-    editor.card()
-    assert (editor.stage.state["may"], editor.stage.gates) == (False, [])
-    assert "no source of gates" in editor.stage.state["says"]
+    for source in ("seaflow", "sfl"):
+        editor = GateEditor(session, source)
+        editor.card()
+        assert (editor.stage.state["may"], editor.stage.gates) == (False, [])
+        assert "no source of gates" in editor.stage.state["says"]
+    assert editor.stage.told["done"] and editor.stage.told["cover"] == "No particles here", "nobody asks for more"
     session.close()
 
 

@@ -97,3 +97,16 @@ def test_draw_is_pure(theme: str) -> None:
     ds = view.feeds["pops"].snapshot.dataset
     plot = view.draw(ds, "abundance", Window(at(0), at(86400)), theme=theme)
     assert len([r for r in plot.renderers if r.name.startswith("line:")]) == 3
+
+
+def test_where_no_line_has_anything_something_unseen_holds_the_axes() -> None:
+    s = session()
+    s.look(at(0), at(3600))
+    view = Populations(s)
+    view.card()
+    papers = [next(r for r in plot.renderers if r.name == "paper").data_source for plot in view._figures]
+    assert [paper.data["value"].tolist() for paper in papers] == [[], []]
+    s.look(at(9 * 86400), at(10 * 86400))
+    assert [paper.data["value"].tolist() for paper in papers] == [[0], [0]]
+    s.look(at(0), at(3600))
+    assert [paper.data["value"].tolist() for paper in papers] == [[], []]

@@ -31,7 +31,7 @@ SIZE, MTIME, TAKEN, INODE, CRC, ENDS = range(6)
 SINCE, GIVEN = 3, 4
 WAITING, REFUSED, SHADOW = -1, -2, -3
 
-VERSION = 2
+VERSION = 3
 #: Looks until every one of many files has been looked at. A prime: so it is for all who look in turns.
 ROUND = 61
 #: Up to so many files are all looked at each time; of more, the newest ones and every `ROUND`-th.
@@ -107,6 +107,7 @@ class Look:
 
     def _learn(self, folders: Mapping[str, Folder], marks: Marks) -> None:
         self._known = {path: self._newest_of(path, marks.get(path, NOTHING)) for path in folders}
+        self._odd = {path: odd for path, odd in self._odd.items() if path in folders}
         times = np.concatenate([np.empty(0, np.int64), *(known.times for known in self._known.values())])
         many = sum(len(FolderMarks(known)) for known in marks.values()) > max(FEW, NEWEST) and times.size >= NEWEST
         young = int(np.partition(times, -NEWEST)[-NEWEST]) if many else None
@@ -119,9 +120,9 @@ class Look:
         marked = FolderMarks(marks)
         times, states = marked.columns(MTIME, TAKEN)
         clipped = np.array([in_64_bits(time) for time in times], np.int64)
-        places = np.argsort(clipped)[-NEWEST:].copy()
-        odd = [marked.name(place) for place, state in enumerate(states) if state in (WAITING, SHADOW)]
-        return _Newest(marks, clipped[places], places, odd)
+        newest, places = np.argsort(clipped)[-NEWEST:], np.array(marked.places(), np.int64)
+        odd = [marked.name(place) for place, state in zip(places, states, strict=True) if state in (WAITING, SHADOW)]
+        return _Newest(marks, clipped[newest], places[newest], odd)
 
     def _watched(self, path: str, folder: Folder, young: int | None) -> Sequence[str]:
         """Names of the files that are looked at each time: all, or those that are not taken, and as young as this."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import count
+from typing import Any
 
 from workbench.core import clock
 from workbench.core.errors import ReaderError
@@ -78,6 +79,7 @@ class Tree:
         self._joined: dict[str, Folder] = {}  # that several places name, or files of which are named themselves
         self._stamps = count(1)
         self._links: set[str] = set()
+        self._met: set[object] = set()  # keys of what this look needed of the above
         self._lock = threading.Lock()
 
     def look(self) -> Mapping[str, Folder]:
@@ -91,10 +93,20 @@ class Tree:
         with self._lock:
             self._links.clear()
             found: dict[str, list[Folder]] = {}
+            self._met.clear()
             missing = [place for place in self.places if not self._place(place, found)]
             if len(missing) == len(self.places) and not all(map(self._comes, missing)):
                 raise ReaderError(missing[0], "no such file or folder", hint="It may not have been written yet")
-            return {path: self._together(path, parts) for path, parts in found.items()}
+            out = {path: self._together(path, parts) for path, parts in found.items()}
+            self._let_go()
+            return out
+
+    def _let_go(self) -> None:
+        """Of folders that are gone nothing is kept."""
+        all_held: tuple[dict[Any, Any], ...] = (self._listed, self._chosen, self._joined)
+        for held in all_held:
+            for key in held.keys() - self._met:
+                del held[key]
 
     def _comes(self, place: str) -> bool:
         """True in a folder that an engine fills: what is missing there has not been written yet."""
@@ -143,6 +155,7 @@ class Tree:
     def _some(self, path: str, folder: Folder, parts: tuple[str, ...], states: set[int]) -> Folder:
         """What a pattern takes of a folder."""
         key = path, frozenset(states), parts
+        self._met.add(key)
         known = self._chosen.get(key)
         if known is None or known[0] is not folder:
             names = Texts(_matching(folder.names, parts, states))
@@ -153,6 +166,7 @@ class Tree:
         """The files of a folder that several places may name."""
         if len(parts) == 1 and parts[0].stamp:
             return parts[0]
+        self._met.add(path)
         names, known = sorted({name for part in parts for name in part.names}), self._joined.get(path)
         if known is None or known.names != names:
             known = self._joined[path] = Folder(next(self._stamps), Texts(names), ())
@@ -169,6 +183,7 @@ class Tree:
         return True
 
     def _list(self, path: str) -> Folder:
+        self._met.add(path)
         old = self._listed.get(path)
         now = time.monotonic()
         try:

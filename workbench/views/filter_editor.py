@@ -121,7 +121,7 @@ class FilterEditor(PlanEditor):
         """Follow the session: events that came, the range, who looks."""
         if not self._has_particles:
             self.fault = self.fault or "There are no raw events to draw on: the catalog names no source of them"
-            self._tell()
+            self._nothing("No events here")
             return
         before, self._look = self._look, self._looked()
         if before.time != self._look.time and self.hand.follow(self._look.time):

@@ -128,7 +128,7 @@ class GateEditor(PlanEditor):
         """Follow the session: particles that came, the range, who looks."""
         if not self._has_particles:
             self.fault = self.fault or "There are no particles to draw on: the catalog names no source of particles"
-            self._tell()
+            self._nothing("No particles here")
             return
         if self._among not in ("", *columns_of(self.feed)) or self._counted is not self.feed:
             self._among = self._focus()
@@ -185,7 +185,7 @@ class GateEditor(PlanEditor):
             self._answers.ask(self.drawing.shown, *self._look.particles, self._among, planes=planes, n=self._n)
         except WorkbenchError as error:
             self._answered = self._n
-            self.stage.told = {"n": self._n, "state": "fault", "cover": str(error)}
+            self.stage.told = {"n": self._n, "state": "fault", "cover": str(error), "done": True}
 
     def _take(self, estimate: Estimate, n: int) -> None:
         """An answer came, on this page."""

@@ -100,6 +100,11 @@ class PlanEditor(View):
         window = self.session.window
         return look(feed.table, self._scope, self._time, window) if feed else Look(window, (), "", window.start)
 
+    def _nothing(self, cover: str) -> None:
+        """There is nothing to draw on, and no other answer will come."""
+        self.stage.told = self.stage.told or {"n": self._n, "state": "empty", "cover": cover, "done": True}
+        self._tell()
+
     def _others(self) -> None:
         self.session.soon(self._tell)
 

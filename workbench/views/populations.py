@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -71,7 +71,7 @@ def draw(
     Returns
     -------
     bokeh.plotting.figure
-        A renderer named ``line:<population>`` for each, and ``night``.
+        A renderer named ``line:<population>`` for each, ``night``, and ``paper``.
     """
     log = quantity in LOGARITHMIC
     x_range = x_range or time_range(window)
@@ -79,9 +79,11 @@ def draw(
     bands = plot.vstrip(x0="left", x1="right", source=ColumnDataSource(night or night_columns(xr.Dataset(), "")),
                         line_color=None, fill_alpha=0.5, level="underlay", name="night")  # fmt: skip
     paint(bands.glyph, theme, fill_color="grid")
-    curves = []
-    for population, ds in lines.items():
-        source = ColumnDataSource(shown(positive(ds, log), f"{quantity}_{population}", window), name=population)
+    columns = {name: shown(positive(ds, log), f"{quantity}_{name}", window) for name, ds in lines.items()}
+    source = ColumnDataSource(paper(columns.values(), window), name="paper")
+    curves = [plot.scatter("time", "value", source=source, fill_alpha=0, line_alpha=0, name="paper")]
+    for population in lines:
+        source = ColumnDataSource(columns[population], name=population)
         line = plot.line("time", "mean", source=source, line_width=1.6, line_join="round", name=f"line:{population}")
         paint(line.glyph, theme, line_color=population_colour(population))
         line.visible = population not in HIDDEN or not set(lines) - set(HIDDEN)
@@ -91,6 +93,12 @@ def draw(
     paint(hair, theme, line_color="muted")
     plot.add_layout(hair)
     return plot
+
+
+def paper(columns: Iterable[Columns], window: Window) -> Columns:
+    """Columns time, value of what nobody sees: a point where no line has any, so that the axes still stand."""
+    points = 0 if any(np.isfinite(each["mean"].astype(float)).any() for each in columns) else 1
+    return {"time": np.full(points, say.milliseconds(window.start)), "value": np.zeros(points)}
 
 
 def positive(ds: xr.Dataset, log: bool) -> xr.Dataset:
@@ -185,10 +193,12 @@ class Populations(View):
             self._rebuild(asked)
         else:
             night = self._nights()
-            for (quantity, _), plot in zip(asked, self._figures, strict=True):
+            for (quantity, populations), plot in zip(asked, self._figures, strict=True):
                 renew(_source(plot, "night"), night, key="left")
-                for population in populations_of(self._variables(), quantity):
-                    renew(_source(plot, f"line:{population}"), self._columns(quantity, population))
+                columns = {name: self._columns(quantity, name) for name in populations}
+                renew(_source(plot, "paper"), paper(columns.values(), window))
+                for population, each in columns.items():
+                    renew(_source(plot, f"line:{population}"), each)
         tell(self.range, *(say.milliseconds(t) for t in window))
 
     def _rebuild(self, asked: list[tuple[str, tuple[str, ...]]]) -> None:

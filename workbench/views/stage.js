@@ -66,10 +66,17 @@ function guard(el) {
   return () => document.removeEventListener("pointerdown", others, true)
 }
 
-// What is told before a page is drawn can be lost: it is asked for again, ever more seldom, until it is there.
+// What is told before a page is drawn can be lost: it is asked for again, ever more seldom, until it is there; for half an
+// hour at most, or who asks a server that is gone would ask for ever. What it returns ends it.
 function askUntil(there, ask) {
-  let timer = 0
-  const again = (wait) => { timer = setTimeout(() => { if (!there()) { ask(); again(Math.min(2 * wait, 15000)) } }, wait) }
+  let timer = 0, left = 120
+  const again = (wait) => {
+    timer = setTimeout(() => {
+      if (there() || !left--) return
+      again(Math.min(2 * wait, 15000))
+      ask()
+    }, wait)
+  }
   again(1500)
   return () => clearTimeout(timer)
 }

@@ -22,7 +22,9 @@ function legendOf(figure, head, figures) {
       const colour = r.glyph.line_color ?? r.glyph.fill_color
       dot.style.background = (r.glyph.size ? r.glyph.fill_color?.value ?? r.glyph.fill_color : colour?.value ?? colour)
       name.textContent = plain(entry(info.lines ?? {}, population)) ?? population
-      value.textContent = i >= 0 && Number.isFinite(mean[i]) ? number(mean[i]) : "–"
+      const there = i >= 0 && Number.isFinite(mean[i])
+      value.textContent = there ? number(mean[i]) : "–"
+      return there
     }
     return {say, source: r.data_source}
   })
@@ -97,8 +99,9 @@ export function render({model, view}) {
         else for (let k = time.length - 1; k >= 0; k--) if (Number.isFinite(mean[k])) { i = k; break }
       }
       if (c.legend.length) {
-        for (const item of c.legend) item.say(x, info, nearest, number)
-        c.name.textContent = info.unit ? `${info.label} [${info.unit}]` : info.label ?? ""
+        const there = c.legend.filter((item) => item.say(x, info, nearest, number))
+        const more = x == null && !there.length ? " · no data" : info.unit ? ` [${info.unit}]` : ""
+        c.name.textContent = (info.label ?? "") + more
         c.value.textContent = c.when.textContent = ""
       }
       const hair = c.figure.center.concat(c.figure.renderers).find((m) => m.name === "hair")

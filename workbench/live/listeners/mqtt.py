@@ -66,7 +66,6 @@ class Mqtt(Listener):
         self._password = (password_env, password_file)
         self._ca = ca
         self._waiting = _Waiting(self.counters)
-        self._at_hand: list[aiomqtt.Message] = []  # taken off it, not kept yet
 
     async def start(self) -> None:
         """Begin to connect. ListenerError when the password or the certificates are not there."""
@@ -77,10 +76,9 @@ class Mqtt(Listener):
     async def stop(self) -> None:
         """Leave; what waits still and would not come again is kept, or counted where it cannot be."""
         await super().stop()
-        left, self._at_hand = self._at_hand, []
         while not self._waiting.empty():
-            left.append(self._waiting.get_nowait())
-        left = [each for each in left if not each.qos and len(each.payload or b"") <= self.longest]
+            self._waiting.get_nowait()
+        left = [each for each in self._waiting.done() if not each.qos and self._fits(each)]
         try:
             if left:
                 self.take([self.receipt(_body(each), str(each.topic)) for each in left])
@@ -115,19 +113,20 @@ class Mqtt(Listener):
 
     async def _listen(self, client: aiomqtt.Client, waiting: _Waiting) -> None:
         """Keep what comes, then acknowledge it; everything that waits goes with one write."""
-        async for first in client.messages:
-            messages = [first]
-            while len(messages) < _AT_ONCE and not waiting.empty():
-                messages.append(waiting.get_nowait())
-            self._at_hand = messages
-            fit = [each for each in messages if len(each.payload or b"") <= self.longest]
-            self.counters.refused += len(messages) - len(fit)
+        async for _ in client.messages:
+            while len(waiting.at_hand) < _AT_ONCE and not waiting.empty():
+                waiting.get_nowait()
+            fit = [each for each in waiting.at_hand if self._fits(each)]
+            self.counters.refused += len(waiting.at_hand) - len(fit)
             if fit:
                 await self.keep([self.receipt(_body(each), str(each.topic)) for each in fit])
-            for each in messages:
+            for each in waiting.done():
                 if each.qos:
                     client._client.ack(each.mid, each.qos)
-            self._at_hand = []
+
+    def _fits(self, message: aiomqtt.Message) -> bool:
+        """Not too long, and of the topic: a session that stays has what was subscribed to before the catalog changed, too."""
+        return len(message.payload or b"") <= self.longest and message.topic.matches(self.topic)
 
 
 def trusting(address: Address, ca: str) -> ssl.SSLContext | None:
@@ -147,11 +146,24 @@ def trusting(address: Address, ca: str) -> ssl.SSLContext | None:
 
 
 class _Waiting(asyncio.Queue[aiomqtt.Message]):
-    """Messages that wait for the disk. Those that would come again have room always: the broker sends few at a time."""
+    """Messages that wait for the disk. Those that would come again have room always: the broker sends few at a time.
+
+    Who takes one off may be ended before it has it in its hands; so they stand in `at_hand` until they are `done`.
+    """
 
     def __init__(self, counters: Counters) -> None:
         super().__init__()
         self.counters = counters
+        self.at_hand: list[aiomqtt.Message] = []
+
+    def _get(self) -> aiomqtt.Message:
+        self.at_hand.append(super()._get())
+        return self.at_hand[-1]
+
+    def done(self) -> list[aiomqtt.Message]:
+        """Those at hand, which are at hand no more."""
+        done, self.at_hand = self.at_hand, []
+        return done
 
     def of(self, maxsize: int) -> _Waiting:
         """This one, when aiomqtt makes its queue."""
