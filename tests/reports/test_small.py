@@ -6,9 +6,12 @@ import re
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
+import xarray as xr
 
 from workbench.catalog.cruise import open_cruise
+from workbench.reports.pictures import series_of
 from workbench.reports.provenance import summed
 from workbench.reports.write import write
 from workbench.simulate.cruise import write as simulate
@@ -40,3 +43,9 @@ def test_files_that_grow_or_go_while_they_are_summed(tmp_path: Path, monkeypatch
     monkeypatch.setattr(Path, "read_bytes", meanwhile)
     content = b"grows and growsstays"
     assert summed(paths)[:3] == (2, len(content), sha256(content).hexdigest())
+
+
+def test_the_line_of_a_heading_around_north_is_of_headings_that_were() -> None:
+    time = np.datetime64("2024-05-01", "ns") + np.arange(1000) * np.timedelta64(1_000_000_000, "ns")
+    ds = xr.Dataset({"heading": ("time", np.where(np.arange(1000) % 2, 359.0, 1.0))}, {"time": time})
+    assert set(series_of(ds, "heading", 10)["heading"].values) <= {1.0, 359.0}
