@@ -61,6 +61,7 @@ def test_a_flagged_file_counts_nothing_and_an_absent_population_zero(evt, plans,
     good = ds.where(~flagged, drop=True)
     assert np.isfinite(good["n_count"]).all() and np.isfinite(good["abundance"]).all()
     assert (np.isnan(good["diameter"]) == (good["n_count"] == 0)).all()
+    assert ((good["biomass"] == 0) == (good["n_count"] == 0)).all() and (good["n_count"] == 0).any()
 
 
 def test_after_the_last_file_live_and_at_once_are_equal_and_earlier_rows_are_restated(evt, plans, sfl):
@@ -78,6 +79,12 @@ def test_after_the_last_file_live_and_at_once_are_equal_and_earlier_rows_are_res
 def test_the_order_of_sfl_rows_and_of_chunks_does_not_matter(evt, plans, sfl):
     whole = seaflow(evt, plans["plan"], sfl)
     xr.testing.assert_identical(seaflow(evt.load(), plans["plan"], sfl.isel(time=slice(None, None, -1))), whole)
+
+
+def test_without_a_size_table_nobody_knows_the_biomass(evt, folder, sfl):
+    bare = plan_dataset(read_parameters(folder / "params" / "testcruise_full_plan.db"))
+    ds = seaflow(evt, bare, sfl)
+    assert np.isnan(ds["biomass"]).all() and (ds["abundance"] == 0).any()
 
 
 def test_without_an_sfl_abundance_is_left_out_and_said_so(evt, plans):
