@@ -34,9 +34,10 @@ NAMED = {
 }  # fmt: skip
 _SINCE = re.compile(
     r"\s*([A-Za-zµ]+)\s+since\s+(-?\d{1,4})-(\d{1,2})-(\d{1,2})"
-    r"(?:[T ]+(\d{1,2})(?::(\d{1,2})(?::(\d{1,2}(?:\.\d*)?))?)?)?\s*(Z|UTC|GMT|[+-]\d{1,2}:?\d{0,2})?\s*",
+    r"(?:[T ]+(\d{1,2})(?::(\d{1,2})(?::(\d{1,2}(?:\.\d*)?))?)?)?\s*(Z|UTC|GMT|[+-]\d{1,2}:?(?:\d\d)?)?\s*",
     re.IGNORECASE,
 )
+_ZONE = re.compile(r"([+-])(\d{1,2}?):?(\d\d)?")  # -7:00, -0700, -700, -7
 _OFFSET = re.compile(r"(.*?)\s*(Z|UTC|GMT|[+-]\d\d:?\d\d)?", re.IGNORECASE)
 _STANDARD = ("", "standard", "gregorian", "proleptic_gregorian", "none", "utc")
 _DATENUM, _JULIAN = 719_529, 2_440_587.5
@@ -143,11 +144,9 @@ def _scale(unit: str, calendar: str) -> tuple[int, int]:
         except ValueError as error:
             raise WorkbenchError(f"'{unit}' begins at no day of the calendar") from error
     seconds = days * 86400 + int(match[5] or 0) * 3600 + int(match[6] or 0) * 60
-    zone = match[8] or ""
-    if zone[:1] in "+-" and zone:
-        digits = zone[1:].replace(":", "")
-        minutes = int(digits[:2]) * 60 + int(digits[2:] or 0)
-        seconds -= minutes * 60 * (1 if zone[0] == "+" else -1)
+    if zone := _ZONE.fullmatch(match[8] or ""):
+        minutes = int(zone[2]) * 60 + int(zone[3] or 0)
+        seconds -= minutes * 60 * (1 if zone[1] == "+" else -1)
     begin = seconds * 10**9 + round(float(match[7] or 0) * 10**9)
     return _NS[_WORDS[match[1].lower()]], begin
 
