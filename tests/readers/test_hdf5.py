@@ -181,6 +181,17 @@ def test_both_versions_of_zarr(tmp_path: Path, version: int) -> None:
     assert "sea_water_temperature" in ds and "salinity" in ds, "by their standard names"
 
 
+@pytest.mark.parametrize(("unit", "name"), [("g/kg", "salinity_as_stored"), ("PSU", "salinity"), ("1e-3", "salinity")])
+def test_salinity_keeps_its_number(tmp_path: Path, unit: str, name: str) -> None:
+    """35 g/kg are absolute salinity: another quantity, and no practical salinity of 0.035."""
+    time = np.datetime64("2024-05-01", "ns") + np.arange(3) * np.timedelta64(1_000_000_000, "ns")
+    made = xr.Dataset({"salinity": ("time", np.full(3, 35.1), {"units": unit})}, {"time": time})
+    made.to_netcdf(tmp_path / "a.nc")
+    ds = xr.open_dataset(tmp_path / "a.nc", engine="hdf5")
+    assert list(ds.data_vars) == [name]
+    assert (ds[name].values == 35.1).all()
+
+
 @pytest.mark.parametrize("kind", [pa.timestamp("us"), pa.timestamp("ms", "UTC"), pa.date32()])
 def test_a_parquet_time_beyond_nanoseconds_is_missing(tmp_path: Path, kind: pa.DataType) -> None:
     days = [datetime.datetime(year, 1, 1) for year in (2024, 9999, 2025)]

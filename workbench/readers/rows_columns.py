@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from workbench.core.errors import ReaderError, WorkbenchError, suggest
-from workbench.core.units import convert
+from workbench.core.units import convert, refuse_other_quantity
 from workbench.core.variables import VARIABLES, VariableSpec
 from workbench.readers import moments
 from workbench.readers.rows_layout import Layout
@@ -182,8 +182,7 @@ def _column(name: str, stored: Stored, spec: VariableSpec | None, unit: str | No
     fill, scale, offset = _fills(about), float(about.get("scale_factor", 1.0)), float(about.get("add_offset", 0.0))
     to = spec.unit if spec is not None and spec.unit else said
     written = _written(name, said, to)
-    if written != to:
-        convert(np.zeros(1), written, to)
+    refuse_other_quantity(name, written, to)
     dtype = _dtype(stored, spec, fill, (scale, offset) != (1.0, 0.0))
     if said and said != to:
         origin["source_units"] = said
