@@ -137,7 +137,7 @@ def _scale(unit: str, calendar: str) -> tuple[int, int]:
     assert match is not None
     year, month, day = (int(match[i]) for i in (2, 3, 4))
     if (year, month, day) < (1582, 10, 15) and calendar.lower() != "proleptic_gregorian":
-        days = _julian_day_number(year, month, day) - 2_440_588
+        days = _julian_day_number(year + (year < 0), month, day) - 2_440_588  # 1 BC, a year of -1, comes before 1
     else:
         try:
             days = int(np.datetime64(f"{year:04d}-{month:02d}-{day:02d}", "D").astype(np.int64))
