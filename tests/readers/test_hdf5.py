@@ -181,6 +181,14 @@ def test_both_versions_of_zarr(tmp_path: Path, version: int) -> None:
     assert "sea_water_temperature" in ds and "salinity" in ds, "by their standard names"
 
 
+@pytest.mark.parametrize("kind", ["NETCDF4", "NETCDF3_CLASSIC"])
+def test_numbers_that_are_said_to_have_no_sign_have_none(tmp_path: Path, kind: Any) -> None:
+    time = np.datetime64("2024-05-01", "ns") + np.arange(3) * np.timedelta64(1_000_000_000, "ns")
+    made = xr.Dataset({"counts": ("time", np.array([1, -1, -112], np.int8), {"_Unsigned": "true"})}, {"time": time})
+    made.to_netcdf(tmp_path / "a.nc", format=kind)
+    assert xr.open_dataset(tmp_path / "a.nc", engine="hdf5")["counts"].values.tolist() == [1, 255, 144]
+
+
 @pytest.mark.parametrize(("unit", "name"), [("g/kg", "salinity_as_stored"), ("PSU", "salinity"), ("1e-3", "salinity")])
 def test_salinity_keeps_its_number(tmp_path: Path, unit: str, name: str) -> None:
     """35 g/kg are absolute salinity: another quantity, and no practical salinity of 0.035."""

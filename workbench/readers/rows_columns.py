@@ -217,6 +217,8 @@ def _fills(attrs: Mapping[str, Any]) -> tuple[float, ...]:
 def _dtype(stored: Stored, spec: VariableSpec | None, fill: tuple[float, ...], packed: bool) -> str:
     """What comes out: canonical variables as declared, numbers that may be missing as floats."""
     own = np.dtype(stored.dtype).newbyteorder("=")
+    if own.kind == "i" and stored.attrs.get("_Unsigned") == "true":
+        own = np.dtype(f"u{own.itemsize}")
     if spec is not None:
         return np.dtype(spec.dtype).str
     if own.kind in "iub" and (fill or packed):
