@@ -85,8 +85,12 @@ def guess(values: Array) -> str | None:
     return "julian_day" if _FIRST <= (first - _JULIAN) * 86400 < _LAST else None
 
 
-def decode(values: Array, unit: str, calendar: str = "", fill: Any = None) -> Moments:
-    """`values` in `unit` as times; NaT where they are missing, or no time can be that early or late.
+def decode(
+    values: Array, unit: str, calendar: str = "", fill: Any = None, *, scale: float = 1.0, offset: float = 0.0
+) -> Moments:
+    """`values` (times `scale`, and `offset`, where they are packed) in `unit` as times; NaT where they are missing.
+
+    No time is what cannot be that early or late, either.
 
     Raises
     ------
@@ -101,6 +105,8 @@ def decode(values: Array, unit: str, calendar: str = "", fill: Any = None) -> Mo
     missing = np.zeros(values.shape, dtype=bool)
     for each in np.atleast_1d(fill).tolist() if fill is not None else ():
         missing |= values == each
+    if (scale, offset) != (1.0, 0.0):
+        values = values.astype(np.float64) * scale + offset
     units, rest = divmod(begin, factor)
     if values.dtype.kind in "iub":  # whole numbers stay whole: no nanosecond is lost
         missing |= np.abs(values.astype(np.float64) + units) >= _MOST / factor - 2
