@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
 
 from workbench.core.errors import WorkbenchError
+from workbench.core.gates import Plan
 from workbench.core.plan_dataset import plan_dataset
+from workbench.products.seaflow.background import background
 from workbench.products.seaflow.cruise import seaflow
 from workbench.readers.parameter_files import read_parameters
 from workbench.readers.size_table import read_size_table
@@ -79,6 +83,28 @@ def test_after_the_last_file_live_and_at_once_are_equal_and_earlier_rows_are_res
 def test_the_order_of_sfl_rows_and_of_chunks_does_not_matter(evt, plans, sfl):
     whole = seaflow(evt, plans["plan"], sfl)
     xr.testing.assert_identical(seaflow(evt.load(), plans["plan"], sfl.isel(time=slice(None, None, -1))), whole)
+
+
+def test_of_a_gate_that_is_not_evaluated_nobody_knows_the_cells(evt, folder, plans, sfl):
+    """Its particles are unknown (it is asked last): there may be many, or none."""
+    made = read_parameters(folder / "params" / "testcruise_full_plan.db")
+    assert made.gatings is not None
+    sets = {
+        name: replace(gating, gates=tuple(replace(g, method="auto") if g.population == "prochloro" else g for g in gating.gates))
+        for name, gating in made.gatings.sets.items()
+    }  # fmt: skip
+    kept = {}
+    for _ in range(2):
+        ds = seaflow(evt, plan_dataset(replace(made, gatings=Plan(made.gatings.entries, sets))), sfl, kept=kept)
+        assert np.isnan(
+            ds.sel(population="prochloro")[["n_count", "abundance", "abundance_se", "biomass"]].to_array()
+        ).all()
+    whole = seaflow(evt, plans["plan"], sfl)
+    xr.testing.assert_equal(ds["n_count"].sel(population="synecho"), whole["n_count"].sel(population="synecho"))
+    more = whole["n_count"].sel(population="prochloro") + whole["n_count"].sel(population="unknown")
+    xr.testing.assert_equal(ds["n_count"].sel(population="unknown").drop_vars("population"), more)
+    xr.testing.assert_allclose(ds["background"], 100 * more / whole["n_count"].sum("population", skipna=False))
+    xr.testing.assert_allclose(background(ds)["background"], ds["background"])
 
 
 def test_without_a_size_table_nobody_knows_the_biomass(evt, folder, sfl):
