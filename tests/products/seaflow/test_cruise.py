@@ -107,6 +107,21 @@ def test_of_a_gate_that_is_not_evaluated_nobody_knows_the_cells(evt, folder, pla
     xr.testing.assert_allclose(background(ds)["background"], ds["background"])
 
 
+def test_before_its_first_gate_nobody_knows_a_population(evt, folder, sfl):
+    """The same gates from 01:00 on, without prochloro before 00:03, and none at all before."""
+    made = read_parameters(folder / "params" / "testcruise_full_one_param.db")
+    assert made.gatings is not None
+    (gating,) = made.gatings.sets.values()
+    few = replace(gating, id="few", gates=tuple(gate for gate in gating.gates if gate.population != "prochloro"))
+    entries = (np.datetime64("2014-07-04T00:03", "ns"), "few"), (np.datetime64("2014-07-04T01:00", "ns"), gating.id)
+    ds = seaflow(evt, plan_dataset(replace(made, gatings=Plan(entries, {"few": few, gating.id: gating}))), sfl)
+    known = np.isfinite(ds["n_count"].isel(quantile=0, time=[0, 1, 4]))
+    assert known.sel(population="prochloro").values.tolist() == [False, False, True]
+    assert known.sel(population="synecho").values.tolist() == [False, True, True]
+    assert known.sel(population="unknown").values.all()
+    assert float(ds["background"][0, 0]) == 100
+
+
 def test_without_a_size_table_nobody_knows_the_biomass(evt, folder, sfl):
     bare = plan_dataset(read_parameters(folder / "params" / "testcruise_full_plan.db"))
     ds = seaflow(evt, bare, sfl)
