@@ -184,6 +184,23 @@ def test_a_value_of_too_many_rows_comes_from_the_bins(monkeypatch: pytest.Monkey
     assert source.opened == 0
 
 
+@pytest.mark.parametrize("newest", [100, 100_000])
+def test_headings_around_north_point_north(newest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """359 and 1 come to 0, not to 180: as a value, and as a line."""
+    monkeypatch.setattr(rows, "NEWEST", newest)
+    monkeypatch.setattr(row_feed, "MOST", 1000)
+    heading = np.where(np.arange(20_000) % 2, 357.0, 1.0)
+    source = RowSource(time=T0 + np.arange(20_000) * SECOND, heading=heading)
+    feed = RowFeed(source)
+    feed.poll()
+    for reduce in ("mean", "median"):
+        found = feed.value("heading", reduce, DAY, at(20_000))[0]
+        assert abs((found + 180) % 360 - 180) <= 3
+    line = feed.series("heading", ALWAYS, points=50)
+    assert line.sizes["time"] <= 50
+    assert set(line["heading"].values) <= {1.0, 357.0}
+
+
 def test_a_fault_is_told_in_words_and_goes_by_itself() -> None:
     feed, source = feed_of(3)
     before = feed.revision

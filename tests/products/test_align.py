@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.catalog.cruise import open_cruise
+from workbench.core.angles import is_angle
 from workbench.core.errors import WorkbenchError
 from workbench.core.variables import VARIABLES
 from workbench.core.window import ALWAYS, Window
-from workbench.products.align import _is_angle, align
+from workbench.products.align import align
 
 S = np.timedelta64(1_000_000_000, "ns")
 
@@ -167,4 +168,12 @@ def test_angles_are_known_by_what_other_people_write(name: str, attrs: dict[str,
 
 def test_a_temperature_is_no_angle() -> None:
     for units in ("degree_Celsius", "degrees_C", "degC", "degF", "deg_C"):
-        assert not _is_angle("intake_direction_temperature", {"units": units})
+        assert not is_angle("intake_direction_temperature", {"units": units})
+
+
+@pytest.mark.parametrize("method", ["nearest", "interpolate", "mean"])
+def test_durations_that_find_no_row_are_no_time(method):
+    a, b = series([0, 1, 2]), series([2], lasted=np.array([7], "m8[s]"))
+    out = align({"a": a, "b": b}, tolerance=0 * S, method=method)["lasted"].values
+    assert np.isnat(out).tolist() == [True, True, False]
+    assert out[2] == np.timedelta64(7, "s")

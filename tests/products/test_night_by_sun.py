@@ -35,10 +35,11 @@ def test_at_an_equinox_day_and_night_are_about_as_long(longitude: float) -> None
 
 @given(st.floats(-89, 89), st.floats(-180, 179), st.integers(0, 20_000))
 def test_the_sun_is_lowest_half_a_day_after_it_is_highest(latitude: float, longitude: float, day: int) -> None:
-    time = (np.datetime64("2000-01-01", "s") + np.timedelta64(day, "D") + 10 * MINUTE * np.arange(144)).astype("M8[ns]")
-    height = elevation(time, np.full(144, latitude), np.full(144, longitude))
+    time = (np.datetime64("2000-01-01", "s") + np.timedelta64(day, "D") + 10 * MINUTE * np.arange(145)).astype("M8[ns]")
+    height = elevation(time, np.full(145, latitude), np.full(145, longitude))
     assert (np.abs(height) <= 90).all()
-    assert abs(abs(int(height.argmax()) - int(height.argmin())) - 72) <= 3
+    daily = (height - np.linspace(0, height[-1] - height[0], 145))[:-1]  # without the season: near the poles it is much
+    assert abs((int(daily.argmax()) - int(daily.argmin())) % 144 - 72) <= 3
 
 
 def test_at_midsummer_in_the_north_there_is_no_night() -> None:

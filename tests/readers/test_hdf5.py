@@ -181,6 +181,43 @@ def test_both_versions_of_zarr(tmp_path: Path, version: int) -> None:
     assert "sea_water_temperature" in ds and "salinity" in ds, "by their standard names"
 
 
+@pytest.mark.parametrize("kind", ["NETCDF4", "NETCDF3_CLASSIC"])
+def test_packed_times_are_unpacked(tmp_path: Path, kind: Any) -> None:
+    """As xarray reads them."""
+    time = np.array(["2024-01-11T00", "2024-01-11T12", "2024-01-12T00"], "datetime64[ns]")
+    made = xr.Dataset({"x": ("time", np.arange(3.0)), "told": ("time", time)}, {"time": time})
+    packed = {
+        "units": "days since 2024-01-01",
+        "dtype": "i4",
+        "scale_factor": 0.5,
+        "add_offset": 10.0,
+        "_FillValue": -1,
+    }
+    made.to_netcdf(tmp_path / "a.nc", format=kind, encoding={"time": packed, "told": packed})
+    ds = xr.open_dataset(tmp_path / "a.nc", engine="hdf5")
+    np.testing.assert_array_equal(ds["time"].values, time)
+    np.testing.assert_array_equal(ds["told"].values, time)
+
+
+@pytest.mark.parametrize("kind", ["NETCDF4", "NETCDF3_CLASSIC"])
+def test_numbers_that_are_said_to_have_no_sign_have_none(tmp_path: Path, kind: Any) -> None:
+    time = np.datetime64("2024-05-01", "ns") + np.arange(3) * np.timedelta64(1_000_000_000, "ns")
+    made = xr.Dataset({"counts": ("time", np.array([1, -1, -112], np.int8), {"_Unsigned": "true"})}, {"time": time})
+    made.to_netcdf(tmp_path / "a.nc", format=kind)
+    assert xr.open_dataset(tmp_path / "a.nc", engine="hdf5")["counts"].values.tolist() == [1, 255, 144]
+
+
+@pytest.mark.parametrize(("unit", "name"), [("g/kg", "salinity_as_stored"), ("PSU", "salinity"), ("1e-3", "salinity")])
+def test_salinity_keeps_its_number(tmp_path: Path, unit: str, name: str) -> None:
+    """35 g/kg are absolute salinity: another quantity, and no practical salinity of 0.035."""
+    time = np.datetime64("2024-05-01", "ns") + np.arange(3) * np.timedelta64(1_000_000_000, "ns")
+    made = xr.Dataset({"salinity": ("time", np.full(3, 35.1), {"units": unit})}, {"time": time})
+    made.to_netcdf(tmp_path / "a.nc")
+    ds = xr.open_dataset(tmp_path / "a.nc", engine="hdf5")
+    assert list(ds.data_vars) == [name]
+    assert (ds[name].values == 35.1).all()
+
+
 @pytest.mark.parametrize("kind", [pa.timestamp("us"), pa.timestamp("ms", "UTC"), pa.date32()])
 def test_a_parquet_time_beyond_nanoseconds_is_missing(tmp_path: Path, kind: pa.DataType) -> None:
     days = [datetime.datetime(year, 1, 1) for year in (2024, 9999, 2025)]

@@ -88,6 +88,24 @@ def test_zones_count() -> None:
     np.testing.assert_array_equal(got, np.array(["2024-01-01T00", "2024-01-01T01"], "M8[ns]"))
 
 
+@pytest.mark.parametrize("zone", ["-6:00", "-06:00", "-0600", "-600", "-6", "-06"])
+def test_zones_are_written_in_many_ways(zone: str) -> None:
+    """The first is that of the example in the CF conventions."""
+    got = moments.decode(np.zeros(1), f"seconds since 1992-10-8 15:15:42.5 {zone}")
+    assert got[0] == np.datetime64("1992-10-08T21:15:42.5")
+
+
+def test_before_the_year_1_comes_1_bc() -> None:
+    """Julian days count from noon of the first day of 4713 BC."""
+    days = np.array([2456842.5, 2440587.5])
+    got = moments.decode(days, "days since -4713-01-01 12:00:00")
+    np.testing.assert_array_equal(got, moments.decode(days, "julian_day"))
+
+
+def test_half_a_zone_is_none() -> None:
+    assert not moments.is_time_unit("seconds since 1992-10-8 15:15:42.5 -6:0")
+
+
 def test_other_calendars_are_refused() -> None:
     with pytest.raises(WorkbenchError, match="noleap"):
         moments.decode(np.zeros(1), "days since 2000-01-01", "noleap")

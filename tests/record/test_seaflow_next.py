@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -206,9 +207,23 @@ def test_what_others_flagged_stays_flagged(cruise, tmp_path):
     out = tmp_path / "out"
     run(cruise, out, cruise.parameters)
     database = popcycle.open_database(out / "cruise.db")
-    popcycle.put(database, "outlier", [{"file": "other", "flag": 2}])
+    third = "2014_185/2014-07-04T00-00-02+00-00"
+    popcycle.put(database, "outlier", [{"file": "other", "flag": 2}, {"file": third, "flag": 3}])
     database.close()
-    who = Excluded(FILE, "bubbles", "Ginger", parse_time("2014-07-05"))
-    run(cruise, out, replace(cruise.parameters, excluded=(who,)))
+    who = tuple(Excluded(name, "bubbles", "Ginger", parse_time("2014-07-05")) for name in (FILE, third))
+    run(cruise, out, replace(cruise.parameters, excluded=who))
+    assert [row for row in tables(out)["outlier"] if row[1]] == [(third, 3), (FILE, 1), ("other", 2)]
     run(cruise, out, cruise.parameters)
-    assert [row for row in tables(out)["outlier"] if row[1]] == [("other", 2)]
+    assert [row for row in tables(out)["outlier"] if row[1]] == [(third, 3), ("other", 2)]
+
+
+def test_what_others_flagged_stays_flagged_when_the_file_is_worked_on_again(cruise, tmp_path):
+    """As with popcycle, which flags a file once: who looked at its particles in R has not to look again."""
+    out = tmp_path / "out"
+    run(cruise, out, cruise.parameters)
+    with closing(popcycle.open_database(out / "cruise.db")) as database:
+        popcycle.put(database, "outlier", [{"file": FILE, "flag": 2}])
+    assert run(cruise, out, redrawn(cruise.parameters)) == 8
+    found = tables(out)
+    assert [row for row in found["outlier"] if row[1]] == [(FILE, 2)]
+    assert FILE not in {row[0] for row in found["abundance"]}

@@ -167,6 +167,13 @@ def test_spikes_and_crossings() -> None:
     assert any("crossed the antimeridian on" in t for t in texts)
 
 
+def test_by_way_of_greenwich_no_line_is_crossed() -> None:
+    lon = np.arange(-100, 100, 0.05)
+    ds = xr.Dataset({"latitude": ("time", np.full(lon.size, 30.0)), "longitude": ("time", lon)},
+                    {"time": at(np.arange(lon.size) * 900)})  # fmt: skip
+    assert [f.kind for f in traced(way.sailed(ds, "gps"))] == ["fact"]
+
+
 def test_a_ship_that_lies_on_the_equator_does_not_cross_it() -> None:
     lat = 0.0005 * np.sin(np.arange(500.0))
     found = traced(way.sailed(sailed(lat, np.linspace(10, 10.4, 500)), "gps"))

@@ -213,6 +213,17 @@ def test_two_million_points(influxd: Influxd, monkeypatch: pytest.MonkeyPatch) -
     assert len(json.dumps(cursor)) < 100_000
 
 
+def test_headings_around_north_have_no_mean_of_180(influxd: Influxd, met: str) -> None:
+    """The first bins go round north, the last ones lie to the east."""
+    rows = (f"{met} heading={(359, 1)[i % 2] if i < 500 else 80 + i % 20} {T0 + i * 10**9}" for i in range(1000))
+    influxd.write("cruise", rows)
+    few = READER.open_dataset(influxd.url("cruise", met), max_points=100)
+    heading, spread = few["heading"].to_numpy(), (few["heading_max"] - few["heading_min"]).to_numpy()
+    np.testing.assert_array_equal(np.isnan(heading), spread > 180)
+    assert 0.4 < np.isnan(heading).mean() < 0.6
+    assert np.nanmin(heading) >= 80 and np.nanmax(heading) < 100
+
+
 def test_one_partition_is_one_query(influxd: Influxd, met: str, monkeypatch: pytest.MonkeyPatch) -> None:
     influxd.write("cruise", (f"{met} a={i},b={i},c={i} {T0 + i}" for i in range(1000)))
     ds = READER.open_dataset(influxd.url("cruise", met))

@@ -47,6 +47,18 @@ def test_a_t_s_diagram_has_both_legs_and_no_failed_pump() -> None:
     assert [r for r in plot.renderers if r.name == "isopycnals"]
 
 
+def test_a_sea_that_is_fresh_is_no_failed_pump() -> None:
+    """The Baltic: all of it is under 20."""
+    stop_clock(at(1000))
+    source = RowSource("ctd", time=[at(60 * k) for k in range(9)], salinity=np.linspace(6, 8, 9),
+                       sea_water_temperature=np.linspace(12, 14, 9))  # fmt: skip
+    feeds = Feeds(StandInCruise(source))
+    feeds.poll()
+    view = TS(Session(feeds, query="time=all"), "ctd")
+    view.card()
+    assert [len(source.data["x"]) for source in clouds(view._figures[0])] == [9]
+
+
 def test_latitude_of_another_source_and_only_what_there_is() -> None:
     view = ByLatitude(session(), "pops", variables=["abundance_prochloro", "abundance_none", "sfl.salinity"])
     view.card()

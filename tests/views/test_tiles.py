@@ -147,6 +147,16 @@ def test_the_unit_asked_for_is_the_unit_shown() -> None:
     assert reading.unit == "kPa"
 
 
+@pytest.mark.parametrize("unit", [None, "1", "psi"])
+def test_how_many_rows_there_are_is_no_pressure(unit: str | None) -> None:
+    stop_clock(at(100))
+    source = RowSource("sfl", time=[at(10 * k) for k in range(10)], stream_pressure=np.full(10, 12.0))
+    (reading,) = tiles_of(source, kpi(reduce="count", unit=unit, expect=(5.0, 20.0)))[0].readings()
+    assert reading.value == 10
+    assert reading.unit == (unit or "")
+    assert not reading.spark.size, "a line of pressures, with the number of rows that is expected behind it"
+
+
 def test_only_the_tile_that_changed_is_sent_and_none_is_rebuilt() -> None:
     stop_clock(at(100))
     a = RowSource("sfl", time=[at(0), at(10)], stream_pressure=[10.0, 11.0])

@@ -96,3 +96,12 @@ class Kpi:
     expect: tuple[float, float] | None = None
     unit: str | None = None
     label: str | None = None
+
+    @property
+    def like_rows(self) -> bool:
+        """Whether it can be held against single values of its variable, and what is expected of it too."""
+        return self.reduce not in ("sum", "count")
+
+    def shown_in(self, own: str) -> str:
+        """The unit shown, where that of the variable is `own`: how many rows there are is in none."""
+        return self.unit or ("" if self.reduce == "count" else own)

@@ -89,6 +89,11 @@ class Gating:
         return tuple(gate.population for gate in self.gates)
 
     @property
+    def evaluated(self) -> tuple[str, ...]:
+        """Populations whose gate can be asked."""
+        return tuple(gate.population for gate in self.gates if gate.method == "manual")
+
+    @property
     def not_evaluated(self) -> tuple[str, ...]:
         """Populations whose gate is kept but not evaluated (``auto``)."""
         return tuple(gate.population for gate in self.gates if gate.method != "manual")

@@ -18,6 +18,9 @@ _FACTOR = (
 )
 _UNIT = re.compile(rf"\s*{_FACTOR}(?:\s*[*/·.]\s*{_FACTOR}|\s+{_FACTOR}){{0,9}}\s*")
 
+#: Variables that are counted on a scale without a unit: 35 g/kg (absolute salinity) is no practical salinity of 0.035.
+_SCALES = frozenset({"salinity"})
+
 if TYPE_CHECKING:
     import pint
 
@@ -54,3 +57,15 @@ def convert(values: npt.ArrayLike, unit: str, to: str) -> npt.NDArray[np.float64
         return np.asarray(quantity.to(to).magnitude, dtype=np.float64)
     except Exception as error:  # pint raises a family of its own, and tokenizer errors on odd text
         raise WorkbenchError(f"cannot turn '{unit}' into '{to}': {error}") from error
+
+
+def refuse_other_quantity(name: str, unit: str, to: str) -> None:
+    """Return where numbers in `unit` are values of `name` in `to`, perhaps after they were converted.
+
+    Raises
+    ------
+    WorkbenchError
+        When they cannot be converted, or could be and are something else all the same.
+    """
+    if unit != to and convert(1.0, unit, to) != 1.0 and name in _SCALES:
+        raise WorkbenchError(f"{name} has no unit; what is in '{unit}' is another quantity")

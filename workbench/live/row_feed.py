@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from workbench.core.angles import is_angle
 from workbench.core.errors import suggest
 from workbench.core.window import ALWAYS, Window
 from workbench.live.feed import Feed
@@ -104,8 +105,9 @@ class RowFeed(Feed):
         Returns
         -------
         xarray.Dataset
-            dim time; `variable` (the value itself, or the mean of a bin), ``<variable>_min``, ``<variable>_max``;
-            float64. Missing values are left out; nothing in the window gives no rows.
+            dim time; `variable` (the value itself, or the mean of a bin: of angles that go round, the last),
+            ``<variable>_min``, ``<variable>_max``; float64. Missing values are left out; nothing in the window gives no
+            rows.
 
         Raises
         ------
@@ -125,7 +127,11 @@ class RowFeed(Feed):
         else:
             bins = envelope(found[0], found[1][variable], points)
             time = bins["time"]
-        data = {variable: bins["mean"], f"{variable}_min": bins["min"], f"{variable}_max": bins["max"]}
+        data = {
+            variable: bins["last" if self._angle(variable) else "mean"],
+            f"{variable}_min": bins["min"],
+            f"{variable}_max": bins["max"],
+        }
         return self._described(data, time)
 
     def track(self, window: Window, points: int = 4000, *, wait: bool = True) -> xr.Dataset:
@@ -164,6 +170,7 @@ class RowFeed(Feed):
         ----------
         variable : str
         reduce : {"last", "mean", "median", "min", "max", "sum", "count"}
+            Mean and median of angles go the short way round.
         over : numpy.timedelta64
         at : numpy.datetime64[ns]
         wait : bool
@@ -180,12 +187,12 @@ class RowFeed(Feed):
         window, kept = Window(at - over, at + _TICK), self._kept
         found = self._found(kept, (variable,), window, MOST, wait)
         if found is None:
-            return reduce_bins(reduce, kept.overview(variable).bins(variable, *window))
+            return reduce_bins(reduce, kept.overview(variable).bins(variable, *window), angles=self._angle(variable))
         time, values = found[0], found[1][variable]
         good = np.isfinite(values)
         if not good.any():
             return float("nan"), _NAT
-        return reduce_values(reduce, values[good]), time[good][-1]
+        return reduce_values(reduce, values[good], angles=self._angle(variable)), time[good][-1]
 
     def close(self) -> None:
         """Wait for what is being read in the background."""
@@ -252,6 +259,10 @@ class RowFeed(Feed):
         known = {name: specs.get(name.removesuffix("_min").removesuffix("_max")) for name in data}
         variables = {n: ("time", v, spec.attrs() if (spec := known[n]) else {}) for n, v in data.items()}
         return xr.Dataset(variables, {"time": ("time", time)})
+
+    def _angle(self, variable: str) -> bool:
+        spec = self.specs.get(variable)
+        return is_angle(variable, spec.attrs() if spec else {})
 
     def _check(self, variable: str) -> None:
         if variable not in self.variables:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from workbench.core.angles import direction, is_angle, turned
 from workbench.core.errors import WorkbenchError, suggest
 from workbench.core.spread import spread
 from workbench.core.variables import MISSING
@@ -20,15 +20,6 @@ Method = Literal["nearest", "interpolate", "mean"]
 #: Names of `method`.
 METHODS: tuple[str, ...] = get_args(Method)
 
-#: CF standard names of angles that go round, beside those whose name says so.
-_ANGLES = ("platform_course", "platform_orientation", "wind_from_direction", "wind_to_direction", "longitude",
-           "sea_water_velocity_to_direction", "sea_water_velocity_from_direction")  # fmt: skip
-_ANGLE_NAMES = ("course", "heading", "longitude", "direction")
-#: What can be nothing else, where no unit is said; how degrees are written beside ``degree...``, which are of warmth.
-_ALONE = ("course", "heading", "longitude", "lon")
-_DEGREES = ("deg", "degs", "deg_true", "deg true", "deg_t", "degt", "deg_magnetic", "\u00b0")
-_TEMPERATURES = ("celsius", "_c", "fahrenheit", "_f")
-_EAST = re.compile(r"degrees?_?e(ast)?")
 Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
 
@@ -102,7 +93,7 @@ def _brought(ds: xr.Dataset, found: Match, method: str) -> dict[str, xr.Variable
             if method == "nearest":
                 made: npt.NDArray[Any] = _picked(numbers, found.nearest)
             elif method == "interpolate":
-                made = _between(numbers, found, _is_angle(name, attrs))
+                made = _between(numbers, found, is_angle(name, attrs))
             else:
                 made = _mean(name, ds, numbers, found, vectors.get(name), attrs)
             if kind == "f" and values.dtype.itemsize < 8:
@@ -118,7 +109,7 @@ def _brought(ds: xr.Dataset, found: Match, method: str) -> dict[str, xr.Variable
 def _picked(values: npt.NDArray[Any], index: Int) -> npt.NDArray[Any]:
     """`values` at `index`; where that is -1, what says nothing: NaN, NaT, no text, the missing flag."""
     kind = values.dtype.kind
-    nothing: Any = np.datetime64("NaT", "ns") if kind == "M" else "" if kind in "OUT" else np.nan
+    nothing: Any = np.array("NaT", values.dtype)[()] if kind in "mM" else "" if kind in "OUT" else np.nan
     if values.dtype == np.int8:
         nothing = MISSING
     elif kind in "iub":
@@ -144,7 +135,7 @@ def _between(values: Float, found: Match, angle: bool) -> Float:
     if angle:
         step = (step + 180) % 360 - 180
     made = np.where(share == 0, values[a], values[a] + np.where(share == 0, 0, share * step))
-    out[good] = _turned(made, values) if angle else made
+    out[good] = turned(made, values) if angle else made
     return out
 
 
@@ -152,13 +143,13 @@ def _mean(
     name: str, ds: xr.Dataset, values: Float, found: Match, partner: tuple[str, str] | None, attrs: Mapping[str, Any]
 ) -> Float:
     if partner is not None:
-        speed, direction = (ds[part].values[found.order].astype(np.float64) for part in partner)
-        east, north = (_averaged(speed * turn(np.radians(direction)), found) for turn in (np.sin, np.cos))
-        return np.hypot(east, north) if name == partner[0] else _direction(east, north)
-    if not _is_angle(name, attrs):
+        speed, whence = (ds[part].values[found.order].astype(np.float64) for part in partner)
+        east, north = (_averaged(speed * turn(np.radians(whence)), found) for turn in (np.sin, np.cos))
+        return np.hypot(east, north) if name == partner[0] else direction(east, north)
+    if not is_angle(name, attrs):
         return _averaged(values, found)
     east, north = (_averaged(turn(np.radians(values)), found) for turn in (np.sin, np.cos))
-    return _turned(_direction(east, north), values)
+    return turned(direction(east, north), values)
 
 
 def _averaged(values: Float, found: Match) -> Float:
@@ -178,30 +169,6 @@ def _worst(flags: npt.NDArray[Any], found: Match) -> npt.NDArray[Any]:
     used = found.group >= 0
     np.maximum.at(out, found.group[used], rank[used])
     return np.where(out <= 0, MISSING, out).astype(flags.dtype)
-
-
-def _direction(east: Float, north: Float) -> Float:
-    """Degrees from north; NaN where the vectors cancel."""
-    turned = np.degrees(np.arctan2(east, north)) % 360
-    return np.where(np.hypot(east, north) < 1e-12, np.nan, turned)
-
-
-def _turned(angles: Float, like: Float) -> Float:
-    """`angles` counted as `like` are: from -180 where those have negative ones, else from 0."""
-    low = -180.0 if np.nanmin(like, initial=0.0) < 0 else 0.0
-    return np.asarray((angles - low) % 360 + low)
-
-
-def _is_angle(name: str, attrs: Mapping[str, Any]) -> bool:
-    if str(attrs.get("standard_name")) in _ANGLES:
-        return True
-    unit = str(attrs.get("units", "")).strip().lower()
-    if not unit:
-        return name in _ALONE
-    if _EAST.fullmatch(unit):
-        return True
-    degrees = unit in _DEGREES or (unit.startswith("degree") and not unit.endswith(_TEMPERATURES))
-    return degrees and any(word in name for word in _ANGLE_NAMES)
 
 
 def _vectors(ds: xr.Dataset, names: Sequence[str]) -> dict[str, tuple[str, str]]:

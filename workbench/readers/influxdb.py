@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 import numpy as np
 import xarray as xr
 
+from workbench.core.angles import is_angle
 from workbench.core.errors import ReaderError, suggest
 from workbench.core.variables import VARIABLES, VariableSpec
 from workbench.core.window import Window, duration
@@ -153,7 +154,8 @@ class InfluxDB(Store):
         max_points : int, optional
             Where more rows lie between, the server makes bins of equal length of them: the mean under the variable's
             name, ``<name>_min`` and ``<name>_max`` beside it, in memory. ``time`` is then the middle of a bin; text and
-            booleans are left out (attr ``left_out``).
+            booleans are left out (attr ``left_out``). Of angles that go round (headings, longitudes) the mean is missing
+            where the two are more than 180 degrees apart: 359 and 1 do not come to 180.
         api : {"influxql", "flux", "sql"}, optional
             How to ask; else sql of InfluxDB 3, flux of InfluxDB 2 where `org` is given, influxql otherwise.
         database, measurement : str, optional
@@ -274,9 +276,11 @@ def _binned(found: Measurement, first: int, last: int, max_points: int) -> xr.Da
     ds = xr.Dataset(coords={"time": ("time", middle, VARIABLES["time"].attrs())}, attrs=found.attrs())
     for field in schema.numbers:
         kind, name = schema.fields[field], naming.name(field)
-        for suffix, method in (("", "mean"), ("_min", "minimum"), ("_max", "maximum")):
-            values = naming.values(field, kind, table.fields[f"{field}{suffix}"], url)
-            ds[f"{name}{suffix}"] = ("time", values, {**naming.attrs(field, kind), "cell_methods": f"time: {method}"})
+        told = {end: naming.values(field, kind, table.fields[f"{field}{end}"], url) for end in ("", "_min", "_max")}
+        if is_angle(name, naming.attrs(field, kind)):
+            told[""] = np.where(told["_max"] - told["_min"] > 180, np.nan, told[""])
+        for (end, values), method in zip(told.items(), ("mean", "minimum", "maximum"), strict=True):
+            ds[f"{name}{end}"] = ("time", values, {**naming.attrs(field, kind), "cell_methods": f"time: {method}"})
     for tag, value in schema.tags.items():
         name, attrs = naming.tag(tag, schema), {"influxdb": "tag"}
         if value is not None:

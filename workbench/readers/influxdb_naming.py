@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.core.errors import ReaderError, WorkbenchError, suggest
-from workbench.core.units import convert
+from workbench.core.units import convert, refuse_other_quantity
 from workbench.core.variables import VARIABLES, VariableSpec
 from workbench.readers.influxdb_dialect import NUMBERS, Schema
 
@@ -73,7 +73,9 @@ class Naming:
         if kind not in NUMBERS:
             raise ReaderError(url, f"units names '{field}', which is {kind} and has no unit")
         try:
-            return convert(values, unit, spec.unit if spec is not None else unit)
+            to = spec.unit if spec is not None else unit
+            refuse_other_quantity(self.name(field), unit, to)
+            return convert(values, unit, to)
         except WorkbenchError as error:
             raise ReaderError(url, f"field '{field}': {error}") from error
 

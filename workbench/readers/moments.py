@@ -34,9 +34,10 @@ NAMED = {
 }  # fmt: skip
 _SINCE = re.compile(
     r"\s*([A-Za-zµ]+)\s+since\s+(-?\d{1,4})-(\d{1,2})-(\d{1,2})"
-    r"(?:[T ]+(\d{1,2})(?::(\d{1,2})(?::(\d{1,2}(?:\.\d*)?))?)?)?\s*(Z|UTC|GMT|[+-]\d{1,2}:?\d{0,2})?\s*",
+    r"(?:[T ]+(\d{1,2})(?::(\d{1,2})(?::(\d{1,2}(?:\.\d*)?))?)?)?\s*(Z|UTC|GMT|[+-]\d{1,2}:?(?:\d\d)?)?\s*",
     re.IGNORECASE,
 )
+_ZONE = re.compile(r"([+-])(\d{1,2}?):?(\d\d)?")  # -7:00, -0700, -700, -7
 _OFFSET = re.compile(r"(.*?)\s*(Z|UTC|GMT|[+-]\d\d:?\d\d)?", re.IGNORECASE)
 _STANDARD = ("", "standard", "gregorian", "proleptic_gregorian", "none", "utc")
 _DATENUM, _JULIAN = 719_529, 2_440_587.5
@@ -84,8 +85,12 @@ def guess(values: Array) -> str | None:
     return "julian_day" if _FIRST <= (first - _JULIAN) * 86400 < _LAST else None
 
 
-def decode(values: Array, unit: str, calendar: str = "", fill: Any = None) -> Moments:
-    """`values` in `unit` as times; NaT where they are missing, or no time can be that early or late.
+def decode(
+    values: Array, unit: str, calendar: str = "", fill: Any = None, *, scale: float = 1.0, offset: float = 0.0
+) -> Moments:
+    """`values` (times `scale`, and `offset`, where they are packed) in `unit` as times; NaT where they are missing.
+
+    No time is what cannot be that early or late, either.
 
     Raises
     ------
@@ -100,6 +105,8 @@ def decode(values: Array, unit: str, calendar: str = "", fill: Any = None) -> Mo
     missing = np.zeros(values.shape, dtype=bool)
     for each in np.atleast_1d(fill).tolist() if fill is not None else ():
         missing |= values == each
+    if (scale, offset) != (1.0, 0.0):
+        values = values.astype(np.float64) * scale + offset
     units, rest = divmod(begin, factor)
     if values.dtype.kind in "iub":  # whole numbers stay whole: no nanosecond is lost
         missing |= np.abs(values.astype(np.float64) + units) >= _MOST / factor - 2
@@ -136,18 +143,16 @@ def _scale(unit: str, calendar: str) -> tuple[int, int]:
     assert match is not None
     year, month, day = (int(match[i]) for i in (2, 3, 4))
     if (year, month, day) < (1582, 10, 15) and calendar.lower() != "proleptic_gregorian":
-        days = _julian_day_number(year, month, day) - 2_440_588
+        days = _julian_day_number(year + (year < 0), month, day) - 2_440_588  # 1 BC, a year of -1, comes before 1
     else:
         try:
             days = int(np.datetime64(f"{year:04d}-{month:02d}-{day:02d}", "D").astype(np.int64))
         except ValueError as error:
             raise WorkbenchError(f"'{unit}' begins at no day of the calendar") from error
     seconds = days * 86400 + int(match[5] or 0) * 3600 + int(match[6] or 0) * 60
-    zone = match[8] or ""
-    if zone[:1] in "+-" and zone:
-        digits = zone[1:].replace(":", "")
-        minutes = int(digits[:2]) * 60 + int(digits[2:] or 0)
-        seconds -= minutes * 60 * (1 if zone[0] == "+" else -1)
+    if zone := _ZONE.fullmatch(match[8] or ""):
+        minutes = int(zone[2]) * 60 + int(zone[3] or 0)
+        seconds -= minutes * 60 * (1 if zone[1] == "+" else -1)
     begin = seconds * 10**9 + round(float(match[7] or 0) * 10**9)
     return _NS[_WORDS[match[1].lower()]], begin
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from workbench.core.errors import ReaderError, WorkbenchError, suggest
-from workbench.core.units import convert
+from workbench.core.units import convert, refuse_other_quantity
 from workbench.core.variables import VARIABLES, VariableSpec
 from workbench.readers import moments
 from workbench.readers.rows_layout import Layout
@@ -78,8 +78,8 @@ class Column:
     def decode(self, raw: Array) -> Array:
         """Stored values as the variable's."""
         if self.moment:
-            fill = self.fill or None
-            return moments.decode(raw, self.moment, str(self.stored.attrs.get("calendar", "")), fill)
+            calendar = str(self.stored.attrs.get("calendar", ""))
+            return moments.decode(raw, self.moment, calendar, self.fill or None, scale=self.scale, offset=self.offset)
         dtype = np.dtype(self.dtype)
         if dtype.kind == "O" or raw.dtype.kind == "O":
             return raw.astype(object, copy=False)
@@ -173,17 +173,16 @@ def _column(name: str, stored: Stored, spec: VariableSpec | None, unit: str | No
     about, said = stored.attrs, str(unit if unit is not None else stored.attrs.get("units", "")).strip()
     kept = {key: value for key, value in about.items() if key not in _CODING}
     origin = {"source_name": stored.name} if stored.name != name else {}
+    fill, (scale, offset) = _fills(about), stored.packing
     if stored.dtype == "O" or (spec is not None and spec.dtype == "str"):
         return Column(name, stored, "O", _told(spec, kept) | origin)
     if "M8" in stored.dtype or (moments.is_time_unit(said) and stored.dtype[1:2] in "iuf"):
         moment = "datetime64" if "M8" in stored.dtype else said
         moments.decode(np.zeros(0), moment, str(about.get("calendar", "")))
-        return Column(name, stored, "<M8[ns]", _told(spec, kept) | origin, _fills(about), moment=moment)
-    fill, scale, offset = _fills(about), float(about.get("scale_factor", 1.0)), float(about.get("add_offset", 0.0))
+        return Column(name, stored, "<M8[ns]", _told(spec, kept) | origin, fill, scale, offset, moment=moment)
     to = spec.unit if spec is not None and spec.unit else said
     written = _written(name, said, to)
-    if written != to:
-        convert(np.zeros(1), written, to)
+    refuse_other_quantity(name, written, to)
     dtype = _dtype(stored, spec, fill, (scale, offset) != (1.0, 0.0))
     if said and said != to:
         origin["source_units"] = said
@@ -218,6 +217,8 @@ def _fills(attrs: Mapping[str, Any]) -> tuple[float, ...]:
 def _dtype(stored: Stored, spec: VariableSpec | None, fill: tuple[float, ...], packed: bool) -> str:
     """What comes out: canonical variables as declared, numbers that may be missing as floats."""
     own = np.dtype(stored.dtype).newbyteorder("=")
+    if own.kind == "i" and stored.attrs.get("_Unsigned") == "true":
+        own = np.dtype(f"u{own.itemsize}")
     if spec is not None:
         return np.dtype(spec.dtype).str
     if own.kind in "iub" and (fill or packed):

@@ -253,4 +253,5 @@ def times(container: Container, layout: Layout, begin: int, stop: int) -> moment
     if clock is None or stop <= begin:
         return np.empty(0, "datetime64[ns]")
     fill = clock.attrs.get("_FillValue", clock.attrs.get("missing_value"))
-    return moments.decode(container.read(clock, (slice(begin, stop),)), layout.unit, layout.calendar, fill)
+    values, (scale, offset) = container.read(clock, (slice(begin, stop),)), clock.packing
+    return moments.decode(values, layout.unit, layout.calendar, fill, scale=scale, offset=offset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -57,6 +58,13 @@ class Stored:
         field = "/".join(str(part) for part in self.pick)
         own = {self.name, self.key, path, path.rsplit("/", 1)[-1]} if self.how != "field" else {self.name}
         return own | ({f"{path}/{field}", f"{path}/{self.name}", field} if self.how == "field" and field else set())
+
+    @property
+    def packing(self) -> tuple[float, float]:
+        """Factor and offset of packed numbers; 1 and 0 where nothing is said, or what is no number."""
+        said = self.attrs.get("scale_factor"), self.attrs.get("add_offset")
+        scale, offset = (float(v) if isinstance(v, int | float) and math.isfinite(v) else None for v in said)
+        return 1.0 if scale is None else scale, offset or 0.0
 
 
 class Container(Protocol):

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.core.errors import WorkbenchError
-from workbench.core.units import convert
+from workbench.core.units import convert, refuse_other_quantity
 from workbench.core.variables import FAIL, VARIABLES
 from workbench.readers.tsdata_text import Header
 
@@ -101,8 +101,7 @@ def _canonical(
     spec = VARIABLES[name]
     written = UNITS.get(unit.lower().replace(" ", ""), unit) if own else (spec.unit if name in _PLAIN else "")
     try:
-        if name == "salinity" and written != spec.unit:
-            raise WorkbenchError("absolute salinity in g/kg is another quantity")
+        refuse_other_quantity(name, written, spec.unit)
         converted = numbers if written == spec.unit else convert(numbers, written, spec.unit)
     except WorkbenchError:
         return column, numbers, own

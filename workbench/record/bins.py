@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from workbench.core.angles import is_angle
 from workbench.record.columns import Column
 from workbench.record.days import sync
 from workbench.record.meta import Meta
@@ -23,8 +24,6 @@ from workbench.record.newest import Newest
 SECOND = 1_000_000_000
 #: Widths of the levels (ns).
 LEVELS = (60 * SECOND, 600 * SECOND, 3600 * SECOND)
-#: What is never averaged: a position or a direction is one that was measured.
-_LAST = ("latitude", "longitude", "platform_course", "platform_orientation")
 _KEY = b"workbench"
 
 Columns = Mapping[str, npt.NDArray[np.float64]]
@@ -41,9 +40,9 @@ def numeric(column: Column) -> bool:
 
 
 def averaged(column: Column) -> bool:
-    """False for positions and directions, of which the last one of a bin is taken."""
-    name = column.attrs.get("standard_name") or ""
-    return not (name in _LAST or "direction" in name or column.name in ("latitude", "longitude", "course", "heading"))
+    """False for positions and directions, which are one that was measured: the last one of a bin is taken."""
+    at = "latitude" in (column.name, column.attrs.get("standard_name"))
+    return not (at or is_angle(column.name, column.attrs))
 
 
 def numbers(values: npt.NDArray[np.generic], column: Column) -> npt.NDArray[np.float64]:

@@ -67,11 +67,14 @@ def put_sfl(database: sqlite3.Connection, rows: Iterable[Sequence[Any]]) -> None
 
 
 def put_excluded(database: sqlite3.Connection, files: Iterable[str], before: Iterable[str]) -> None:
-    """Flag files in popcycle's table ``outlier``; of those flagged `before`, the others are flagged no more."""
+    """Flag files in popcycle's table ``outlier``; of those flagged `before`, the others are flagged no more.
+
+    What others flagged otherwise (2 and 3 are filter and gates) stays.
+    """
     now = {*files}
     database.execute("BEGIN IMMEDIATE")
-    flags = [(0, name) for name in sorted({*before} - now)] + [(1, name) for name in sorted(now)]
-    database.executemany("UPDATE outlier SET flag = ? WHERE file = ?", flags)
+    flags = [(0, name, 1) for name in sorted({*before} - now)] + [(1, name, 0) for name in sorted(now)]
+    database.executemany("UPDATE outlier SET flag = ? WHERE file = ? AND coalesce(flag, 0) = ?", flags)
     database.execute("COMMIT")
 
 

@@ -155,7 +155,7 @@ def _repeated(texts: Sequence[str], sizes: Sequence[int]) -> pa.DictionaryArray:
 
 
 def database_rows(task: Task, result: FileResult) -> dict[str, list[Row]]:
-    """Rows of the tables opp, opp2, vct and outlier of ``cruise.db``, their values as `popcycle.TABLES` names them."""
+    """Rows of the tables opp, opp2 and vct of ``cruise.db``, their values as `popcycle.TABLES` names them."""
     name, found, events, filter_id = task.file_id, result.found or _NOTHING, result.events, task.filter.id
     evt = found.evt_count
     opp: list[Row] = [
@@ -172,7 +172,7 @@ def database_rows(task: Task, result: FileResult) -> dict[str, list[Row]]:
             (name, population, count, *numbers.tolist(), task.gating.id, filter_id, quantile)
             for (quantile, population), (count, numbers) in result.summary.items()
         ]
-    return {"opp": opp, "opp2": [opp2], "vct": vct, "outlier": [(name, 0)]}
+    return {"opp": opp, "opp2": [opp2], "vct": vct}
 
 
 _NOTHING = Focused(np.empty(0, np.int64), np.empty(0, np.uint8), 0, 0, 0, (0, 0, 0))

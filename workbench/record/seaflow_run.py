@@ -202,6 +202,8 @@ def _enter(database: sqlite3.Connection, marks: sqlite3.Connection, tasks: Seque
         popcycle.drop_file(database, [task.file_id for task in tasks])
         for name, listed in rows.items():
             popcycle.put_rows(database, name, listed)
+        new = [(task.file_id,) for task in tasks]
+        database.executemany("INSERT OR IGNORE INTO outlier VALUES (?, 0)", new)  # what others flagged stays so
     with _transaction(marks):  # row by row they would be as many waits for the disk
         marks.executemany(
             "INSERT OR REPLACE INTO done VALUES (?, ?, ?)", [(task.file_id, task.key, _hour(task)) for task in tasks]

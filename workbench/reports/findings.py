@@ -85,10 +85,10 @@ def _numbers(content: Content) -> list[Finding]:
 
 
 def expected(kpi: Kpi, ds: xr.Dataset) -> tuple[float, float] | None:
-    """What is expected of a KPI, in the unit of its rows."""
+    """What is expected of the rows of a KPI, in their unit; None where that is of their sum, or of how many there are."""
     from workbench.core.units import convert
 
-    if kpi.expect is None:
+    if kpi.expect is None or not kpi.like_rows:
         return None
     own = str(ds[kpi.variable].attrs.get("units", "")) if kpi.variable in ds.variables else ""
     if not kpi.unit or kpi.unit == own or not own:

@@ -12,6 +12,7 @@ import xarray as xr
 from bokeh.models import ColumnDataSource, Range1d
 from bokeh.plotting import figure
 
+from workbench.core.angles import is_angle
 from workbench.core.variables import GOOD, VARIABLES
 from workbench.core.window import Window
 from workbench.live.legs import sail, thin
@@ -64,7 +65,8 @@ class Picture:
 def series_of(ds: xr.Dataset, variable: str, points: int = POINTS) -> xr.Dataset:
     """A variable in at most `points` bins, as the feeds give it to the views."""
     bins = envelope(ds["time"].values, ds[variable].values.astype(float), points)
-    names = {variable: "mean", f"{variable}_min": "min", f"{variable}_max": "max"}
+    shown = "last" if is_angle(variable, ds[variable].attrs) else "mean"
+    names = {variable: shown, f"{variable}_min": "min", f"{variable}_max": "max"}
     return xr.Dataset({n: ("time", bins[key], ds[variable].attrs) for n, key in names.items()}, {"time": bins["time"]})
 
 

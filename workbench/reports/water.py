@@ -9,6 +9,7 @@ from workbench.reports.content import Content
 from workbench.reports.pictures import Picture, name_of, series_of, spoken
 from workbench.reports.rules.populations import NOT_CELLS, called
 from workbench.views import against, say
+from workbench.views.t_s import FRESH, of_the_sea
 from workbench.views.track import along
 
 
@@ -19,7 +20,7 @@ def diagram(content: Content) -> Picture | None:
         return None
     ds = content.rows[source]
     salinity, temperature = (ds[name].values.astype(float) for name in ("salinity", "sea_water_temperature"))
-    pumped = salinity >= 20
+    pumped = of_the_sea(salinity) & np.isfinite(salinity)
     hidden = int((np.isfinite(salinity) & ~pumped).sum())
     cloud = against.Cloud("", ds["time"].values[pumped], salinity[pumped], temperature[pumped])
     plot = against.draw([cloud], against.Axes("Practical salinity", "Sea water temperature [°C]", isopycnals=True))
@@ -29,7 +30,7 @@ def diagram(content: Content) -> Picture | None:
         + "; ".join([spoken("salinity", "", salinity[pumped]), spoken("temperature", "°C", temperature[pumped])])
         + "."
     )
-    caption = f"{say.count(hidden)} rows with a salinity under 20 are not shown (the pump)." if hidden else ""
+    caption = f"{say.count(hidden)} rows with a salinity under {FRESH:g} are not shown (the pump)." if hidden else ""
     return Picture("against", (plot,), alt, "", caption + " Dashed: equal density, sigma-t in kg m⁻³.")
 
 

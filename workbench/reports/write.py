@@ -10,6 +10,7 @@ import numpy as np
 
 from workbench.catalog.cruise import Cruise
 from workbench.core import clock
+from workbench.core.angles import is_angle
 from workbench.core.errors import WorkbenchError, suggest
 from workbench.core.units import convert
 from workbench.core.window import ALWAYS, Window
@@ -172,14 +173,16 @@ def readings(content: Content) -> list[numbers.Reading]:
             at = min(content.window.stop - _TICK, times[-1])
             inside = (times >= at - kpi.over) & (times <= at) & np.isfinite(values)
             if inside.any():
-                value, time = reduce_values(kpi.reduce, values[inside]), times[inside][-1]
-            told = curves.columns(pictures.series_of(ds, kpi.variable, 60), kpi.variable)
-            when, line = told["time"].astype(float), told["mean"].astype(float)
-            if kpi.unit and kpi.unit != unit and unit:
+                angles = is_angle(kpi.variable, ds[kpi.variable].attrs)
+                value, time = reduce_values(kpi.reduce, values[inside], angles=angles), times[inside][-1]
+            if kpi.like_rows:
+                told = curves.columns(pictures.series_of(ds, kpi.variable, 60), kpi.variable)
+                when, line = told["time"].astype(float), told["mean"].astype(float)
+            if kpi.unit and kpi.unit != unit and unit and kpi.reduce != "count":
                 value, line = float(convert([value], unit, kpi.unit)[0]), convert(line, unit, kpi.unit)
         out.append(
             numbers.Reading(
-                kpi.name, kpi.label or say.name(kpi.variable), value, kpi.unit or unit, time, kpi.expect, None,
+                kpi.name, kpi.label or say.name(kpi.variable), value, kpi.shown_in(unit), time, kpi.expect, None,
                 content.faults.get(kpi.source), when, line, False,
                 "newest value" if kpi.reduce == "last" else f"{kpi.reduce} over {say.age(kpi.over)}",
             )

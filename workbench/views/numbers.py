@@ -176,7 +176,7 @@ def reading_of(session: Session, kpi: Kpi) -> Reading:
     feeds, window, live = session.feeds, session.window, session.follow
     feed = feeds[kpi.source]
     unit = unit_of(feeds, kpi.source, kpi.variable)
-    shown = kpi.unit or unit
+    shown = kpi.shown_in(unit)
     value = float("nan")
     time: np.datetime64 = np.datetime64("NaT", "ns")
     when = line = np.empty(0)
@@ -186,12 +186,13 @@ def reading_of(session: Session, kpi: Kpi) -> Reading:
         value, time = once(
             feed, ("value", kpi, at), lambda: feed.value(kpi.variable, kpi.reduce, kpi.over, at, wait=False)
         )
-        spark = once(
-            feed, ("spark", kpi.variable, window), lambda: feed.series(kpi.variable, window, _POINTS, wait=False)
-        )
-        told = columns(spark, kpi.variable)
-        when, line = told["time"].astype(float), told["mean"].astype(float)
-        if shown != unit:
+        if kpi.like_rows:
+            spark = once(
+                feed, ("spark", kpi.variable, window), lambda: feed.series(kpi.variable, window, _POINTS, wait=False)
+            )
+            told = columns(spark, kpi.variable)
+            when, line = told["time"].astype(float), told["mean"].astype(float)
+        if shown != unit and kpi.reduce != "count":
             value, line = float(convert([value], unit, shown)[0]), convert(line, unit, shown)
     finished = feeds.cruise.finished
     return Reading(

@@ -132,7 +132,9 @@ class Operations(Marked):
         """Of the stream pressure, the least that the catalog expects, where it says so."""
         if recipe.label != "Stream pressure":
             return recipe.limits
-        watched = (kpi for kpi in self.feeds.cruise.kpis.values() if kpi.variable == "stream_pressure" and kpi.expect)
+        watched = (
+            kpi for kpi in self.feeds.cruise.kpis.values() if kpi.variable == "stream_pressure" and kpi.like_rows
+        )
         low = next((kpi.expect[0] for kpi in watched if kpi.expect and kpi.unit in (None, "psi")), LEAST)
         return (Limit(SET_POINT), Limit(low if np.isfinite(low) else LEAST, alarm=True))
 

@@ -6,13 +6,21 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from workbench.live.feed import Feed
 from workbench.views.against import Axes, Cloud
 from workbench.views.beside import Beside, Chart, colours_of
 
-#: Below that the sea water pump has failed.
+Floats = npt.NDArray[np.float64]
+#: Below that the sea water pump has failed, unless the sea is as fresh (the Baltic, a river's plume).
 FRESH = 20.0
+
+
+def of_the_sea(salinity: Floats) -> npt.NDArray[np.bool_]:
+    """Which rows are not those of a failed pump: it fails now and then, so where most are as fresh, all are of the sea."""
+    fresh = salinity < FRESH
+    return ~fresh if 2 * fresh.sum() < np.isfinite(salinity).sum() else np.ones(salinity.shape, np.bool_)
 
 
 class TS(Beside):
@@ -42,7 +50,7 @@ class TS(Beside):
     def _charts(self) -> list[Chart]:
         x, y = self._named(self._salinity), self._named(self._temperature)
         time, salinity = self._column(x)
-        salinity = np.where(salinity < FRESH, np.nan, salinity)
+        salinity = np.where(of_the_sea(salinity), salinity, np.nan)
         temperature = self._at(y, time)
         parts = self._legs(time, self._at(self.latitude, time))
         clouds = [Cloud(name, time[mask], salinity[mask], temperature[mask]) for name, mask in parts]

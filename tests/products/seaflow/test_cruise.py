@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
 
 from workbench.core.errors import WorkbenchError
+from workbench.core.gates import Plan
 from workbench.core.plan_dataset import plan_dataset
+from workbench.products.seaflow.background import background
 from workbench.products.seaflow.cruise import seaflow
 from workbench.readers.parameter_files import read_parameters
 from workbench.readers.size_table import read_size_table
@@ -61,6 +65,7 @@ def test_a_flagged_file_counts_nothing_and_an_absent_population_zero(evt, plans,
     good = ds.where(~flagged, drop=True)
     assert np.isfinite(good["n_count"]).all() and np.isfinite(good["abundance"]).all()
     assert (np.isnan(good["diameter"]) == (good["n_count"] == 0)).all()
+    assert ((good["biomass"] == 0) == (good["n_count"] == 0)).all() and (good["n_count"] == 0).any()
 
 
 def test_after_the_last_file_live_and_at_once_are_equal_and_earlier_rows_are_restated(evt, plans, sfl):
@@ -78,6 +83,49 @@ def test_after_the_last_file_live_and_at_once_are_equal_and_earlier_rows_are_res
 def test_the_order_of_sfl_rows_and_of_chunks_does_not_matter(evt, plans, sfl):
     whole = seaflow(evt, plans["plan"], sfl)
     xr.testing.assert_identical(seaflow(evt.load(), plans["plan"], sfl.isel(time=slice(None, None, -1))), whole)
+
+
+def test_of_a_gate_that_is_not_evaluated_nobody_knows_the_cells(evt, folder, plans, sfl):
+    """Its particles are unknown (it is asked last): there may be many, or none."""
+    made = read_parameters(folder / "params" / "testcruise_full_plan.db")
+    assert made.gatings is not None
+    sets = {
+        name: replace(gating, gates=tuple(replace(g, method="auto") if g.population == "prochloro" else g for g in gating.gates))
+        for name, gating in made.gatings.sets.items()
+    }  # fmt: skip
+    kept = {}
+    for _ in range(2):
+        ds = seaflow(evt, plan_dataset(replace(made, gatings=Plan(made.gatings.entries, sets))), sfl, kept=kept)
+        assert np.isnan(
+            ds.sel(population="prochloro")[["n_count", "abundance", "abundance_se", "biomass"]].to_array()
+        ).all()
+    whole = seaflow(evt, plans["plan"], sfl)
+    xr.testing.assert_equal(ds["n_count"].sel(population="synecho"), whole["n_count"].sel(population="synecho"))
+    more = whole["n_count"].sel(population="prochloro") + whole["n_count"].sel(population="unknown")
+    xr.testing.assert_equal(ds["n_count"].sel(population="unknown").drop_vars("population"), more)
+    xr.testing.assert_allclose(ds["background"], 100 * more / whole["n_count"].sum("population", skipna=False))
+    xr.testing.assert_allclose(background(ds)["background"], ds["background"])
+
+
+def test_before_its_first_gate_nobody_knows_a_population(evt, folder, sfl):
+    """The same gates from 01:00 on, without prochloro before 00:03, and none at all before."""
+    made = read_parameters(folder / "params" / "testcruise_full_one_param.db")
+    assert made.gatings is not None
+    (gating,) = made.gatings.sets.values()
+    few = replace(gating, id="few", gates=tuple(gate for gate in gating.gates if gate.population != "prochloro"))
+    entries = (np.datetime64("2014-07-04T00:03", "ns"), "few"), (np.datetime64("2014-07-04T01:00", "ns"), gating.id)
+    ds = seaflow(evt, plan_dataset(replace(made, gatings=Plan(entries, {"few": few, gating.id: gating}))), sfl)
+    known = np.isfinite(ds["n_count"].isel(quantile=0, time=[0, 1, 4]))
+    assert known.sel(population="prochloro").values.tolist() == [False, False, True]
+    assert known.sel(population="synecho").values.tolist() == [False, True, True]
+    assert known.sel(population="unknown").values.all()
+    assert float(ds["background"][0, 0]) == 100
+
+
+def test_without_a_size_table_nobody_knows_the_biomass(evt, folder, sfl):
+    bare = plan_dataset(read_parameters(folder / "params" / "testcruise_full_plan.db"))
+    ds = seaflow(evt, bare, sfl)
+    assert np.isnan(ds["biomass"]).all() and (ds["abundance"] == 0).any()
 
 
 def test_without_an_sfl_abundance_is_left_out_and_said_so(evt, plans):

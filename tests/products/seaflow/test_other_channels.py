@@ -115,6 +115,7 @@ def test_of_a_cruise(folder, parameters, table, data, tmp_path, layout):
         assert (counts.drop("unknown") > 0).any() and "fsc_perp" not in ds.attrs["notes"]
     else:
         assert (counts.drop("unknown") == 0).all() and counts["unknown"] > 0
+        assert ds["n_count"].drop_sel(population="unknown").isnull().all(), "nobody could ask for them"
         assert "fsc_perp" in ds.attrs["notes"]
 
 

@@ -40,7 +40,7 @@ def background(populations: xr.Dataset) -> xr.Dataset:
     unknown = count.isel(population=np.flatnonzero(count["population"].to_numpy() == "unknown")).sum(
         "population", skipna=False
     )
-    whole = count.sum("population", skipna=False)
+    whole = count.sum("population")  # of a gate that is not evaluated nobody knows: its particles are unknown
     out = (100 * unknown / whole.where(whole > 0)).transpose("time", "quantile").to_dataset(name="background")
     out["background"].attrs = PROVIDES[1].attrs()
     return out.drop_vars([name for name in out.coords if name not in ("time", "quantile")])

@@ -115,7 +115,8 @@ def seaflow(
     xarray.Dataset
         Along ``time`` (files that have parameters, in order), ``population`` (those of all gatings, by name, then
         ``unknown``) and ``quantile`` (2.5, 50, 97.5): see `PROVIDES`. A file with flag 0 counts 0 particles of a
-        population it does not have; what a flagged file would count is NaN. ``abundance`` is by the virtual core (the
+        population it does not have. What nobody asked for is NaN: all of a flagged file, populations that have no gate at
+        that time or one that is not evaluated, and all but ``unknown`` where gates ask for a channel that is not there. ``abundance`` is by the virtual core (the
         median of the files so far: it restates earlier rows while a cruise goes on), of prochloro by the file's own
         ratio. A file that people excluded (``excluded`` 1) keeps its counts; its abundance and biomass are NaN, and the
         virtual core is made without it. Attrs ``left_out`` (lines ``file: reason``), ``not_evaluated`` (auto gates),
@@ -228,12 +229,13 @@ def _work(
     keys = np.fromiter((key_of(str(ids[at]), int(sizes[at]), told[of]) for at, of in each), KEY, len(chosen.files))
     new = np.flatnonzero(~worked.known(keys))
     for file, (at, codes) in zip(new, loaded(evt, chosen.files[new].tolist(), max_events, more), strict=True):
+        filter_, gating = chosen.parameters[chosen.of[file]]
         if codes is None:
             result = too_many(int(sizes[at]), max_events)
         else:
-            filter_, gating = chosen.parameters[chosen.of[file]]
             result = process(in_pieces(codes), filter_, gating, table, max_events=max_events, max_opp=max_opp)
-        worked.add(keys[file], result)
+        asked = gating.evaluated if gating and not result.message else ()
+        worked.add(keys[file], result, (*asked, "unknown"))
     worked.forget_others(keys)
     order = np.lexsort((short(ids)[chosen.files], times[chosen.files]))
     files: Any = chosen.files[order]
@@ -252,7 +254,7 @@ def _counted(files: _Files, populations: tuple[str, ...], excluded: npt.NDArray[
     numbers = files.numbers
     count, diameter, carbon, opp, ratio, flag = (numbers[name] for name in (*EACH, "opp", "ratio", "flag"))
     with np.errstate(invalid="ignore", divide="ignore"):
-        background = 100 * count[:, -1] / count.sum(axis=1)
+        background = 100 * count[:, -1] / np.nansum(count, axis=1)
     names = ("all_count", "evt_count", "noise_count", "saturated_count")
     variables: dict[str, Any] = {
         "file_id": ("time", files.ids),

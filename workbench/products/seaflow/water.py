@@ -11,6 +11,7 @@ import xarray as xr
 from workbench.products.seaflow.abundance import BY_FILE, abundance
 from workbench.products.seaflow.flow import flow_rate, volume
 
+Floats = npt.NDArray[np.float64]
 _EACH = ("time", "population", "quantile")
 #: What an SFL says that is handed on.
 HANDED = (
@@ -54,9 +55,14 @@ def in_water(ds: xr.Dataset, rows: npt.NDArray[np.int64], sfl: xr.Dataset, instr
     water: dict[str, Any] = {
         "abundance": (_EACH, cells),
         "abundance_se": (_EACH, se),
-        "biomass": (_EACH, cells * ds["carbon_quota"].to_numpy()),
+        "biomass": (_EACH, _biomass(cells, ds["carbon_quota"].to_numpy())),
         "flow_rate": ("time", rate),
         "flow_rate_sd": ("time", sd),
         "volume": ("time", volume(pressure, seconds, instrument)),
     }
     return ds.assign(water | handed)
+
+
+def _biomass(cells: Floats, quota: Floats) -> Floats:
+    """Carbon of so many cells: where there is none of a population, whose quota nobody knows then, it is 0."""
+    return np.where((cells == 0) & np.isfinite(quota).any(), 0.0, cells * quota)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +57,11 @@ class Worked:
         """Which of these were added."""
         return self._find(keys) >= 0
 
-    def add(self, key: bytes, result: FileResult) -> None:
-        """Keep what came out of a file that is not known; `key` (see `key_of`) says all that it came from."""
+    def add(self, key: bytes, result: FileResult, asked: Iterable[str] | None = None) -> None:
+        """Keep what came out of a file that is not known; `key` (see `key_of`) says all that it came from.
+
+        `asked` are the populations whose gates were (all unless told): of others nobody knows how many particles there are.
+        """
         if self._rows >= len(self._columns["key"]):
             self._columns = {name: _longer(held, self._rows, name) for name, held in self._columns.items()}
         at, columns, found = self._rows, self._columns, result.found
@@ -70,7 +73,7 @@ class Worked:
             columns["events"][1:, at] = found.evt_count, found.noise_count, found.saturated_count
             columns["opp"][at], columns["ratio"][at] = found.opp_count, found.ratio
         if result.flag is Flag.OK:
-            columns["count"][at] = 0
+            columns["count"][at, [self._place[name] for name in (self._place if asked is None else asked)]] = 0
         for (quantile, name), (n, numbers) in result.summary.items():
             for column, number in zip(EACH, (n, *numbers[self._wanted[name]]), strict=True):
                 columns[column][at, self._place[name], QUANTILES.index(quantile)] = number

@@ -66,7 +66,7 @@ def _crossings(way: xr.Dataset, source: str) -> list[Finding]:
     found = []
     for name, away in {
         "the equator": way["latitude"].values,
-        "the antimeridian": np.where(np.abs(east) < 90, east, 0.0),
+        "the antimeridian": np.where(np.abs(east) < 90, east, np.nan),
     }.items():
         at = _sides(away)
         if not at.size:
@@ -87,13 +87,15 @@ def _crossings(way: xr.Dataset, source: str) -> list[Finding]:
 
 
 def _sides(away: np.ndarray) -> np.ndarray:
-    """Rows at which a line was crossed: a ship that lies on it does not cross it with every swing."""
-    clear = np.flatnonzero(np.abs(away) > AWAY)
-    turned = clear[1:][np.diff(np.sign(away[clear])) != 0]
-    before = clear[:-1][np.diff(np.sign(away[clear])) != 0]
+    """Rows at which a line was crossed: a ship that lies on it does not cross it with every swing.
+
+    NaN is on no side: who goes from one to the other by way of it (Greenwich, of the antimeridian) crosses no line.
+    """
+    clear = np.flatnonzero(~(np.abs(away) <= AWAY))
+    turns = np.abs(np.diff(np.sign(away[clear]))) == 2
     first = [
         a + 1 + int(np.argmax(np.sign(away[a + 1 : b + 1]) == np.sign(away[b])))
-        for a, b in zip(before, turned, strict=True)
+        for a, b in zip(clear[:-1][turns], clear[1:][turns], strict=True)
     ]
     return np.array(first, np.int64)
 
