@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,7 @@ def test_redrawn_saved_counted_compared_and_withdrawn(cruise):
     first = expected["n_count"].sel(time=np.datetime64(FIRST))
     assert raw.sel(population=first["population"]).values.tolist() == first.values.tolist()
     assert plan.counts(linear(files))["n_count"].identical(raw)
+    assert pickle.loads(pickle.dumps(plan)).counts(files)["n_count"].identical(raw), "in another process"
 
     entry = cruise.gates.save(shifted(cruise), start=FIRST, who="Francois", note="drift")
     held = cruise.gates.at(FIRST)

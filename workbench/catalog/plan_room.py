@@ -26,6 +26,10 @@ class PlanRoom:
         self.cruise = cruise
         self._plans = (source,) if source is not None else _plans_of(cruise)
 
+    def __getstate__(self) -> dict[str, object]:
+        """Another process looks for the plan itself, as it opens a Source."""
+        return {name: value for name, value in self.__dict__.items() if name != "_amended"}
+
     @property
     def source(self) -> str:
         """The plan's name."""
