@@ -197,6 +197,9 @@ def test_what_is_not_there_yet_is_a_remark(catalog, tmp_path):
     assert any("holds no file that nmea_log reads" in problem.message for problem in found)
     assert not problems(path, data=tmp_path)
     assert open_cruise(path, data=tmp_path)
+    (tmp_path / "underway" / "gps.txt").write_text("")
+    told = [problem.message for problem in remarks(path, data=tmp_path) if "underway" in problem.key]
+    assert len(told) == 1 and "/underway/*: 1 file, such as gps.txt, none named" in told[0]
 
 
 def test_control_characters_do_not_reach_the_terminal(catalog):

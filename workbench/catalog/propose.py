@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from workbench.catalog.survey import Survey, readers, survey
 from workbench.core import clock
 from workbench.core.errors import WorkbenchError
 from workbench.core.variables import VARIABLES
-from workbench.readers.reader import Reader
+from workbench.readers.paths import matcher
 
 CATALOG = "catalog.yaml"
 #: Numbers to watch, in order, with how they are reduced and the range that needs no hand.
@@ -77,15 +76,11 @@ def propose(folder: str | os.PathLike[str]) -> str:
 
 
 def _nothing(found: Survey) -> str:
-    looked = "; ".join(f"{name} ({_names(reader)})" for name, reader in readers().items())
+    looked = "; ".join(f"{name} ({matcher(reader.patterns)})" for name, reader in readers().items())
     some = f", such as {', '.join(found.unread[:3])}" if found.unread else ""
-    return f"{found.folder}: none of {found.files} files{some} is read by any reader. Looked for: {looked}."
-
-
-def _names(reader: type[Reader]) -> str:
-    """What the files of a reader are called, as a person would write it: # for a digit."""
-    shown = dict.fromkeys(re.sub(r"\[[^]]*\]", "#", pattern) for pattern in reader.patterns)
-    return ", ".join([*shown][:4])
+    return (
+        f"{found.folder}: none of {found.files} files{some} is read by any reader. Looked for (# is a digit): {looked}."
+    )
 
 
 # the text
