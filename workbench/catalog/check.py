@@ -67,8 +67,9 @@ def remarks(path: str | os.PathLike[str], *, data: str | os.PathLike[str] | None
     """What is not there (yet): urls of a catalog without mistakes that lead nowhere, or to no file of their reader."""
     from workbench.catalog.cruise import build
     from workbench.catalog.registered import reader_class
+    from workbench.catalog.tree import Tree
     from workbench.core.errors import ReaderError
-    from workbench.readers.paths import matcher, unclaimed
+    from workbench.readers.paths import anything, matcher, unclaimed
 
     examined = examine(path, data)
     if examined.catalog is None:
@@ -80,8 +81,9 @@ def remarks(path: str | os.PathLike[str], *, data: str | os.PathLike[str] | None
         place: Place = ("sources", name, "args", "url")
         try:
             if not source.files():
-                claims = matcher(reader_class(source.reader).patterns)
-                said = "; ".join(filter(None, (unclaimed(each, claims) for each in source.places())))
+                places = source.places()
+                met = Tree(places, anything).paths()
+                said = unclaimed(", ".join(places), met, matcher(reader_class(source.reader).patterns))
                 said = said or f"holds no file that {source.reader} reads; right if nothing was written yet"
                 found.append(examined.document.problem(place, said))
         except ReaderError as error:

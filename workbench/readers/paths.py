@@ -95,15 +95,14 @@ def find(named: Paths, claims: Claims) -> Found:
         else:
             refused.append(f"{path}: no such file or folder")
     if not paths and not refused:
-        refused += [said for path in items if (said := unclaimed(path, claims))]
+        met = (walk(path, anything) if os.path.isdir(path) else _matches(path, anything, []) for path in items)
+        refused += [said for path, some in zip(items, met, strict=True) if (said := unclaimed(path, some, claims))]
     return Found(tuple(paths), alone=len(items) == 1 and files == 1, refused=tuple(refused))
 
 
-def unclaimed(named: str, claims: Claims) -> str:
-    """What is to be said where a folder or pattern has files and none of them is claimed; empty where it has none."""
-    refused: list[str] = []
-    found = walk(named, _any, refused) if os.path.isdir(named) else _matches(named, _any, refused)
-    some = [path for path, _ in zip(found, range(_LOOKED), strict=False)]
+def unclaimed(named: str, met: Iterable[str], claims: Claims) -> str:
+    """What is to be said of a folder or pattern where files were met and none is claimed; empty where none was met."""
+    some = [path for path, _ in zip(met, range(_LOOKED), strict=False)]
     if not some:
         return ""
     count = f"{len(some)} file{'s' * (len(some) != 1)}" if len(some) < _LOOKED else f"{_LOOKED} files or more"
@@ -113,7 +112,8 @@ def unclaimed(named: str, claims: Claims) -> str:
     )
 
 
-def _any(path: str) -> bool:
+def anything(path: str) -> bool:
+    """True of every path: to see what is there whoever reads it."""
     return True
 
 
