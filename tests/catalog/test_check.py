@@ -42,6 +42,7 @@ MISTAKES = [
     ("TN413", "1406", 2, "metadata.cruise.id", "must be text, not 1406; put it in quotes: '1406'"),
     ("ship:", "shipp:", 2, "metadata.cruise.shipp", "'shipp' is not known here; did you mean 'ship'? (known: end, id, ship"),
     ("end: 2023-02-20", "end: soon", 2, "metadata.cruise.end", "'soon' is not a time; write it as"),
+    ("end: 2023-02-20", "end: 2023-01-11", 2, "metadata.cruise.end", "is not after the start, '2023-01-12'"),
     ("  board:", "  bord:", 3, "metadata.bord", "did you mean 'board'?"),
     ("  board:", "  tasks: []\n  board:", 3, "metadata.tasks", "'tasks' is not in this version"),
     ("sources:\n", "alarms: {}\nsources:\n", 11, "alarms", "'alarms' is not in this version"),
@@ -196,6 +197,9 @@ def test_what_is_not_there_yet_is_a_remark(catalog, tmp_path):
     assert any("holds no file that nmea_log reads" in problem.message for problem in found)
     assert not problems(path, data=tmp_path)
     assert open_cruise(path, data=tmp_path)
+    (tmp_path / "underway" / "gps.txt").write_text("")
+    told = [problem.message for problem in remarks(path, data=tmp_path) if "underway" in problem.key]
+    assert len(told) == 1 and "/underway/*: 1 file, such as gps.txt, none named" in told[0]
 
 
 def test_control_characters_do_not_reach_the_terminal(catalog):

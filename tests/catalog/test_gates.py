@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from workbench.catalog.cruise import Cruise, open_cruise
 from workbench.catalog.plan_entries import PlanEntries
+from workbench.core.codes import linear
 from workbench.core.errors import WorkbenchError
 from workbench.core.gates import Gate, Gating
 
@@ -61,6 +63,8 @@ def test_redrawn_saved_counted_compared_and_withdrawn(cruise):
     raw = plan.counts(files)["n_count"]
     first = expected["n_count"].sel(time=np.datetime64(FIRST))
     assert raw.sel(population=first["population"]).values.tolist() == first.values.tolist()
+    assert plan.counts(linear(files))["n_count"].identical(raw)
+    assert pickle.loads(pickle.dumps(plan)).counts(files)["n_count"].identical(raw), "in another process"
 
     entry = cruise.gates.save(shifted(cruise), start=FIRST, who="Francois", note="drift")
     held = cruise.gates.at(FIRST)
@@ -307,3 +311,37 @@ def test_a_cruise_without_a_plan_says_so(tmp_path):
     )
     with pytest.raises(WorkbenchError, match="no source of gates"):
         _ = open_cruise(path).gates
+
+
+@pytest.fixture
+def two(path: Path) -> Path:
+    """The catalog of a cruise with two instruments, each with a plan of its own."""
+    text = path.read_text()
+    second = text[text.index("  plan:") :].replace("plan", "plan2", 1).replace("populations:", "populations2:")
+    path.write_text(text + second.replace("plan: plan}", "plan: plan2}"))
+    return path
+
+
+def test_of_several_plans_one_is_named(two):
+    cruise = open_cruise(two)
+    with pytest.raises(WorkbenchError, match=r"several plans: plan, plan2.*gates.of\('plan'\)"):
+        cruise.gates.at(FIRST)
+    draft = cruise.gates.of("plan2").at(FIRST).draft()
+    draft.move("synecho", 100.0, 0.0)
+    entry = cruise.gates.of("plan2").save(draft, start=FIRST, who="Ginger")
+    assert [room.at(FIRST).entry.id == entry.id for room in map(cruise.gates.of, ("plan", "plan2"))] == [False, True]
+    assert cruise.filters.of("plan2").at(FIRST).entry.id == cruise.filters.of("plan").at(FIRST).entry.id
+    cruise.excluded.of("plan2").add(FILE, who="Ginger", reason="bubbles")
+    assert [len(cruise.excluded.of(plan)) for plan in ("plan", "plan2")] == [0, 1]
+    with pytest.raises(KeyError, match="no source 'plan3'"):
+        cruise.gates.of("plan3").at(FIRST)
+
+
+def test_a_command_names_one_of_several_plans(two, capsys):
+    from workbench.cli import main
+
+    assert main(["gates", "list", str(two)]) == 1
+    assert "--plan plan" in capsys.readouterr().err
+    assert main(["gates", "exclude", str(two), FILE, "--who", "Ginger", "--reason", "bubbles", "--plan", "plan2"]) == 0
+    assert [len(open_cruise(two).excluded.of(plan)) for plan in ("plan", "plan2")] == [0, 1]
+    assert main(["gates", "list", str(two), "--plan", "plan"]) == 0

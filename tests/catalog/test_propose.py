@@ -90,6 +90,21 @@ def test_a_seaflow_cruise(tmp_path):
     assert cruise.kpis["speed"].source == "underway"
 
 
+def test_a_cruise_with_a_plan_has_populations(tmp_path):
+    from workbench.simulate.cruise import write as simulate
+
+    folder = tmp_path / "SIM25"
+    simulate(folder, days=0.05, particles=300).unlink()
+    cruise = opened(write(folder))
+    assert len(cruise["underway"].files()) == 2, "a file an hour, named by the hour, is one feed"
+    assert cruise.end < np.datetime64("2025-01-15"), "what the plan says of later times is no end"
+    made = cruise["populations"].open()
+    assert made["abundance"].notnull().any() and made["diameter"].notnull().any()
+    assert "populations" in [item.view for item in cruise.board]
+    assert "plan" not in [item.source for item in cruise.board if item.view == "series"]
+    assert cruise.gates.instrument() == "740"
+
+
 def test_many_folders_of_particles_leave_room_for_the_others(tmp_path):
     for i, name in enumerate("abcdefg"):
         evt(tmp_path / f"{name}_{i}" / name, n=2 + i, start=START + np.timedelta64(i, "D"))
@@ -199,7 +214,7 @@ def test_the_same_folder_gives_the_same_text(tmp_path):
 @pytest.mark.parametrize(
     ("name", "word"),
     [("NBP1406_s330-2014-08-01", "NBP1406_s330"), ("2014-07-04T00-00-02+00-00.gz", ""), ("KM1906_740.sfl", "KM1906_740"),
-     ("gps_20240301T120000Z.log", "gps"), ("gps-20240301.log", "gps"), ("met.tsdata", "met"), ("2014_185.sfl", "")],
+     ("gps_20240301T120000Z.log", "gps"), ("gps-20240301.log", "gps"), ("met.tsdata", "met"), ("gps-2024-03-01T20", "gps"), ("gps-2024-03-01T20.log.gz", "gps"), ("2014_185.sfl", "")],
 )  # fmt: skip
 def test_what_a_name_says(name, word):
     assert survey.stem(name) == word

@@ -51,6 +51,15 @@ def test_linear_and_back(chunks: dict[str, int] | None) -> None:
     assert linear["pulse_width"].identical(ds["pulse_width"]), "not a log channel"
     assert workbench.linear(linear).identical(linear), "only once"
     xr.testing.assert_identical(workbench.log_codes(linear).compute(), _particles())
+    for name, channel in ds.items():
+        assert workbench.linear(channel).identical(linear[name]), "one channel is turned as in its dataset"
+        assert workbench.log_codes(linear[name]).compute().identical(_particles()[name])
+
+
+def test_numbers_without_a_scale_are_refused() -> None:
+    for turned in (workbench.linear, workbench.log_codes):
+        with pytest.raises(WorkbenchError, match="not ndarray: its attributes say"):
+            turned(ALL)  # type: ignore[type-var]
 
 
 def test_other_decades_are_respected() -> None:

@@ -57,7 +57,7 @@ def test_nat_is_no_edge():
         Window(np.datetime64("NaT"), NOW)
 
 
-@given(windows)
+@given(windows.filter(bool))
 def test_what_is_shown_can_be_typed_again(window):
     assert Window.parse(str(window)) == window
     assert Window.parse(window) is window
@@ -92,6 +92,17 @@ def test_what_is_no_window_is_said(text):
     with pytest.raises(WindowError) as caught:
         Window.parse(text)
     assert "Write it as" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("2023-01-12..2023-01-11", "before it starts"), ("now-1h..now-2h", "before it starts"),
+     ("2023-01-12..2023-01-12", "its end does not"), ("last 0h", "its end does not")],
+)  # fmt: skip
+def test_a_range_without_time_is_said(text: str, said: str) -> None:
+    with pytest.raises(WindowError, match=said):
+        Window.parse(text)
+    assert not Window.parse(slice(NOW, NOW)), "between programs it is an empty one"
 
 
 @given(st.integers(0, 5000), st.sampled_from([("s", 1), ("min", 60), ("h", 3600), ("d", 86400), ("w", 604800)]))

@@ -116,3 +116,17 @@ def test_chunks_and_times_without_a_unit_are_left_to_libhdf5(tmp_path: Path, abo
         signature, layout = index.recognise(str(path), container, Asked(unit="s"))
         twin = hdf5_twin.take(str(path), container.file, signature, layout)  # type: ignore[attr-defined]
     assert (twin is not None) == said
+
+
+def test_times_without_a_unit_are_told_by_the_file_itself(tmp_path: Path) -> None:
+    """Three loggers with the same arrays: seconds, milliseconds, and MATLAB's days."""
+    begin = np.datetime64("2023-01-12T00:00:00", "ns")
+    for at, first in enumerate((1673481600.0, 1673481600000.0, 738898.0)):
+        with h5py.File(tmp_path / f"{at}.h5", "w") as file:
+            file["time"], file["depth"] = [first, first], [1.0, 2.0]
+    reader = Hdf5()
+    for at in (0, 1, 2, 1, 0):
+        path = tmp_path / f"{at}.h5"
+        assert reader.open_dataset(path)["time"].values[0] == begin
+        assert reader.span(path)[0] == begin
+    assert (reader.open_dataset(tmp_path)["time"].values == begin).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
@@ -250,8 +251,11 @@ def test_other_sentences(tmp_path: Path, text: str) -> None:
         ("2020-02-29T00:00:00.123456789123Z", "2020-02-29T00:00:00.123456789"),
         ("1969-12-31T23:59:59.5Z", "1969-12-31T23:59:59.5"),
         ("2021-02-29T00:00:00Z", None), ("2020-00-01T00:00:00Z", None), ("2020-01-01T24:00:00Z", None),
-        ("2020-01-01T00:00:00+01:00", None), ("2020-01-01T00:00Z", None), ("0000-01-01T00:00:00Z", None),
-        ("2300-01-01T00:00:00Z", None), ("2020-01-01 00:00:00Z", None), ("2020-01-01T00:00:0xZ", None),
+        ("2020-01-01T00:00:00.5+00:00", "2020-01-01T00:00:00.5"), ("2020-01-01T00:00:00+01:00", "2019-12-31T23:00:00"),
+        ("2020-01-01T00:00:00-0730", "2020-01-01T07:30:00"), ("2020-01-01 00:00:00.25", "2020-01-01T00:00:00.25"),
+        ("2020-01-01T00:00:00Z,", "2020-01-01T00:00:00"), ("2020-01-01T00:00:00+1", None), ("2020-01-01T00:00:00+24:00", None),
+        ("2020-01-01T00:00:00-07:0x", None), ("2020-01-01T00:00Z", None), ("0000-01-01T00:00:00Z", None),
+        ("2300-01-01T00:00:00Z", None), ("2020-01-01_00:00:00Z", None), ("2020-01-01T00:00:0xZ", None),
     ],
 )  # fmt: skip
 def test_receipt_times(tmp_path: Path, stamp: str, time: str | None) -> None:
@@ -308,6 +312,12 @@ def test_nothing_to_read(tmp_path: Path, content: bytes) -> None:
     assert ds.sizes["time"] == 0
     assert ds["sentence"].dtype.kind == "U"
     assert np.isnat(NmeaLog().span(tmp_path / "ship-2020-02-29")).all()
+
+
+def test_a_compressed_log_is_called_so(tmp_path: Path) -> None:
+    packed = gzip.compress("".join(line(f"HEHDT,{i % 360}.{i % 7},T") for i in range(9999)).encode())
+    with pytest.raises(ReaderError, match="It is compressed: unpack it first"):
+        nmea(log(tmp_path, packed, name="ship-2020-02-29.gz"))
 
 
 def test_no_log(tmp_path: Path) -> None:

@@ -66,7 +66,10 @@ def problems(path: str | os.PathLike[str], *, data: str | os.PathLike[str] | Non
 def remarks(path: str | os.PathLike[str], *, data: str | os.PathLike[str] | None = None) -> list[Problem]:
     """What is not there (yet): urls of a catalog without mistakes that lead nowhere, or to no file of their reader."""
     from workbench.catalog.cruise import build
+    from workbench.catalog.registered import reader_class
+    from workbench.catalog.tree import Tree
     from workbench.core.errors import ReaderError
+    from workbench.readers.paths import anything, matcher, unclaimed
 
     examined = examine(path, data)
     if examined.catalog is None:
@@ -78,8 +81,11 @@ def remarks(path: str | os.PathLike[str], *, data: str | os.PathLike[str] | None
         place: Place = ("sources", name, "args", "url")
         try:
             if not source.files():
-                message = f"holds no file that {source.reader} reads; right if nothing was written yet"
-                found.append(examined.document.problem(place, message))
+                places = source.places()
+                met = Tree(places, anything).paths()
+                said = unclaimed(", ".join(places), met, matcher(reader_class(source.reader).patterns))
+                said = said or f"holds no file that {source.reader} reads; right if nothing was written yet"
+                found.append(examined.document.problem(place, said))
         except ReaderError as error:
             found.append(examined.document.problem(place, f"{error.path}: {error.reason}; right if it comes later"))
     return found

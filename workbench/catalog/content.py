@@ -9,9 +9,9 @@ from workbench.catalog import arguments, location
 from workbench.catalog.arguments import Variables, mapping
 from workbench.catalog.declared import LISTS, OPERATIONS, PARTICLE_VIEWS, SOURCE_VIEWS, VIEW_OPTIONS
 from workbench.catalog.document import Document, Place
-from workbench.catalog.model import BoardModel, KpiModel
+from workbench.catalog.model import About, BoardModel, KpiModel
 from workbench.catalog.shape import validate
-from workbench.core import units
+from workbench.core import clock, units
 from workbench.core.errors import Problem, WorkbenchError
 from workbench.core.plugins import find, names
 from workbench.core.variables import PARTICLE, VariableSpec
@@ -28,6 +28,7 @@ def mistakes(doc: Document, data: str | None) -> Iterator[Problem]:
         yield from arguments.mistakes(doc, place, args, data)
         known[name] = arguments.variables(doc, args, data)
     yield from arguments.circles(doc, sources)
+    yield from _times(doc, metadata.get("cruise"))
     yield from _record(doc, metadata.get("record"), data)
     kpis = mapping(metadata.get("kpis"))
     for name, kpi in kpis.items():
@@ -37,6 +38,15 @@ def mistakes(doc: Document, data: str | None) -> Iterator[Problem]:
     for place, board in boards + [(("metadata", "pages", str(name)), page) for name, page in pages.items()]:
         for i, item in enumerate(board if isinstance(board, list) else []):
             yield from _item(doc, (*place, i), item, known, tuple(kpis))
+
+
+def _times(doc: Document, raw: Any) -> Iterator[Problem]:
+    about = validate(About, raw)
+    if about is None:
+        return
+    start, end = clock.start_of(about.start), clock.end_of(about.end)
+    if start is not None and end is not None and end <= start:
+        yield doc.problem(("metadata", "cruise", "end"), f"'{about.end}' is not after the start, '{about.start}'")
 
 
 def _record(doc: Document, record: Any, data: str | None) -> Iterator[Problem]:

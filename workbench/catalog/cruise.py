@@ -44,6 +44,8 @@ class Cruise(Mapping[str, Source]):
     sources : mapping of str to Source
     pages : mapping of str to tuple of BoardItem
         Pictures of further pages (``instrument``, ``science``), as far as the catalog declares them.
+    plan : str or None
+        The source that gates, filters and exclusions are about, where it was chosen among several.
     """
 
     id: str
@@ -57,6 +59,7 @@ class Cruise(Mapping[str, Source]):
     kpis: Mapping[str, Kpi]
     sources: Mapping[str, Source]
     pages: Mapping[str, tuple[BoardItem, ...]] = field(default_factory=dict)
+    plan: str | None = None
 
     def __getitem__(self, name: str) -> Source:
         try:

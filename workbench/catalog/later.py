@@ -5,7 +5,7 @@ from __future__ import annotations
 #: Keys of later versions, by where they stand.
 LATER: dict[str, tuple[str, ...]] = {
     "top": ("tasks", "alarms", "rules", "shore", "mirrors", "products", "listeners", "parameters"),
-    "metadata": ("tasks", "alarms", "rules", "shore", "mirrors", "notices", "actions", "gates", "products"),
+    "metadata": ("tasks", "alarms", "rules", "shore", "mirrors", "notices", "actions", "products"),
     "cruise": ("instruments", "people", "plan"),
     "entry": ("parameters", "cache", "tasks", "alarms"),
     "args": ("bucket", "query"),

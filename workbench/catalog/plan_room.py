@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from workbench.catalog.amended import Amended
@@ -23,14 +24,32 @@ class PlanRoom:
 
     def __init__(self, cruise: Cruise, source: str | None = None) -> None:
         self.cruise = cruise
-        self.source = _plan_of(cruise) if source is None else source
-        origin = cruise[self.source].origin
+        self._plans = (source,) if source is not None else _plans_of(cruise)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Another process looks for the plan itself, as it opens a Source."""
+        return {name: value for name, value in self.__dict__.items() if name != "_amended"}
+
+    @property
+    def source(self) -> str:
+        """The plan's name."""
+        first, *others = self._plans
+        if others:
+            raise WorkbenchError(
+                f"cruise {self.cruise.id} has several plans: {', '.join(self._plans)}. "
+                f"Say which: cruise.gates.of('{first}'), cruise.filters.of('{first}') or --plan {first}"
+            )
+        return first
+
+    @cached_property
+    def _amended(self) -> Amended:
+        origin = self.cruise[self.source].origin
         if not isinstance(origin, Amended):
             raise WorkbenchError(f"source '{self.source}' has no gates or filters; the reader seaflow_plan has")
-        self._amended = origin
+        return origin
 
     def of(self, source: str) -> Self:
-        """Those of another plan of the cruise."""
+        """Those of the plan of that name, where a cruise has several: two instruments, or two ways to gate one."""
         return type(self)(self.cruise, source)
 
     def parameters(self) -> Parameters:
@@ -74,19 +93,15 @@ class PlanRoom:
         return self._amended.decided().revision
 
 
-def _plan_of(cruise: Cruise) -> str:
-    """The plan that the populations are made with, else the only one."""
+def _plans_of(cruise: Cruise) -> tuple[str, ...]:
+    """The plan that was chosen, else the one that the populations are made with, else all that there are."""
+    if cruise.plan is not None:
+        return (cruise.plan,)
     plans = [name for name, source in cruise.items() if isinstance(source.origin, Amended)]
-    used = {
-        source.inputs["plan"] for source in cruise.values() if source.product is not None and "plan" in source.inputs
-    }
-    for found in (used & {*plans}, set(plans)):
-        if len(found) == 1:
-            return next(iter(found))
     if not plans:
         raise WorkbenchError(
             f"cruise {cruise.id} has no source of gates. Add one: plan: {{driver: workbench, args: {{reader: seaflow_plan, url: ...}}}}"
         )
-    raise WorkbenchError(
-        f"cruise {cruise.id} has several plans: {', '.join(plans)}. Say which: cruise.gates.of('{plans[0]}')"
-    )
+    used = {source.inputs.get("plan") for source in cruise.values() if source.product is not None}
+    told = [plan for plan in plans if plan in used]
+    return tuple(told if len(told) == 1 else plans)

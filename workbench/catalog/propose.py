@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from pathlib import Path
 
 import numpy as np
 
 from workbench.catalog.proposal import Proposed, give_names, look, once, preferred, word
+from workbench.catalog.propose_populations import NAME, Populations, populations
 from workbench.catalog.registered import reader_class
 from workbench.catalog.survey import Survey, readers, survey
 from workbench.core import clock
 from workbench.core.errors import WorkbenchError
 from workbench.core.variables import VARIABLES
-from workbench.readers.reader import Reader
+from workbench.readers.paths import matcher
 
 CATALOG = "catalog.yaml"
 #: Numbers to watch, in order, with how they are reduced and the range that needs no hand.
@@ -71,21 +71,20 @@ def propose(folder: str | os.PathLike[str]) -> str:
     name = word(os.path.basename(found.folder)) or "cruise"
     looked = [look(group, found.folder) for group in preferred(found.groups)]
     sources = once(looked)
-    twice = [p.group.url for p in looked if p not in sources]
+    twice = [f"{p.group.url} ({p.group.reader})" for p in looked if p not in sources]
     give_names(sources, name)
-    return "\n".join([*_head(found, twice), *_metadata(name, sources), *_sources(sources), ""])
+    made = populations(sources, found)
+    if made is not None and made.sizes:
+        found.unread.remove(made.sizes)
+    return "\n".join([*_head(found, twice), *_metadata(name, sources, made), *_sources(sources, made), ""])
 
 
 def _nothing(found: Survey) -> str:
-    looked = "; ".join(f"{name} ({_names(reader)})" for name, reader in readers().items())
+    looked = "; ".join(f"{name} ({matcher(reader.patterns)})" for name, reader in readers().items())
     some = f", such as {', '.join(found.unread[:3])}" if found.unread else ""
-    return f"{found.folder}: none of {found.files} files{some} is read by any reader. Looked for: {looked}."
-
-
-def _names(reader: type[Reader]) -> str:
-    """What the files of a reader are called, as a person would write it: # for a digit."""
-    shown = dict.fromkeys(re.sub(r"\[[^]]*\]", "#", pattern) for pattern in reader.patterns)
-    return ", ".join([*shown][:4])
+    return (
+        f"{found.folder}: none of {found.files} files{some} is read by any reader. Looked for (# is a digit): {looked}."
+    )
 
 
 # the text
@@ -103,18 +102,18 @@ def _head(found: Survey, twice: list[str]) -> list[str]:
     return lines
 
 
-def _metadata(name: str, sources: list[Proposed]) -> list[str]:
+def _metadata(name: str, sources: list[Proposed], made: Populations | None) -> list[str]:
     times = _times(sources)
     about = ", ".join([f"id: {_quoted(name)}", *times])
     kpis = _kpis(sources)
     lines = ["metadata:", f"  cruise: {{{about}}}", "  board:"]
-    lines += [f"    - {{{item}}}" for item in _board(sources, bool(kpis))]
+    lines += [f"    - {{{item}}}" for item in _board(sources, bool(kpis), made)]
     return [*lines, *(["  kpis:", *kpis] if kpis else [])]
 
 
 def _times(sources: list[Proposed]) -> list[str]:
-    """Start, and end unless data are still coming; feeds whose clock is years off do not count."""
-    spans = [proposed.span for proposed in sources if proposed.span is not None]
+    """Start, and end unless data are still coming; feeds whose clock is years off do not count, nor what plans say ahead."""
+    spans = [proposed.span for proposed in sources if proposed.span is not None and not proposed.source.is_parameters]
     if not spans:
         return []
     middle = spans[int(np.argsort([span.stop for span in spans])[len(spans) // 2])]
@@ -129,7 +128,7 @@ def _times(sources: list[Proposed]) -> list[str]:
     return out
 
 
-def _board(sources: list[Proposed], watched: bool) -> list[str]:
+def _board(sources: list[Proposed], watched: bool, made: Populations | None) -> list[str]:
     items = ["view: tiles"] if watched else []
     located = _located(sources)
     if located is not None:
@@ -143,13 +142,14 @@ def _board(sources: list[Proposed], watched: bool) -> list[str]:
             f"view: cytogram, source: {p.name}, x: {x}, y: {y}" for x, y in (pairs if p is particles[0] else pairs[:1])
         ]
     items += planes[:_PLANES]
+    items += [made.picture] if made is not None else []
     for p in sources:
         drawn = [
             name
             for name in (*_DRAWN, *sorted(set(p.has) - set(_DRAWN) - {"latitude", "longitude", "altitude"}))
             if name in p.has
         ]
-        if drawn and not p.source.is_particles and len(items) < _MOST:
+        if drawn and not (p.source.is_particles or p.source.is_parameters) and len(items) < _MOST:
             items.append(f"view: series, source: {p.name}, variables: [{', '.join(drawn[:5])}]")
     return [*items, *(f"view: files, source: {p.name}" for p in particles[:1])]
 
@@ -185,14 +185,22 @@ def _kpis(sources: list[Proposed]) -> list[str]:
     return lines
 
 
-def _sources(sources: list[Proposed]) -> list[str]:
+def _sources(sources: list[Proposed], made: Populations | None) -> list[str]:
     lines = ["sources:"]
     for p in sources:
         url = "{{ CATALOG_DIR }}" + (f"/{p.group.url}" if p.group.url else "")
         every = f", every: {p.every}" if p.every else ""
+        if made is not None and p is made.plan and made.sizes:
+            every += f", size_table: {_quoted(f'{{{{ CATALOG_DIR }}}}/{made.sizes}')}"
         lines += [
             f"  {p.name}:{_count(p)}", "    driver: workbench", f"    description: {_quoted(_describe(p))}",
             f"    args: {{reader: {p.group.reader}, url: {_quoted(url)}{every}}}",
+        ]  # fmt: skip
+    if made is not None:
+        lines += [
+            f"  {NAME}:", "    driver: workbench",
+            '    description: "Cells per microlitre, diameter and carbon of each population."',
+            f"    args: {{{made.args}}}",
         ]  # fmt: skip
     return lines
 

@@ -24,10 +24,12 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _init(args: argparse.Namespace) -> int:
+    from shlex import quote
+
     from workbench.catalog.propose import write
 
     path = write(args.dir, force=args.force)
-    print(f"{path} written. Look through it, then: workbench board {path}")
+    print(f"{path} written. Look through it, then: workbench board {quote(str(path))}")
     return 0
 
 

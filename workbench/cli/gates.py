@@ -16,9 +16,11 @@ _EXAMPLE = "workbench gates list catalogs/demo.yaml"
 
 
 def _cruise(args: argparse.Namespace) -> Any:
+    from dataclasses import replace
+
     from workbench.catalog.cruise import open_cruise
 
-    return open_cruise(args.catalog, data=args.data, record=args.record)
+    return replace(open_cruise(args.catalog, data=args.data, record=args.record), plan=args.plan)
 
 
 def _room(args: argparse.Namespace) -> Any:
@@ -113,6 +115,7 @@ def declare(command: Command) -> None:
         sub = gates.verb(name, text, f"workbench gates {name} catalogs/demo.yaml{words}", run)
         add_catalog(sub)
         sub.add_argument("--record", metavar="DIR", help="the cruise folder (default: as the catalog says)")
+        sub.add_argument("--plan", metavar="SOURCE", help="the plan that is meant, where the catalog has several")
         if filters:
             sub.add_argument("--filters", action="store_true", help="filter parameters instead of gates")
         return sub

@@ -79,7 +79,7 @@ class Window:
         Raises
         ------
         WindowError
-            When the text is none of these.
+            When the text is none of these, or ends where it starts or before.
         """
         if text is None:
             return ALWAYS
@@ -92,11 +92,19 @@ class Window:
             return ALWAYS
         if plain.startswith("last "):
             end = clock.now() if now is None else now
-            return cls(end - duration(plain[5:]), end)
+            return cls(end - duration(plain[5:]), end)._meant(plain)
         if ".." in plain:
             left, right = plain.split("..", 1)
-            return cls(moment(left, now) if left.strip() else MIN, moment(right, now) if right.strip() else MAX)
+            ends = (moment(left, now) if left.strip() else MIN, moment(right, now) if right.strip() else MAX)
+            return cls(*ends)._meant(plain)
         raise WindowError(f"'{text}' is not a time range. Write it as all, last 2 days, FROM..TO or now-1h..now.")
+
+    def _meant(self, text: str) -> Window:
+        """This window; nobody who writes one means no time at all."""
+        if self:
+            return self
+        why = "ends before it starts" if self.stop < self.start else "holds no time: its start counts, its end does not"
+        raise WindowError(f"'{text}' {why}")
 
     def __bool__(self) -> bool:
         return bool(self.start < self.stop)

@@ -18,12 +18,9 @@ _PART = 1000
 def parse(text: str, now: np.datetime64) -> Window:
     """The window that `text` means at `now`; open sides are MIN and MAX. WindowError when it means none."""
     try:
-        window = Window.parse(text, now=now)
+        return Window.parse(text, now=now)
     except (OverflowError, ValueError) as error:
         raise WindowError(f"'{text}' is not a time range: {error}") from error
-    if not window:
-        raise WindowError(f"'{text}' ends before it starts")
-    return window
 
 
 def follows(text: str) -> bool:

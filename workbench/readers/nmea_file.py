@@ -187,8 +187,14 @@ def check(path: str | PathLike[str], log: NmeaFile) -> None:
         raise ReaderError.unreadable(path, error) from error
     if head.count(b"\n") >= _DOUBT or (log.end == 0 and head[:1] and not head[:1].isdigit()):
         found = repr(head[:24])[1:]
+        packed = head[:2] == b"\x1f\x8b" or head[:4] == b"\x28\xb5\x2f\xfd"
         raise ReaderError(
-            path, "no line begins with a time", offset=0, expected="2014-08-01T00:00:00Z $INGGA,...", found=found
+            path,
+            "no line begins with a time",
+            offset=0,
+            expected="2014-08-01T00:00:00Z $INGGA,...",
+            found=found,
+            hint="It is compressed: unpack it first" if packed else None,
         )
 
 

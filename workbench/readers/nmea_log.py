@@ -36,6 +36,8 @@ class NmeaLog(Reader):
     ``time_instrument`` (what the sentence said), ``sentence``, and the numbers that this sentence has; the others
     are NaN. A position that its sentence calls void (GGA quality 0, RMC status V, VTG mode N) is NaN.
 
+    * ``time`` is ISO 8601: in UTC, or with how far it is from UTC (``+00:00``, ``-0700``), which is taken off. A space
+      may stand for its ``T``; a space, tab or comma comes after it.
     * ``time_instrument`` is never made to agree with ``time``: a receiver that says 1994 gives 1994. GGA has a time of
       day only; its day is the one that brings it nearest to receipt plus what the last ZDA or RMC before it in the
       file was off by (plus nothing, before the first). RMC years are 1980 to 2079.

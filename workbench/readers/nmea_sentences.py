@@ -112,22 +112,36 @@ def _fraction(buf, a, stop):
 
 
 @kernel
+def _zone(buf, a, stop):
+    """Nanoseconds by which ``Z``, ``+hh:mm`` or ``-hhmm`` at `a` is ahead of UTC (none is UTC), and where it ends."""
+    if a >= stop or (buf[a] != 43 and buf[a] != 45):
+        return 0, a + 1 if a < stop and buf[a] == 90 else a
+    colon = 1 if a + 3 < stop and buf[a + 3] == 58 else 0
+    end = a + 5 + colon
+    hours = _digits(buf, a + 1, a + 3) if end <= stop else BAD
+    minutes = _digits(buf, a + 3 + colon, end) if end <= stop else BAD
+    if hours < 0 or hours > 23 or minutes < 0 or minutes > 59:
+        return 0, a
+    return (hours * 3600 + minutes * 60) * (SECOND if buf[a] == 43 else -SECOND), end
+
+
+@kernel
 def _stamp(buf, a, stop):
     """The receipt time at `a` and where the payload begins; (NAT, a) when there is no such time."""
     if a + 20 > stop:
         return NAT, a
-    if buf[a + 4] != 45 or buf[a + 7] != 45 or buf[a + 10] != 84 or buf[a + 13] != 58 or buf[a + 16] != 58:
+    if buf[a + 4] != 45 or buf[a + 7] != 45 or buf[a + 13] != 58 or buf[a + 16] != 58:
         return NAT, a
     day = _date(_digits(buf, a, a + 4), _digits(buf, a + 5, a + 7), _digits(buf, a + 8, a + 10))
     moment = _moment(_digits(buf, a + 11, a + 13), _digits(buf, a + 14, a + 16), _digits(buf, a + 17, a + 19))
     fraction, at = _fraction(buf, a + 19, stop)
-    if at < stop and buf[at] == 90:  # Z; without it UTC is meant all the same
-        at += 1
-    if day == NAT or moment == BAD or at >= stop or buf[at] > 32:
+    ahead, at = _zone(buf, at, stop)
+    parted = buf[a + 10] == 84 or buf[a + 10] == 32  # T, as ISO 8601 has it, or a space, as many loggers do
+    if day == NAT or moment == BAD or not parted or at >= stop or (buf[at] > 32 and buf[at] != 44):
         return NAT, a
-    while at < stop and (buf[at] == 32 or buf[at] == 9):
+    while at < stop and (buf[at] == 32 or buf[at] == 9 or buf[at] == 44):
         at += 1
-    return day + moment + fraction, at
+    return day + moment + fraction - ahead, at
 
 
 @kernel

@@ -17,6 +17,8 @@ from workbench.core.errors import ReaderError, nearest
 Content = TypeVar("Content")
 
 #: What a reader opens: a file, a directory, a glob pattern, or a list of any of these.
+#: Files that are counted, at most, to say that none of them is meant.
+_LOOKED = 1000
 Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
 
 
@@ -57,7 +59,7 @@ class Found:
         return contents, refused
 
 
-def find(named: Paths, claims: Callable[[str], bool]) -> Found:
+def find(named: Paths, claims: Claims) -> Found:
     """Every file behind `named`.
 
     Folders are searched recursively; there, and behind globs, hidden files and names that `claims` declines are
@@ -66,8 +68,8 @@ def find(named: Paths, claims: Callable[[str], bool]) -> Found:
     Parameters
     ----------
     named : path, glob, or iterable of these
-    claims : callable of str to bool
-        Called with each path found in a folder.
+    claims : Claims
+        Asked of each path found in a folder.
 
     Raises
     ------
@@ -92,7 +94,27 @@ def find(named: Paths, claims: Callable[[str], bool]) -> Found:
             raise ReaderError(path, "no such file or folder", hint=_nearby(path))
         else:
             refused.append(f"{path}: no such file or folder")
+    if not paths and not refused:
+        met = (walk(path, anything) if os.path.isdir(path) else _matches(path, anything, []) for path in items)
+        refused += [said for path, some in zip(items, met, strict=True) if (said := unclaimed(path, some, claims))]
     return Found(tuple(paths), alone=len(items) == 1 and files == 1, refused=tuple(refused))
+
+
+def unclaimed(named: str, met: Iterable[str], claims: Claims) -> str:
+    """What is to be said of a folder or pattern where files were met and none is claimed; empty where none was met."""
+    some = [path for path, _ in zip(met, range(_LOOKED), strict=False)]
+    if not some:
+        return ""
+    count = f"{len(some)} file{'s' * (len(some) != 1)}" if len(some) < _LOOKED else f"{_LOOKED} files or more"
+    return (
+        f"{named}: {count}, such as {os.path.basename(some[0])}, none named {claims} (# is a digit). "
+        "List them one by one to read them whatever they are called"
+    )
+
+
+def anything(path: str) -> bool:
+    """True of every path: to see what is there whoever reads it."""
+    return True
 
 
 def _listed(named: Any) -> list[str]:
@@ -161,12 +183,23 @@ def _nearby(path: str) -> str | None:
     return f"Did you mean {os.path.join(folder, close)}?" if close else None
 
 
-@lru_cache
-def matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
+class Claims:
     """A test of a path's last part against globs (case matters)."""
-    one = regex("|".join(translate(pattern) for pattern in patterns) or r"(?!)")
 
-    def claims(path: str) -> bool:
-        return one.match(os.path.basename(path)) is not None
+    def __init__(self, patterns: tuple[str, ...]) -> None:
+        self.patterns = patterns
+        self._one = regex("|".join(translate(pattern) for pattern in patterns) or r"(?!)")
 
-    return claims
+    def __call__(self, path: str) -> bool:
+        return self._one.match(os.path.basename(path)) is not None
+
+    def __str__(self) -> str:
+        """The names as a person would write them, # for a digit."""
+        plain = (regex(r"\[-_\]").sub("_", pattern) for pattern in self.patterns)
+        return ", ".join([*dict.fromkeys(regex(r"\[[^]]*\]").sub("#", pattern) for pattern in plain)][:8])
+
+
+@lru_cache
+def matcher(patterns: tuple[str, ...]) -> Claims:
+    """A test of a path's last part against globs (case matters)."""
+    return Claims(patterns)

@@ -212,7 +212,8 @@ class Index:
         templates = self._prints.setdefault(asked.key, [])
         if file is not None:
             for signature, layout, taken in templates:
-                if hdf5_fingerprint.take(file, layout) == taken:
+                same = hdf5_fingerprint.take(file, layout) == taken
+                if same and rows_layout.in_its_unit(container, layout, asked.unit or None):
                     return signature, layout
         layout = rows_layout.describe(path, container, asked.group, asked.time or None, asked.unit or None)
         text = layout.text()

@@ -247,6 +247,15 @@ def _path(dim: str) -> str:
     return dim.strip("/").replace("/", "_").replace(" ", "_").replace("#", "_")
 
 
+def in_its_unit(container: Container, layout: Layout, asked: str | None) -> bool:
+    """Whether the times of a file that is laid out so are in the unit of `layout`: where no file says it, values tell."""
+    clock = layout.time
+    if clock is None or _unit(container, clock, asked):  # said: a layout has no rows that could tell it
+        return True
+    there = container.length(clock)
+    return not there or _unit(container, replace(clock, shape=(there,)), asked) == layout.unit
+
+
 def times(container: Container, layout: Layout, begin: int, stop: int) -> moments.Moments:
     """Times of the rows from `begin` to `stop`."""
     clock = layout.time

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from workbench.core.codes import linear
 from workbench.core.errors import WorkbenchError
 from workbench.core.gates import Plan
 from workbench.core.plan_dataset import plan_dataset
 from workbench.products.seaflow.background import background
 from workbench.products.seaflow.cruise import seaflow
+from workbench.products.seaflow.drift import bead_drift
 from workbench.readers.parameter_files import read_parameters
 from workbench.readers.size_table import read_size_table
 
@@ -182,3 +184,21 @@ def test_what_is_kept_changes_nothing(evt, plans, sfl, monkeypatch):
     assert len(worked) == first
     seaflow(evt, plans["plan"], sfl, kept=kept, max_opp=400)
     assert len(worked) == 2 * first
+
+
+def test_linear_particles_come_to_the_same(evt, plans, sfl):
+    xr.testing.assert_identical(seaflow(linear(evt), plans["plan"], sfl), seaflow(evt, plans["plan"], sfl))
+
+
+def test_an_input_of_another_kind_is_refused_rather_than_counted(evt, plans, sfl, folder):
+    vct = xr.open_dataset(folder / "vct_plan", engine="seaflow_vct")
+    for given, said in (
+        ((vct, plans["plan"], sfl), "in focus"),
+        ((sfl, plans["plan"], sfl), "no variable 'row_size'"),
+        ((evt, sfl, sfl), "not a plan"),
+        ((evt, plans["plan"], evt), "not an SFL"),
+    ):
+        with pytest.raises(WorkbenchError, match=said):
+            seaflow(*given)
+    with pytest.raises(WorkbenchError, match="no variable 'row_size'"):
+        bead_drift(sfl, plans["plan"])

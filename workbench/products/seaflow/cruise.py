@@ -23,7 +23,7 @@ from workbench.products.contract import CRUISE, product
 from workbench.products.seaflow.abundance import virtual_core
 from workbench.products.seaflow.choosing import chosen_of, dated, short
 from workbench.products.seaflow.limits import MAX_EVENTS, MAX_OPP, Flag
-from workbench.products.seaflow.loading import in_pieces, loaded
+from workbench.products.seaflow.loading import check_particles, in_pieces, loaded
 from workbench.products.seaflow.water import HANDED, in_water
 from workbench.products.seaflow.worked import EACH, KEY, Worked, key_of
 
@@ -125,10 +125,11 @@ def seaflow(
     Raises
     ------
     WorkbenchError
-        When the instrument is not known.
+        When an input is another kind of dataset, or the instrument is not known.
 
     Sources: popcycle 7, seaflowpy 15.1.3; Ribalet et al. (2019), doi:10.1038/s41597-019-0292-2.
     """
+    _check(evt, sfl)
     parameters, table = _decided(plan, kept)
     serial = instrument or parameters.instrument
     if sfl is not None and not serial:
@@ -151,6 +152,17 @@ def seaflow(
         *([] if table is not None else ["no size table: diameter, carbon quota and biomass are missing"]),
     ])  # fmt: skip
     return _described(ds)
+
+
+def _check(evt: xr.Dataset, sfl: xr.Dataset | None) -> None:
+    """Refuse other kinds of datasets: of some of them there would be numbers, and wrong ones."""
+    from workbench.products.seaflow.process import CHANNELS
+
+    check_particles(evt, ("file_id", *CHANNELS))
+    if "q50" in evt:
+        raise WorkbenchError("particles in focus (OPP or VCT) are not filtered again: 'evt' comes from seaflow_evt")
+    if sfl is not None and not ("file_id" in sfl and sfl["file_id"].dims == _TIME):
+        raise WorkbenchError("not an SFL: there is no variable 'file_id' along time. An SFL comes from seaflow_sfl")
 
 
 def _decided(plan: xr.Dataset, kept: MutableMapping[Any, Any] | None) -> tuple[Parameters, SizeTable | None]:

@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from workbench.core.codes import to_log
+from workbench.core.codes import on_log_scale
 from workbench.core.filters import FilterParameters
 from workbench.core.plan_dataset import parameters_in
 from workbench.core.variables import VARIABLES, VariableSpec
 from workbench.products.contract import CRUISE, product
+from workbench.products.seaflow.loading import check_particles
 from workbench.products.seaflow.worked import key_of
 
 _CHANNELS = ("fsc_small", "D1", "D2")
@@ -50,7 +51,7 @@ def bead_drift(
     ----------
     evt : xarray.Dataset
         Particles (``particle``, ``file``) with D1, D2, fsc_small and pe: raw as the reader ``seaflow_evt`` gives them,
-        or OPP (linear values are turned into log codes); loaded some files at a time.
+        or OPP (linear values count as their log codes); loaded some files at a time.
     plan : xarray.Dataset
         As the reader ``seaflow_plan`` gives it: the beads of quantile 50 are the reference, of the filter that holds at
         the time.
@@ -68,6 +69,7 @@ def bead_drift(
         code) and ``<channel>_drift`` (per cent of the reference: ``100 * (median / reference - 1)``) of fsc_small, D1
         and D2; NaN in hours without beads or before the filter plan begins.
     """
+    check_particles(evt, _NEEDED)
     filters = parameters_in(plan).filters
     time = evt["time"].to_numpy().astype("datetime64[ns]")
     dated = np.flatnonzero(~np.isnat(time))
@@ -167,7 +169,6 @@ def _loaded(evt: xr.Dataset, chosen: npt.NDArray[np.intp]) -> Any:
     sizes = evt["row_size"].to_numpy().astype(np.int64)
     ends = np.cumsum(sizes)
     particles = evt[list(_NEEDED)]
-    linear = [particles[name].attrs.get("scale") == "linear" for name in _NEEDED]
     at = 0
     while at < len(chosen):
         stop = at + 1
@@ -175,9 +176,8 @@ def _loaded(evt: xr.Dataset, chosen: npt.NDArray[np.intp]) -> Any:
         while stop < len(chosen) and chosen[stop] == chosen[stop - 1] + 1 and ends[chosen[stop]] - first <= _ROWS:
             stop += 1
         loaded = particles.isel(particle=slice(first, int(ends[chosen[stop - 1]]))).load()
-        columns = [loaded[name].to_numpy() for name in _NEEDED]
+        columns = [on_log_scale(loaded[name]).astype(np.float64) for name in _NEEDED]
         for file in chosen[at:stop].tolist():
             own = slice(int(ends[file] - sizes[file]) - first, int(ends[file]) - first)
-            values = [to_log(c[own]) if flat else c[own] for c, flat in zip(columns, linear, strict=True)]
-            yield file, np.column_stack([np.asarray(v, dtype=np.float64) for v in values])
+            yield file, np.column_stack([column[own] for column in columns])
         at = stop
