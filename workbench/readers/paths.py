@@ -16,9 +16,9 @@ from workbench.core.errors import ReaderError, nearest
 
 Content = TypeVar("Content")
 
-#: What a reader opens: a file, a directory, a glob pattern, or a list of any of these.
 #: Files that are counted, at most, to say that none of them is meant.
 _LOOKED = 1000
+#: What a reader opens: a file, a directory, a glob pattern, or a list of any of these.
 Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
 
 
