@@ -234,8 +234,8 @@ def test_the_status_stands_in_the_cruise_folder(catalog: Path, capsys: pytest.Ca
     assert light.show(str(catalog)) == 1
     assert "DOWN" in capsys.readouterr().out
     assert light.status(folder) | {"engine": {}} == {
-        "engine": {}, "feeds": [], "disk": {"used": None, "budget": None}, "runs": [], "changes": [],
-        "boards": [], "up": None,
+        "engine": {}, "feeds": [], "disk": {"used": None, "budget": None, "fault": None}, "runs": [],
+        "changes": [], "boards": [], "up": None,
     }  # fmt: skip
     with pytest.raises(WorkbenchError, match=r"none\.yaml.*no such file"):
         light.show(str(catalog.with_name("none.yaml")))

@@ -36,6 +36,16 @@ def told(folder: Path) -> list[str]:
         return light.down(light.status(folder))
 
 
+def test_a_disk_that_fills_needs_a_hand(tmp_path: Path) -> None:
+    """The user's cron job hears of it (status ends with 1) before the disk is full."""
+    said = {"used": 9, "budget": 10, "free": 10**9, "warning": "the cruise uses 90 %"}
+    (tmp_path / "engine.json").write_text(json.dumps(ENGINE | {"engine": {"at": time.time()}, "disk": said}))
+    with EngineLock(tmp_path):
+        assert light.down(light.status(tmp_path)) == ["the cruise uses 90 %"]
+        (tmp_path / "engine.json").write_text(json.dumps(ENGINE | {"engine": {"at": time.time() - 600}}))
+        assert f"SAYS NOTHING since 10 min, pid {os.getpid()}" in light.said(light.status(tmp_path))
+
+
 def test_an_engine_alone_misses_no_board(tmp_path: Path) -> None:
     """Nor does one whose board was killed: who started it by itself knows."""
     assert told(tmp_path) == []

@@ -15,6 +15,7 @@ import pytest
 
 from tests.faults.engine_load import Killable, line
 from tests.services.broker import Broker
+from workbench.apps import status as light
 from workbench.core.clock import Clock
 from workbench.live.journal import Journal
 from workbench.record.record import Record
@@ -102,7 +103,9 @@ def test_a_full_disk(tmp_path: Path) -> None:
         fill(disk)
         body = b"".join(line(0) for _ in range(2000))
         until(lambda: not made.post("post", body))
-        until(lambda: feed(made, "post")["fault"])
+        until(lambda: any("post: " in each for each in light.down(light.status(disk / "F.cruise"))))
+        told = light.status(disk / "F.cruise")
+        assert told["engine"]["up"] and "is full: make room" in told["disk"]["fault"]
         said += [i for i in range(100, 120) if made.post("post", line(i))]
         (disk / "filler").unlink()
         until(lambda: made.post("post", line(500)))
@@ -140,6 +143,7 @@ def test_a_disk_that_is_read_only(tmp_path: Path) -> None:
             assert made.post("post", line(1))
             until(lambda: recorded(disk) == [1])
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        assert any("read-only: mount it" in each for each in light.down(light.status(disk / "F.cruise")))
         with pytest.raises(AssertionError, match=r"[Rr]ead-only"):
             made.start()
         assert made.process is not None

@@ -32,6 +32,7 @@ from workbench.catalog.cruise import Cruise, open_cruise
 from workbench.catalog.declared import PAGES
 from workbench.core.errors import WorkbenchError
 from workbench.core.memory import return_now_and_then, return_what_is_large
+from workbench.core.said import say
 from workbench.live.access import Access, read_tokens
 from workbench.live.feeds import Feeds
 from workbench.live.gallery import Gallery
@@ -106,7 +107,7 @@ def serve(
 
 def announce(address: str) -> None:
     """Say where the board is."""
-    print(address, flush=True)
+    say(address)
 
 
 def quiet() -> None:

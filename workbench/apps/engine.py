@@ -26,7 +26,7 @@ from workbench.apps.online import Online
 from workbench.catalog.cruise import Cruise, open_cruise
 from workbench.core.errors import WorkbenchError
 from workbench.core.memory import return_now_and_then, return_what_is_large
-from workbench.core.said import SaidOnce
+from workbench.core.said import SaidOnce, say
 from workbench.live.access import Access, read_tokens
 from workbench.live.engine import Engine
 from workbench.live.journal import Journal
@@ -130,9 +130,7 @@ async def _run(
         online.start()
         server = listen(engine, access, doors)
         host, port = doors[0].getsockname()[:2]
-        print(
-            f"engine of {cruise.id}: {len(engine.listeners)} feeds, {cruise.folder}, API at {host}:{port}", flush=True
-        )
+        say(f"engine of {cruise.id}: {len(engine.listeners)} feeds, {cruise.folder}, API at {host}:{port}")
         try:
             await stop.wait()
         finally:

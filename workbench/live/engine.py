@@ -11,7 +11,6 @@ that is where others look, and nobody has to ask the engine.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import shutil
@@ -32,6 +31,7 @@ from workbench.live.journal import Journal
 from workbench.live.listeners import Listener, ListenerError, open_listener
 from workbench.live.receipt import Receipt
 from workbench.live.recorder import Recorder
+from workbench.live.told import tell
 from workbench.record.budget import Budget, Use
 from workbench.record.record import Record
 
@@ -247,10 +247,7 @@ class Engine:
             self.record.roll()
 
     def _say(self) -> None:
-        path = self.cruise.folder / FILE
-        temporary = path.with_name(f".{FILE}.{os.getpid()}")
-        temporary.write_text(json.dumps(self.status()), encoding="utf-8")
-        os.replace(temporary, path)
+        tell(self.cruise.folder / FILE, self.status())
 
     def _feed(self, name: str, listener: Listener) -> dict[str, Any]:
         counters, recorder = listener.counters, self.recorders.get(name)
