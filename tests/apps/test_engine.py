@@ -213,6 +213,34 @@ def test_half_a_post_whose_sender_is_gone_does_not_stay_for_ever(
     run(catalog, work)
 
 
+def test_who_connects_and_says_nothing_takes_no_file_from_the_journal(
+    catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand such connections had every datagram dropped: no journal could be opened."""
+    monkeypatch.setattr("workbench.apps.engine.GUESTS", 3)
+
+    async def work(engine: Engine) -> None:
+        doors = bind_sockets(0, "127.0.0.1")
+        server = listen(engine, Access(), doors)
+        address = doors[0].getsockname()[:2]
+        guests = [await asyncio.open_connection(*address) for _ in range(3)]
+        await until(lambda: len(server._connections) == 3)
+        reader, writer = await asyncio.open_connection(*address)
+        async with asyncio.timeout(60):
+            assert await reader.read() == b""  # closed at once
+        guests.pop()[1].close()
+        await until(lambda: len(server._connections) == 2)
+        again, asking = await asyncio.open_connection(*address)
+        asking.write(b"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        async with asyncio.timeout(60):
+            assert b"200 OK" in await again.readline()
+        for _, each in [*guests, (reader, writer), (again, asking)]:
+            each.close()
+        server.stop()
+
+    run(catalog, work)
+
+
 def test_a_port_that_is_taken_is_told_before_anything_is_begun(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workbench.apps.engine.return_now_and_then", lambda: None)  # a thread that never ends
     with socket.create_server(("127.0.0.1", 0)) as taken:

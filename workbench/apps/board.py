@@ -45,6 +45,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds to wait for the first rows before the board says that it is there.
 PATIENCE = 5.0
+#: Seconds that a connection may be idle, or a body take: what is left of browsers that are gone does not gather.
+IDLE = 300.0
 #: Bytes of parsed files that a board keeps: the newest hours, however long the cruise.
 PARSED = 16 << 20
 
@@ -95,7 +97,7 @@ def serve(
             print(f"workbench: port {port} of {host} {reason}. {advice}", file=sys.stderr)
             return 1
         house = House(desk, _pages(desk), _origins(access, port, allow_origin), stack)
-        http = HTTPServer(house.door)
+        http = HTTPServer(house.door, idle_connection_timeout=IDLE, body_timeout=IDLE)
         http.add_sockets(sockets)
         stack.callback(http.stop)
         address = f"http://{_shown(host)}:{port}"

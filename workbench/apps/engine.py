@@ -18,6 +18,7 @@ import sys
 from typing import Any
 
 from tornado.httpserver import HTTPServer
+from tornado.iostream import IOStream
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler, stream_request_body
 
@@ -39,8 +40,10 @@ log = logging.getLogger(__name__)
 
 #: Seconds that the end may take.
 LAST = 20.0
-#: Seconds that a body may take: a sender whose cable was cut is not waited for any longer.
+#: Seconds that a body, or the next request, may take: a sender whose cable was cut is not waited for any longer.
 HALF = 600.0
+#: Connections at once. Each is an open file, and the journal needs some, too.
+GUESTS = 400
 #: Names in a URL.
 NAME = "[A-Za-z0-9_-]+"
 #: A body that is longer than a feed takes, but not this many times, is read to its end before it is refused: whoever
@@ -151,9 +154,20 @@ def listen(engine: Engine, access: Access, doors: list[socket.socket]) -> HTTPSe
     given = {"engine": engine, "access": access, "feeds": feeds}
     routes = [(f"/api/v1/feed/({NAME})", Feed, given), ("/api/v1/status", Status, given), ("/healthz", Status, given)]
     application = Application(routes, default_handler_class=Nothing, default_handler_args=given)
-    server = HTTPServer(application, body_timeout=HALF)
+    server = _Server(application, body_timeout=HALF, idle_connection_timeout=HALF)
     server.add_sockets(doors)
     return server
+
+
+class _Server(HTTPServer):
+    """Lets in no more connections than leave the engine files to open."""
+
+    def handle_stream(self, stream: IOStream, address: Any) -> None:
+        if len(self._connections) < GUESTS:
+            super().handle_stream(stream, address)
+            return
+        log.warning("API: %d connections are open, which are too many; more are closed at once", GUESTS)
+        stream.close()
 
 
 class _Api(RequestHandler):
