@@ -238,6 +238,28 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_a_name_that_is_no_text_ends_no_watch(tmp_path: Path) -> None:
+    """The kernel's word of it cannot be passed on; later files are taken as soon as before, not a minute later."""
+
+    async def run() -> None:
+        desk = Desk()
+        (tmp_path / "first.evt").write_bytes(b"x")
+        listener = open_listener("evt", f"folder:{tmp_path}?settle=0.02&rescan=3600", desk)
+        await listener.start()
+        await until(lambda: len(desk.taken) == 1, 60)
+        for number in (2, 3):
+            await asyncio.sleep(0.5)
+            with open(os.path.join(os.fsencode(tmp_path), b"\xff%d.evt" % number), "wb") as file:
+                file.write(b"x")
+            await until(lambda: len(desk.taken) == number, 60)  # noqa: B023
+        assert listener.counters.fault is None
+        (tmp_path / "last.evt").write_bytes(b"y")
+        await until(lambda: len(desk.taken) == 4, 60)
+        await listener.stop()
+
+    asyncio.run(run())
+
+
 @contextmanager
 def _folder() -> Iterator[Path]:
     import tempfile
