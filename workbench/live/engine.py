@@ -28,7 +28,7 @@ from workbench.core import clock
 from workbench.core.errors import WorkbenchError
 from workbench.live.file_list import FileList
 from workbench.live.journal import Journal
-from workbench.live.listeners import Listener, ListenerError, open_listener
+from workbench.live.listeners import Listener, open_listener
 from workbench.live.receipt import Receipt
 from workbench.live.recorder import Recorder
 from workbench.live.told import tell
@@ -186,10 +186,12 @@ class Engine:
         while True:
             try:
                 return await listener.start()
-            except (ListenerError, OSError) as error:
-                if listener.counters.fault != str(error):
-                    log.warning("%s", error)
-                listener.counters.fault = str(error)
+            except Exception as error:  # whatever it is: nobody else would tell
+                expected = isinstance(error, WorkbenchError | OSError)
+                said = str(error) if expected else f"{type(error).__name__}: {error}"
+                if listener.counters.fault != said:
+                    log.warning("%s: %s", listener.name, said, exc_info=not expected)
+                listener.counters.fault = said
                 await asyncio.sleep(AGAIN)
 
     async def _record(self, name: str) -> None:
@@ -206,7 +208,7 @@ class Engine:
             awake.clear()
             if not self._full():
                 await loop.run_in_executor(self._threads, self._step, recorder)
-                if recorder.behind and recorder.kept.fault is None:
+                if recorder.behind or recorder.kept.fault is not None:
                     awake.set()
             await asyncio.sleep(pace if recorder.kept.fault is None else AGAIN)
 
