@@ -257,6 +257,14 @@ def test_up_ends_when_the_catalog_has_a_mistake(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr.count("\n")) == (1, 1) and "there is no such file" in done.stderr
 
 
+def test_up_ends_when_there_is_a_mistake_in_the_tokens(catalog: Path) -> None:
+    tokens = catalog.with_name("people.txt")
+    tokens.write_text("night-watch scientist abc\n")
+    command = [sys.executable, "-m", "workbench", "up", str(catalog), "--tokens", str(tokens)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1) and "people.txt" in done.stderr
+
+
 def test_the_status_stands_in_the_cruise_folder(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = open_cruise(catalog).folder
     assert light.show(str(catalog)) == 1
