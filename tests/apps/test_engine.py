@@ -288,7 +288,12 @@ def test_the_status_stands_in_the_cruise_folder(catalog: Path, capsys: pytest.Ca
             engine.listeners["ship"].counters.fault = "the cable is cut"
             await asyncio.to_thread(engine._say)
             assert light.show(str(catalog)) == 1
-            assert "! the cable is cut" in capsys.readouterr().out
+            out = capsys.readouterr().out
+            assert "! the cable is cut" in out and "unread" not in out
+            engine.recorders["ship"].kept.long = 3
+            await asyncio.to_thread(engine._say)
+            light.show(str(catalog))
+            assert "0 refused, 3 unread\n" in capsys.readouterr().out
 
     run(catalog, work)
     assert not (folder / FILE).exists()

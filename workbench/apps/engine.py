@@ -15,6 +15,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import Any
 
 from tornado.httpserver import HTTPServer
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds that the end may take.
 LAST = 20.0
+#: Seconds between two looks whether the cruise folder is still there.
+STANDS = 2.0
 #: Seconds that a body, or the next request, may take: a sender whose cable was cut is not waited for any longer.
 HALF = 600.0
 #: Connections at once. Each is an open file, and the journal needs some, too.
@@ -83,7 +86,7 @@ def serve(
     Raises
     ------
     WorkbenchError
-        When the catalog has mistakes, or another engine writes to this cruise folder.
+        When the catalog has mistakes, another engine writes to this cruise folder, or it was taken away.
     """
     said = logging.StreamHandler()
     said.addFilter(SaidOnce())
@@ -95,9 +98,15 @@ def serve(
     return_now_and_then()
     cruise = open_cruise(catalog, data=data, record=record)
     access = Access(host, (), read_tokens(tokens) if tokens else None)
-    with EngineLock(cruise.folder):
+    with EngineLock(cruise.folder) as lock:
         doors = _bound(host, port)
-        return asyncio.run(_run(cruise, access, doors, fsync, budget, scheduler))
+        asyncio.run(_run(cruise, access, doors, fsync, budget, scheduler, lock))
+        if not lock.stands():
+            raise WorkbenchError(
+                f"{cruise.folder} was moved or removed, or its disk taken out, while the engine wrote to it. What was "
+                "received until then is there, wherever that is; started again, the engine begins at this place anew"
+            )
+    return 0
 
 
 def _bound(host: str, port: int) -> list[socket.socket]:
@@ -114,8 +123,9 @@ def _bound(host: str, port: int) -> list[socket.socket]:
 
 
 async def _run(
-    cruise: Cruise, access: Access, doors: list[socket.socket], fsync: float, budget: int | None, scheduler: str | None
-) -> int:  # fmt: skip
+    cruise: Cruise, access: Access, doors: list[socket.socket], fsync: float, budget: int | None, scheduler: str | None,
+    lock: EngineLock,
+) -> None:  # fmt: skip
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -135,7 +145,10 @@ async def _run(
         host, port = doors[0].getsockname()[:2]
         say(f"engine of {cruise.id}: {len(engine.listeners)} feeds, {cruise.folder}, API at {host}:{port}")
         try:
-            await stop.wait()
+            while lock.stands() and not stop.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(STANDS):
+                        await stop.wait()
         finally:
             server.stop()
             try:
@@ -145,7 +158,6 @@ async def _run(
             except TimeoutError:
                 log.warning("something did not end within %g s; what was acknowledged is on disk", LAST)
             record.close()
-    return 0
 
 
 def listen(engine: Engine, access: Access, doors: list[socket.socket]) -> HTTPServer:

@@ -179,6 +179,8 @@ def said(found: dict[str, Any]) -> str:
     for feed in found["feeds"]:
         age = "nothing yet" if feed["age_s"] is None else f"{_span(feed['age_s'])} ago"
         counts = f"{feed['received']} received, {feed['dropped']} dropped, {feed['refused']} refused"
+        if feed.get("unread"):
+            counts += f", {feed['unread']} unread"
         lines.append(f"  {feed['name']:<14} {age:<14} {feed['rate_hz']:>8g}/s  {counts}")
         if feed.get("fault"):
             lines.append(f"  {'':<14} ! {feed['fault']}")

@@ -75,6 +75,18 @@ class EngineLock:
             os.close(self._handle)
             self._handle = None
 
+    def stands(self) -> bool:
+        """Is the folder that we hold still at its place? False when it was moved or removed, or another one stands there."""
+        if self._handle is None:
+            return False
+        try:
+            there = os.stat(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:  # nobody knows: a network that is away, say
+            return True
+        return os.path.samestat(there, os.fstat(self._handle))
+
     def _held(self) -> str:
         about = self.holder()
         if about is None:
