@@ -299,6 +299,19 @@ def test_the_status_stands_in_the_cruise_folder(catalog: Path, capsys: pytest.Ca
     assert not (folder / FILE).exists()
 
 
+def test_it_ends_where_nothing_can_be_taken_away(catalog: Path) -> None:
+    """A disk that became read-only: what stands here for the status cannot be removed either."""
+    folder = open_cruise(catalog).folder
+    folder.mkdir()
+
+    async def work(engine: Engine) -> None:
+        (folder / FILE).unlink(missing_ok=True)
+        (folder / FILE).mkdir()
+        (folder / FILE / "x").touch()
+
+    run(catalog, work)
+
+
 def test_raw_bytes_are_kept_when_nothing_else_fits(catalog: Path) -> None:
     """The user sees a warning, on the board and as an event; rows come by themselves once the budget is raised."""
     folder = open_cruise(catalog).folder

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -71,7 +72,8 @@ class EngineLock:
     def release(self) -> None:
         """Let go of it; also when it is not held."""
         if self._handle is not None:
-            os.ftruncate(self._handle, 0)
+            with suppress(OSError):  # the disk may have become read-only
+                os.ftruncate(self._handle, 0)
             os.close(self._handle)
             self._handle = None
 
