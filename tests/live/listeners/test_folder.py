@@ -105,6 +105,17 @@ def test_of_a_log_whole_lines_are_taken_as_it_grows(steps: list[int]) -> None:
             assert found == []
 
 
+def test_a_log_that_stands_still_is_not_refused(tmp_path: Path) -> None:
+    """Each log that was taken counted as a broken file a minute later, after a restart once more."""
+    (tmp_path / "gps.log").write_bytes(b"2023-01-12T03:00:00.000Z $GPGGA,1*00\n2023-01-12T03:00:01.000Z $GP")
+    (tmp_path / "empty.log").touch()
+    (tmp_path / "none.log").write_bytes(b"no line ends here")
+    first, again = _Looks(_arrivals(tmp_path, NmeaLog())), _Looks(_arrivals(tmp_path, NmeaLog()))
+    assert [arrival.path for arrival in first(100)] == ["gps.log"] and first.refused == 1
+    again.arrivals.taken["gps.log"] = first.arrivals.taken.get("gps.log")  # type: ignore[assignment]
+    assert again(100) == [] and again.refused == 1
+
+
 def test_a_file_is_left_alone_until_it_stood_still(tmp_path: Path) -> None:
     """Also one that could be whole: written in place over what was there, its size says nothing."""
     looks = _Looks(_arrivals(tmp_path, None))
