@@ -36,5 +36,6 @@ def run(engine: Sequence[str], board: Sequence[str], *, check: Callable[[], Crui
         stack.enter_context(Standing(folder / UP))  # with the cruise folder, where the board says that it is there
         for name, arguments in (("engine", engine), ("board", board)):
             stack.enter_context(Supervisor([*start, name, *arguments], name=f"the {name}", piped=False))
-        stop.wait()
+        while not stop.wait(1.0):  # a signal that another thread was given wakes nobody here
+            pass
     return 0
