@@ -177,6 +177,38 @@ def test_a_child_whose_work_is_done_is_left_alone(tmp_path: Path) -> None:
     assert count.read_text() == "x"
 
 
+def test_a_server_that_somebody_ended_is_started_again(tmp_path: Path) -> None:
+    """Who ends the engine or the board alone, by the pid that status tells, gets it back."""
+    count = tmp_path / "count"
+    code = f"open({str(count)!r}, 'a').write('x')"
+    with demo.Supervisor([sys.executable, "-c", code], pause=0.01, piped=False):
+        wait_for(lambda: count.exists() and len(count.read_text()) >= 3)
+
+
+def test_a_ctrl_c_on_the_terminal_reaches_no_child(tmp_path: Path) -> None:
+    """It would end by itself, and be started again, while this process thinks of ending it."""
+    with demo.Supervisor([sys.executable, "-c", "import time; time.sleep(600)"], piped=False) as child:
+        wait_for(lambda: child.pid)
+        assert child.pid is not None and os.getpgid(child.pid) == child.pid
+
+
+def test_a_child_is_started_again_when_nothing_can_be_said(tmp_path: Path) -> None:
+    """The log lies on the disk that is full, or the terminal is gone."""
+    count = tmp_path / "count"
+    child = f"open({str(count)!r}, 'a').write('x'); raise SystemExit(3)"
+    code = (
+        "import sys, time; from workbench.apps.supervisor import Supervisor\n"
+        f"with Supervisor([sys.executable, '-c', {child!r}], pause=0.01): time.sleep(600)"
+    )
+    with open("/dev/full", "w") as full:
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=full, stderr=full)
+    try:
+        wait_for(lambda: count.exists() and len(count.read_text()) >= 3)
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_a_child_that_does_not_listen_is_killed() -> None:
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
     child = demo.Supervisor([sys.executable, "-c", code])

@@ -213,6 +213,34 @@ def test_half_a_post_whose_sender_is_gone_does_not_stay_for_ever(
     run(catalog, work)
 
 
+def test_who_connects_and_says_nothing_takes_no_file_from_the_journal(
+    catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand such connections had every datagram dropped: no journal could be opened."""
+    monkeypatch.setattr("workbench.apps.engine.GUESTS", 3)
+
+    async def work(engine: Engine) -> None:
+        doors = bind_sockets(0, "127.0.0.1")
+        server = listen(engine, Access(), doors)
+        address = doors[0].getsockname()[:2]
+        guests = [await asyncio.open_connection(*address) for _ in range(3)]
+        await until(lambda: len(server._connections) == 3)
+        reader, writer = await asyncio.open_connection(*address)
+        async with asyncio.timeout(60):
+            assert await reader.read() == b""  # closed at once
+        guests.pop()[1].close()
+        await until(lambda: len(server._connections) == 2)
+        again, asking = await asyncio.open_connection(*address)
+        asking.write(b"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        async with asyncio.timeout(60):
+            assert b"200 OK" in await again.readline()
+        for _, each in [*guests, (reader, writer), (again, asking)]:
+            each.close()
+        server.stop()
+
+    run(catalog, work)
+
+
 def test_a_port_that_is_taken_is_told_before_anything_is_begun(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workbench.apps.engine.return_now_and_then", lambda: None)  # a thread that never ends
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -229,13 +257,21 @@ def test_up_ends_when_the_catalog_has_a_mistake(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr.count("\n")) == (1, 1) and "there is no such file" in done.stderr
 
 
+def test_up_ends_when_there_is_a_mistake_in_the_tokens(catalog: Path) -> None:
+    tokens = catalog.with_name("people.txt")
+    tokens.write_text("night-watch scientist abc\n")
+    command = [sys.executable, "-m", "workbench", "up", str(catalog), "--tokens", str(tokens)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1) and "people.txt" in done.stderr
+
+
 def test_the_status_stands_in_the_cruise_folder(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = open_cruise(catalog).folder
     assert light.show(str(catalog)) == 1
     assert "DOWN" in capsys.readouterr().out
     assert light.status(folder) | {"engine": {}} == {
-        "engine": {}, "feeds": [], "disk": {"used": None, "budget": None}, "runs": [], "changes": [],
-        "boards": [], "up": None,
+        "engine": {}, "feeds": [], "disk": {"used": None, "budget": None, "fault": None}, "runs": [],
+        "changes": [], "boards": [], "up": None,
     }  # fmt: skip
     with pytest.raises(WorkbenchError, match=r"none\.yaml.*no such file"):
         light.show(str(catalog.with_name("none.yaml")))
@@ -252,10 +288,28 @@ def test_the_status_stands_in_the_cruise_folder(catalog: Path, capsys: pytest.Ca
             engine.listeners["ship"].counters.fault = "the cable is cut"
             await asyncio.to_thread(engine._say)
             assert light.show(str(catalog)) == 1
-            assert "! the cable is cut" in capsys.readouterr().out
+            out = capsys.readouterr().out
+            assert "! the cable is cut" in out and "unread" not in out
+            engine.recorders["ship"].kept.long = 3
+            await asyncio.to_thread(engine._say)
+            light.show(str(catalog))
+            assert "0 refused, 3 unread\n" in capsys.readouterr().out
 
     run(catalog, work)
     assert not (folder / FILE).exists()
+
+
+def test_it_ends_where_nothing_can_be_taken_away(catalog: Path) -> None:
+    """A disk that became read-only: what stands here for the status cannot be removed either."""
+    folder = open_cruise(catalog).folder
+    folder.mkdir()
+
+    async def work(engine: Engine) -> None:
+        (folder / FILE).unlink(missing_ok=True)
+        (folder / FILE).mkdir()
+        (folder / FILE / "x").touch()
+
+    run(catalog, work)
 
 
 def test_raw_bytes_are_kept_when_nothing_else_fits(catalog: Path) -> None:

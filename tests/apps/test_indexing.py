@@ -199,3 +199,13 @@ def test_the_command_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
     assert there > 0
     done, _ = index_cruise(cruise)
     assert done.indexed == done.particles
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user is needed, who may not be less gentle than before")
+def test_a_board_that_is_gentle_already_indexes(tmp_path: Path) -> None:
+    """Started with nice by who is not root, it said nothing of it and never indexed."""
+    code = (
+        "import os; from workbench.apps.indexing import GENTLY, _be_gentle\n"
+        "os.nice(19); os.setuid(65534); assert os.getpriority(os.PRIO_PROCESS, 0) > GENTLY; _be_gentle()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
+import json
 import os
 import shutil
 import sqlite3
@@ -26,6 +27,7 @@ from workbench.apps.engine import EngineLock
 from workbench.apps.job import job_of
 from workbench.apps.online import Online
 from workbench.catalog.cruise import Cruise, open_cruise
+from workbench.core import clock
 from workbench.live.engine import Engine
 from workbench.live.journal import Journal
 from workbench.readers.seaflow_evt import V2, write_evt
@@ -289,6 +291,19 @@ def test_what_people_change_between_the_first_look_of_the_queue_and_that_of_the_
 
     asyncio.run(live())
     assert [run.inputs for run in Record(cruise.folder).runs.find()] == ["plan as changed by 1"]
+
+
+def test_a_folder_whose_name_is_no_text_keeps_no_file_from_being_worked_on(catalog: Path) -> None:
+    """One of an old Windows share (Latin-1) had nothing worked on any more, and only the log said so."""
+    cruise = open_cruise(catalog)
+    with closing(Journal(cruise.folder / "raw")) as journal, closing(Record(cruise.folder)) as record:
+        for path in (b"Donn\xe9es/1", b"2023_012/2"):
+            body = json.dumps({"path": os.fsdecode(path), "size": 1, "mtime_ns": 1, "sha256": "0" * 64}).encode()
+            journal.append("evt", body, "", clock.now())
+        worker = Online(cruise, journal, record)
+        worker._queue(worker.jobs[0])
+        queued = [run.inputs for run in record.runs.find("queued")]
+        assert queued == [f"evt/Donn?es/1 {'0' * 16}", f"evt/2023_012/2 {'0' * 16}"]
 
 
 def test_a_product_without_a_folder_is_no_job(catalog: Path) -> None:

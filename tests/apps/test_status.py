@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -34,6 +35,16 @@ def told(folder: Path) -> list[str]:
     with EngineLock(folder):
         (folder / "engine.json").write_text(json.dumps(ENGINE | {"engine": {"at": time.time()}}))
         return light.down(light.status(folder))
+
+
+def test_a_disk_that_fills_needs_a_hand(tmp_path: Path) -> None:
+    """The user's cron job hears of it (status ends with 1) before the disk is full."""
+    said = {"used": 9, "budget": 10, "free": 10**9, "warning": "the cruise uses 90 %"}
+    (tmp_path / "engine.json").write_text(json.dumps(ENGINE | {"engine": {"at": time.time()}, "disk": said}))
+    with EngineLock(tmp_path):
+        assert light.down(light.status(tmp_path)) == ["the cruise uses 90 %"]
+        (tmp_path / "engine.json").write_text(json.dumps(ENGINE | {"engine": {"at": time.time() - 600}}))
+        assert f"SAYS NOTHING since 10 min, pid {os.getpid()}" in light.said(light.status(tmp_path))
 
 
 def test_an_engine_alone_misses_no_board(tmp_path: Path) -> None:
@@ -183,9 +194,13 @@ def test_a_board_that_is_killed_under_up_is_told_and_comes_back(tmp_path: Path) 
         until(lambda: light.show(str(catalog)) == 0)
         (again,) = light.status(folder)["boards"]
         assert again["pid"] != first["pid"] and again["address"] == first["address"]
+        tasks = [each for each in Path(f"/proc/{process.pid}/task").iterdir() if each.name != str(process.pid)]
+        other = next(each for each in tasks if "SigBlk:\t0000000000000000\n" in (each / "status").read_text())
+        assert ctypes.CDLL(None).tgkill(process.pid, int(other.name), signal.SIGTERM) == 0, "any thread may be given it"
+        assert process.wait(60) == 0
     finally:
         process.terminate()
-        assert process.wait(60) == 0
+        process.wait(60)
     found = light.status(folder)
     assert (found["boards"], found["up"]) == ([], None)
     assert light.down(found) == ["the engine is not running"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -15,6 +16,7 @@ import pytest
 
 from tests.faults.engine_load import Killable, line
 from tests.services.broker import Broker
+from workbench.apps import status as light
 from workbench.core.clock import Clock
 from workbench.live.journal import Journal
 from workbench.record.record import Record
@@ -102,7 +104,9 @@ def test_a_full_disk(tmp_path: Path) -> None:
         fill(disk)
         body = b"".join(line(0) for _ in range(2000))
         until(lambda: not made.post("post", body))
-        until(lambda: feed(made, "post")["fault"])
+        until(lambda: any("post: " in each for each in light.down(light.status(disk / "F.cruise"))))
+        told = light.status(disk / "F.cruise")
+        assert told["engine"]["up"] and "is full: make room" in told["disk"]["fault"]
         said += [i for i in range(100, 120) if made.post("post", line(i))]
         (disk / "filler").unlink()
         until(lambda: made.post("post", line(500)))
@@ -140,6 +144,7 @@ def test_a_disk_that_is_read_only(tmp_path: Path) -> None:
             assert made.post("post", line(1))
             until(lambda: recorded(disk) == [1])
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        assert any("read-only: mount it" in each for each in light.down(light.status(disk / "F.cruise")))
         with pytest.raises(AssertionError, match=r"[Rr]ead-only"):
             made.start()
         assert made.process is not None
@@ -150,6 +155,28 @@ def test_a_disk_that_is_read_only(tmp_path: Path) -> None:
         with engine(disk) as made:
             assert made.post("post", line(3))
             until(lambda: recorded(disk) == [1, 3])
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_cruise_folder_that_is_taken_away(tmp_path: Path, back: bool) -> None:
+    """Moved, or on a disk that is taken out: the engine says so and ends; started again (by `up`), it goes on there.
+
+    It went on for an hour in the folder that nobody saw, and `status` said that nothing had run yet.
+    """
+    with engine(tmp_path) as made:
+        assert made.post("post", line(1))
+        until(lambda: recorded(tmp_path) == [1])
+        (tmp_path / "F.cruise").rename(tmp_path / "away")
+        assert made.process is not None
+        assert made.process.wait(60) == 1
+        assert "F.cruise was moved or removed, or its disk taken out" in made.log.read_text()
+        if back:
+            shutil.rmtree(tmp_path / "F.cruise", ignore_errors=True)
+            (tmp_path / "away").rename(tmp_path / "F.cruise")
+        made.start()
+        assert made.post("post", line(2))
+        until(lambda: recorded(tmp_path) == ([1, 2] if back else [2]))
+        until(lambda: light.status(tmp_path / "F.cruise")["engine"]["up"])
 
 
 @pytest.mark.parametrize("hours", [-1.0, 24.0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,24 @@ def test_each_message_is_a_row_with_the_time_of_receipt(place) -> None:
     np.testing.assert_array_equal(ds["time"], [at(i + 0.25) for i in range(30)])
     assert ds["latitude"].values[5] == pytest.approx(21 + 5 / 60)
     assert recorder.record.variables("ship")["latitude"].unit == "degrees_north"
+
+
+def test_a_folder_for_work_that_cannot_be_written_for_a_while_ends_nothing(place, tmp_path: Path) -> None:
+    """No permission, or a disk that turned read-only: nothing was recorded afterwards, and no one said why."""
+    recorder = place()
+    for i in range(3):
+        recorder.journal.append("ship", fix(i), "x", at(i))
+    assert recorder.step() == 3
+    shutil.rmtree(tmp_path / "work")
+    (tmp_path / "work").touch()
+    for i in range(3600, 3605):
+        recorder.journal.append("ship", fix(i), "x", at(i))
+    for _ in range(2):
+        assert recorder.step() == 0
+        assert recorder.kept.fault is not None and str(tmp_path / "work") in recorder.kept.fault
+    (tmp_path / "work").unlink()
+    assert recorder.step() == 5 and recorder.kept.fault is None
+    assert rows(recorder).sizes["time"] == 8
 
 
 @settings(

@@ -32,6 +32,7 @@ from workbench.catalog.cruise import Cruise, open_cruise
 from workbench.catalog.declared import PAGES
 from workbench.core.errors import WorkbenchError
 from workbench.core.memory import return_now_and_then, return_what_is_large
+from workbench.core.said import say
 from workbench.live.access import Access, read_tokens
 from workbench.live.feeds import Feeds
 from workbench.live.gallery import Gallery
@@ -44,6 +45,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds to wait for the first rows before the board says that it is there.
 PATIENCE = 5.0
+#: Seconds that a connection may be idle, or a body take: what is left of browsers that are gone does not gather.
+IDLE = 300.0
 #: Bytes of parsed files that a board keeps: the newest hours, however long the cruise.
 PARSED = 16 << 20
 
@@ -94,7 +97,7 @@ def serve(
             print(f"workbench: port {port} of {host} {reason}. {advice}", file=sys.stderr)
             return 1
         house = House(desk, _pages(desk), _origins(access, port, allow_origin), stack)
-        http = HTTPServer(house.door)
+        http = HTTPServer(house.door, idle_connection_timeout=IDLE, body_timeout=IDLE)
         http.add_sockets(sockets)
         stack.callback(http.stop)
         address = f"http://{_shown(host)}:{port}"
@@ -106,7 +109,7 @@ def serve(
 
 def announce(address: str) -> None:
     """Say where the board is."""
-    print(address, flush=True)
+    say(address)
 
 
 def quiet() -> None:

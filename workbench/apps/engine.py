@@ -15,9 +15,11 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import Any
 
 from tornado.httpserver import HTTPServer
+from tornado.iostream import IOStream
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler, stream_request_body
 
@@ -26,7 +28,7 @@ from workbench.apps.online import Online
 from workbench.catalog.cruise import Cruise, open_cruise
 from workbench.core.errors import WorkbenchError
 from workbench.core.memory import return_now_and_then, return_what_is_large
-from workbench.core.said import SaidOnce
+from workbench.core.said import SaidOnce, say
 from workbench.live.access import Access, read_tokens
 from workbench.live.engine import Engine
 from workbench.live.journal import Journal
@@ -39,8 +41,12 @@ log = logging.getLogger(__name__)
 
 #: Seconds that the end may take.
 LAST = 20.0
-#: Seconds that a body may take: a sender whose cable was cut is not waited for any longer.
+#: Seconds between two looks whether the cruise folder is still there.
+STANDS = 2.0
+#: Seconds that a body, or the next request, may take: a sender whose cable was cut is not waited for any longer.
 HALF = 600.0
+#: Connections at once. Each is an open file, and the journal needs some, too.
+GUESTS = 400
 #: Names in a URL.
 NAME = "[A-Za-z0-9_-]+"
 #: A body that is longer than a feed takes, but not this many times, is read to its end before it is refused: whoever
@@ -80,7 +86,7 @@ def serve(
     Raises
     ------
     WorkbenchError
-        When the catalog has mistakes, or another engine writes to this cruise folder.
+        When the catalog has mistakes, another engine writes to this cruise folder, or it was taken away.
     """
     said = logging.StreamHandler()
     said.addFilter(SaidOnce())
@@ -92,9 +98,15 @@ def serve(
     return_now_and_then()
     cruise = open_cruise(catalog, data=data, record=record)
     access = Access(host, (), read_tokens(tokens) if tokens else None)
-    with EngineLock(cruise.folder):
+    with EngineLock(cruise.folder) as lock:
         doors = _bound(host, port)
-        return asyncio.run(_run(cruise, access, doors, fsync, budget, scheduler))
+        asyncio.run(_run(cruise, access, doors, fsync, budget, scheduler, lock))
+        if not lock.stands():
+            raise WorkbenchError(
+                f"{cruise.folder} was moved or removed, or its disk taken out, while the engine wrote to it. What was "
+                "received until then is there, wherever that is; started again, the engine begins at this place anew"
+            )
+    return 0
 
 
 def _bound(host: str, port: int) -> list[socket.socket]:
@@ -111,8 +123,9 @@ def _bound(host: str, port: int) -> list[socket.socket]:
 
 
 async def _run(
-    cruise: Cruise, access: Access, doors: list[socket.socket], fsync: float, budget: int | None, scheduler: str | None
-) -> int:  # fmt: skip
+    cruise: Cruise, access: Access, doors: list[socket.socket], fsync: float, budget: int | None, scheduler: str | None,
+    lock: EngineLock,
+) -> None:  # fmt: skip
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -130,11 +143,12 @@ async def _run(
         online.start()
         server = listen(engine, access, doors)
         host, port = doors[0].getsockname()[:2]
-        print(
-            f"engine of {cruise.id}: {len(engine.listeners)} feeds, {cruise.folder}, API at {host}:{port}", flush=True
-        )
+        say(f"engine of {cruise.id}: {len(engine.listeners)} feeds, {cruise.folder}, API at {host}:{port}")
         try:
-            await stop.wait()
+            while lock.stands() and not stop.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(STANDS):
+                        await stop.wait()
         finally:
             server.stop()
             try:
@@ -144,7 +158,6 @@ async def _run(
             except TimeoutError:
                 log.warning("something did not end within %g s; what was acknowledged is on disk", LAST)
             record.close()
-    return 0
 
 
 def listen(engine: Engine, access: Access, doors: list[socket.socket]) -> HTTPServer:
@@ -153,9 +166,20 @@ def listen(engine: Engine, access: Access, doors: list[socket.socket]) -> HTTPSe
     given = {"engine": engine, "access": access, "feeds": feeds}
     routes = [(f"/api/v1/feed/({NAME})", Feed, given), ("/api/v1/status", Status, given), ("/healthz", Status, given)]
     application = Application(routes, default_handler_class=Nothing, default_handler_args=given)
-    server = HTTPServer(application, body_timeout=HALF)
+    server = _Server(application, body_timeout=HALF, idle_connection_timeout=HALF)
     server.add_sockets(doors)
     return server
+
+
+class _Server(HTTPServer):
+    """Lets in no more connections than leave the engine files to open."""
+
+    def handle_stream(self, stream: IOStream, address: Any) -> None:
+        if len(self._connections) < GUESTS:
+            super().handle_stream(stream, address)
+            return
+        log.warning("API: %d connections are open, which are too many; more are closed at once", GUESTS)
+        stream.close()
 
 
 class _Api(RequestHandler):

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -174,4 +174,5 @@ def _be_gentle() -> None:
     """Let the pages go first: on Linux a thread has a niceness of its own."""
     set_priority: Callable[[int, int, int], None] | None = getattr(os, "setpriority", None)
     if sys.platform == "linux" and set_priority is not None:
-        set_priority(os.PRIO_PROCESS, threading.get_native_id(), GENTLY)
+        with suppress(OSError):  # the whole board is gentler than that already, and only root may be less so
+            set_priority(os.PRIO_PROCESS, threading.get_native_id(), GENTLY)

@@ -155,7 +155,7 @@ class Online:
             for entry in self.journal.read(name, cursors.get(mirror)):
                 file = arrived(entry.body)
                 if file is not None:
-                    asked.append(f"{name}/{file.path} {file.sha256[:16]}")
+                    asked.append(f"{name}/{file.text} {file.sha256[:16]}")
                 last = entry.after
             if last is not None:
                 self.record.runs.queue(job.name, *asked)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Seconds after which an engine that wrote no status is called stuck.
 STUCK = 15.0
+#: Bytes free on a disk that is as good as full: a database wants pages, a file at least one block.
+NO_ROOM = 64 << 10
 #: Kinds of events that say what people decided.
 _DECIDED = ("'gates'", "'filters'", "'excluded'")
 #: A catalog whose cruise folder, where it is there, can be told without reading YAML.
@@ -122,7 +124,7 @@ def status(folder: str | Path) -> dict[str, Any]:
             found: dict[str, Any] = json.load(file)
     except (OSError, ValueError):
         found = {"engine": {}, "feeds": [], "disk": {}}
-    found["disk"] = {"used": None, "budget": None, **found["disk"]}
+    found["disk"] = {"used": None, "budget": None, **found["disk"], "fault": _unwritable(folder)}
     held = _holder(folder)
     engine = found["engine"]
     age = time.time() - engine["at"] if "at" in engine else None
@@ -150,6 +152,7 @@ def down(found: dict[str, Any]) -> list[str]:
         wrong.append("the board is not running; workbench up starts it again")
     wrong += [f"the board with pid {board['pid']} does not answer" for board in found["boards"] if not board["up"]]
     wrong += [f"{feed['name']}: {feed['fault']}" for feed in found["feeds"] if feed.get("fault")]
+    wrong += [each for each in (_disk_fault(found["disk"]),) if each]
     wrong += found.get("mistakes", ())
     return wrong
 
@@ -165,8 +168,7 @@ def _boardless(found: dict[str, Any]) -> bool:
 def said(found: dict[str, Any]) -> str:
     """The status for people."""
     engine, disk = found["engine"], found["disk"]
-    state = f"up, pid {engine['pid']}" if engine["up"] else "DOWN"
-    lines = [f"engine  {state}  {engine['folder']}"]
+    lines = [f"engine  {_state(engine)}  {engine['folder']}"]
     if not os.path.isdir(engine["folder"]):
         lines.append("        nothing has run yet: this cruise folder is not there")
     if _boardless(found):
@@ -177,13 +179,15 @@ def said(found: dict[str, Any]) -> str:
     for feed in found["feeds"]:
         age = "nothing yet" if feed["age_s"] is None else f"{_span(feed['age_s'])} ago"
         counts = f"{feed['received']} received, {feed['dropped']} dropped, {feed['refused']} refused"
+        if feed.get("unread"):
+            counts += f", {feed['unread']} unread"
         lines.append(f"  {feed['name']:<14} {age:<14} {feed['rate_hz']:>8g}/s  {counts}")
         if feed.get("fault"):
             lines.append(f"  {'':<14} ! {feed['fault']}")
     if disk["used"] is not None:
         lines.append(f"disk    {disk['used'] / 1e9:.2f} GB of {disk['budget'] / 1e9:.2f} GB")
-        if disk.get("warning"):
-            lines.append(f"        ! {disk['warning']}")
+    if _disk_fault(disk):
+        lines.append(f"        ! {_disk_fault(disk)}")
     counted = {state: sum(run["state"] == state for run in found["runs"]) for state in ("queued", "running", "failed")}
     if found["runs"]:
         lines.append(
@@ -201,6 +205,32 @@ def said(found: dict[str, Any]) -> str:
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(change["time"] // 10**9))
         lines.append(f"{'' if at else 'changes':<8}{when}  {change['kind']}: {change['who']} {change['text']}")
     return "\n".join(lines)
+
+
+def _state(engine: dict[str, Any]) -> str:
+    if engine["pid"] is None:
+        return "DOWN"
+    age = engine["status_age_s"]
+    silent = "says nothing" if age is None else f"SAYS NOTHING since {_span(age)}"
+    return f"{'up' if engine['up'] else silent}, pid {engine['pid']}"
+
+
+def _disk_fault(disk: dict[str, Any]) -> str | None:
+    """What the disk wants: as it is now, else as the engine saw it."""
+    return disk.get("fault") or disk.get("warning")
+
+
+def _unwritable(folder: str | Path) -> str | None:
+    """Why nothing can be written into the cruise folder, as far as its disk tells; looked at now, by us."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return None
+    if disk.f_flag & os.ST_RDONLY:
+        return f"the disk of {folder} is read-only: mount it to be written; what can wait is received then"
+    if disk.f_bavail * disk.f_frsize < NO_ROOM:
+        return f"the disk of {folder} is full: make room; all goes on by itself then"
+    return None
 
 
 def _span(seconds: float) -> str:

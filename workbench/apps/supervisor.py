@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from workbench.core.memory import as_environment
+from workbench.core.said import say
 
 #: Seconds between two starts, at most; a child that ran longer begins anew with the shortest pause.
 LONGEST = 60.0
@@ -21,7 +22,8 @@ class Supervisor:
     """A child process kept running: started again, ever later, when it fails. It ends with this process.
 
     The child reads its standard input, a pipe that closes with this process however that ends. A status of 0 means
-    that its work is done.
+    that its work is done. It is in a process group of its own: a Ctrl-C on the terminal reaches this process alone,
+    which then ends it.
 
     Parameters
     ----------
@@ -31,7 +33,8 @@ class Supervisor:
     pause : float
         Real seconds before the first restart; doubled with each, up to a minute.
     piped : bool
-        False for a child that does not read its input; it is ended by SIGTERM.
+        False for a server: it does not read its input and is ended by SIGTERM. Its work is never done: whoever else
+        ended it, it is started again.
     """
 
     def __init__(self, command: Sequence[str], *, name: str = "child", pause: float = 1.0, piped: bool = True) -> None:
@@ -64,7 +67,7 @@ class Supervisor:
                 return None
             stdin, first = (subprocess.PIPE, None) if self._piped else (subprocess.DEVNULL, _end_with_parent)
             told = {**as_environment(), **os.environ}
-            self._child = subprocess.Popen(self._command, stdin=stdin, preexec_fn=first, env=told)
+            self._child = subprocess.Popen(self._command, stdin=stdin, preexec_fn=first, env=told, process_group=0)
             return self._child
 
     def _watch(self) -> None:
@@ -77,11 +80,11 @@ class Supervisor:
                 said = f"cannot be started ({getattr(error, 'strerror', None) or error}); tried again"
             else:
                 status = child.wait() if child is not None else 0
-                if status == 0 or self._stopping.is_set():
+                if self._stopping.is_set() or (status == 0 and self._piped):
                     return
                 said = f"ended with {status}; started again"
             pause = self._pause if time.monotonic() - begun > LONGEST else pause
-            print(f"workbench: {self.name} {said} in {pause:g} s", file=sys.stderr)
+            say(f"workbench: {self.name} {said} in {pause:g} s", sys.stderr)
             self._stopping.wait(pause)
             pause = min(2 * pause, LONGEST)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def run(engine: Sequence[str], board: Sequence[str], *, check: Callable[[], Cruise]) -> int:
-    """Keep both running until SIGINT or SIGTERM; 0 then.
+    """Keep both running until SIGINT, SIGTERM, or the end of the terminal (not under nohup); 0 then.
 
     Parameters
     ----------
@@ -28,12 +28,14 @@ def run(engine: Sequence[str], board: Sequence[str], *, check: Callable[[], Crui
     """
     folder = check().folder
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    under_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    for number in (signal.SIGINT, signal.SIGTERM, *(() if under_nohup else (signal.SIGHUP,))):
         signal.signal(number, lambda *_: stop.set())
     start = [sys.executable, "-m", "workbench"]
     with ExitStack() as stack:
         stack.enter_context(Standing(folder / UP))  # with the cruise folder, where the board says that it is there
         for name, arguments in (("engine", engine), ("board", board)):
             stack.enter_context(Supervisor([*start, name, *arguments], name=f"the {name}", piped=False))
-        stop.wait()
+        while not stop.wait(1.0):  # a signal that another thread was given wakes nobody here
+            pass
     return 0

@@ -78,9 +78,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if getattr(args, "data", None):
         os.environ["WORKBENCH_DATA"] = os.path.abspath(args.data)
     if argv is None and words[0] in LASTING:
+        from workbench.core.descriptors import allow_many
         from workbench.core.memory import begin_for_weeks
 
         begin_for_weeks()
+        allow_many()
     # Read when Arrow is imported: what it no longer needs goes back to the system, not into a pool of its own.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     # Read when numpy is: nothing here multiplies large matrices, and threads that could would spin first, for a fifth of

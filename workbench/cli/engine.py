@@ -19,7 +19,10 @@ def _engine(args: argparse.Namespace) -> int:
 def _up(args: argparse.Namespace) -> int:
     from workbench.apps.up import run
     from workbench.catalog.cruise import open_cruise
+    from workbench.live.access import read_tokens
 
+    if args.tokens:
+        read_tokens(args.tokens)  # nor does a mistake in it go away by starting again
     shared = [args.catalog]
     for name in ("data", "record", "tokens"):
         if getattr(args, name):

@@ -1,4 +1,4 @@
-"""What a log says again and again, a full disk each second say, is said once a minute, with how often it was meant."""
+"""What is said while a cruise lasts: the same once a minute, and never so that saying it ends what says it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import logging
 import threading
 import time
 from collections import OrderedDict
+from contextlib import suppress
+from typing import TextIO
 
 #: Seconds in which the same words are not said again.
 EVERY = 60.0
@@ -13,8 +15,19 @@ EVERY = 60.0
 _MOST = 256
 
 
+def say(text: str, file: TextIO | None = None) -> None:
+    """Print a line at once. Where nobody reads it (a terminal that is gone), or it cannot be kept (a log on a disk that
+    is full), it is lost, and nothing else.
+    """
+    with suppress(OSError, ValueError):
+        print(text, file=file, flush=True)
+
+
 class SaidOnce(logging.Filter):
-    """A filter of log records, for a handler; safe for threads."""
+    """What a log says again and again, a full disk each second say, is said once a minute, with how often it was meant.
+
+    A filter of log records, for a handler; safe for threads.
+    """
 
     def __init__(self, every: float = EVERY) -> None:
         super().__init__()

@@ -11,7 +11,6 @@ that is where others look, and nobody has to ask the engine.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import shutil
@@ -29,9 +28,10 @@ from workbench.core import clock
 from workbench.core.errors import WorkbenchError
 from workbench.live.file_list import FileList
 from workbench.live.journal import Journal
-from workbench.live.listeners import Listener, ListenerError, open_listener
+from workbench.live.listeners import Listener, open_listener
 from workbench.live.receipt import Receipt
 from workbench.live.recorder import Recorder
+from workbench.live.told import tell
 from workbench.record.budget import Budget, Use
 from workbench.record.record import Record
 
@@ -140,7 +140,8 @@ class Engine:
                 await asyncio.to_thread(recorder.step)
             recorder.close()
         shutil.rmtree(self.work, ignore_errors=True)
-        (self.cruise.folder / FILE).unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that may not be written keeps nobody from ending
+            (self.cruise.folder / FILE).unlink()
 
     def status(self) -> dict[str, Any]:
         """How everything is: plain values that JSON keeps."""
@@ -186,10 +187,12 @@ class Engine:
         while True:
             try:
                 return await listener.start()
-            except (ListenerError, OSError) as error:
-                if listener.counters.fault != str(error):
-                    log.warning("%s", error)
-                listener.counters.fault = str(error)
+            except Exception as error:  # whatever it is: nobody else would tell
+                expected = isinstance(error, WorkbenchError | OSError)
+                said = str(error) if expected else f"{type(error).__name__}: {error}"
+                if listener.counters.fault != said:
+                    log.warning("%s: %s", listener.name, said, exc_info=not expected)
+                listener.counters.fault = said
                 await asyncio.sleep(AGAIN)
 
     async def _record(self, name: str) -> None:
@@ -206,7 +209,7 @@ class Engine:
             awake.clear()
             if not self._full():
                 await loop.run_in_executor(self._threads, self._step, recorder)
-                if recorder.behind and recorder.kept.fault is None:
+                if recorder.behind or recorder.kept.fault is not None:
                     awake.set()
             await asyncio.sleep(pace if recorder.kept.fault is None else AGAIN)
 
@@ -247,10 +250,7 @@ class Engine:
             self.record.roll()
 
     def _say(self) -> None:
-        path = self.cruise.folder / FILE
-        temporary = path.with_name(f".{FILE}.{os.getpid()}")
-        temporary.write_text(json.dumps(self.status()), encoding="utf-8")
-        os.replace(temporary, path)
+        tell(self.cruise.folder / FILE, self.status())
 
     def _feed(self, name: str, listener: Listener) -> dict[str, Any]:
         counters, recorder = listener.counters, self.recorders.get(name)

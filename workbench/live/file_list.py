@@ -50,12 +50,7 @@ class FileList:
         for entry in self._journal.read(name, self._cursors.get(mirror)):
             file, last = arrived(entry.body), entry.after
             if file is not None:
-                found.append(SeenFile(_text(file.path), file.size, file.mtime_ns, file.sha256))
+                found.append(SeenFile(file.text, file.size, file.mtime_ns, file.sha256))
         if last is not None:
             self._files.add(name, found)
             self._cursors.set(mirror, last.as_json())
-
-
-def _text(path: str) -> str:
-    """A path that is no text (bytes of another encoding) with what is none of it replaced: SQLite takes text alone."""
-    return path.encode("utf-8", "replace").decode()

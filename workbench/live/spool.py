@@ -11,6 +11,7 @@ stands in front of every part: each segment can be read alone (`headings`).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
@@ -126,9 +127,11 @@ class Spool:
             self.size += len(data)
 
     def close(self) -> None:
-        """Take the file away."""
-        self._file.close()
-        self.path.unlink(missing_ok=True)
+        """Take the file away; where the disk does not let us, the next engine does (`Engine.work`)."""
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
 
 
 class Spools:

@@ -73,6 +73,8 @@ class Use:
             text = f"the disk has {size(self.free)} left; the cruise uses {size(self.used)} of its {size(self.total)}"
         else:
             text = f"the cruise uses {size(self.used)} of its {size(self.total)} on disk ({self.share:.0%})"
+        if not self.free:
+            return f"{text}. Nothing more can be kept before there is room on the disk."
         if self.full:
             return f"{text}. Raw data are kept, what is derived from them is not: make room, or raise the budget."
         return f"{text}. Make room, or raise the budget, before it is full."

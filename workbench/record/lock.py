@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -71,9 +72,22 @@ class EngineLock:
     def release(self) -> None:
         """Let go of it; also when it is not held."""
         if self._handle is not None:
-            os.ftruncate(self._handle, 0)
+            with suppress(OSError):  # the disk may have become read-only
+                os.ftruncate(self._handle, 0)
             os.close(self._handle)
             self._handle = None
+
+    def stands(self) -> bool:
+        """Is the folder that we hold still at its place? False when it was moved or removed, or another one stands there."""
+        if self._handle is None:
+            return False
+        try:
+            there = os.stat(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:  # nobody knows: a network that is away, say
+            return True
+        return os.path.samestat(there, os.fstat(self._handle))
 
     def _held(self) -> str:
         about = self.holder()

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zstandard
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from workbench.core import clock
@@ -176,6 +176,28 @@ def test_closed_segments_are_zstd_that_everyone_reads(tmp_path: Path) -> None:
         assert not packed.with_suffix("").exists()
         assert [entry.body for entry in journal.read("ship", before)] == [b"$GPGGA,2*00"]
         assert b"\n$GPGGA,2*00\n" in (tmp_path / "ship" / "00000002_2023-01-12T04.journal").read_bytes(), "for grep"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0, 1, exclude_max=True), st.integers(1, 255), st.sampled_from(["flip", "cut", "zeros"]))
+def test_a_compressed_segment_that_went_bad_costs_some_of_its_own(where: float, flip: int, how: str) -> None:
+    """One bad byte of weeks ago ended all reading, and a folder was never listened to again."""
+    random = np.random.default_rng(0)
+    with _folder() as folder:
+        with Journal(folder) as journal:
+            for i in range(900):
+                journal.append("ship", b"%d %s" % (i, random.bytes(60)), "", START + np.timedelta64(i // 300, "h"))
+            journal.tend()
+        path = next(folder.glob("ship/00000002_*.journal.zst"))
+        kept = path.read_bytes()
+        at = int(where * len(kept))
+        bad = {"flip": bytes([kept[at] ^ flip]) + kept[at + 1 :], "cut": b"", "zeros": bytes(len(kept) - at)}[how]
+        path.write_bytes(kept[:at] + bad)
+        again = Journal(folder)
+        numbers = [int(entry.body.split()[0]) for entry in again.read("ship")]
+        assert [n for n in numbers if not 300 <= n < 600] == [*range(300), *range(600, 900)]
+        assert numbers == sorted(set(numbers))
+        assert again.damage.bad or len(numbers) == 900
 
 
 def test_a_silent_feed_is_closed_when_its_hour_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,6 +105,17 @@ def test_of_a_log_whole_lines_are_taken_as_it_grows(steps: list[int]) -> None:
             assert found == []
 
 
+def test_a_log_that_stands_still_is_not_refused(tmp_path: Path) -> None:
+    """Each log that was taken counted as a broken file a minute later, after a restart once more."""
+    (tmp_path / "gps.log").write_bytes(b"2023-01-12T03:00:00.000Z $GPGGA,1*00\n2023-01-12T03:00:01.000Z $GP")
+    (tmp_path / "empty.log").touch()
+    (tmp_path / "none.log").write_bytes(b"no line ends here")
+    first, again = _Looks(_arrivals(tmp_path, NmeaLog())), _Looks(_arrivals(tmp_path, NmeaLog()))
+    assert [arrival.path for arrival in first(100)] == ["gps.log"] and first.refused == 1
+    again.arrivals.taken["gps.log"] = first.arrivals.taken.get("gps.log")  # type: ignore[assignment]
+    assert again(100) == [] and again.refused == 1
+
+
 def test_a_file_is_left_alone_until_it_stood_still(tmp_path: Path) -> None:
     """Also one that could be whole: written in place over what was there, its size says nothing."""
     looks = _Looks(_arrivals(tmp_path, None))
@@ -234,6 +245,28 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
         await listener.stop()
         arrival = arrived(desk.bodies[0])
         assert arrival is not None and os.fsencode(arrival.path) == b"\xff.evt"
+
+    asyncio.run(run())
+
+
+def test_a_name_that_is_no_text_ends_no_watch(tmp_path: Path) -> None:
+    """The kernel's word of it cannot be passed on; later files are taken as soon as before, not a minute later."""
+
+    async def run() -> None:
+        desk = Desk()
+        (tmp_path / "first.evt").write_bytes(b"x")
+        listener = open_listener("evt", f"folder:{tmp_path}?settle=0.02&rescan=3600", desk)
+        await listener.start()
+        await until(lambda: len(desk.taken) == 1, 60)
+        for number in (2, 3):
+            await asyncio.sleep(0.5)
+            with open(os.path.join(os.fsencode(tmp_path), b"\xff%d.evt" % number), "wb") as file:
+                file.write(b"x")
+            await until(lambda: len(desk.taken) == number, 60)  # noqa: B023
+        assert listener.counters.fault is None
+        (tmp_path / "last.evt").write_bytes(b"y")
+        await until(lambda: len(desk.taken) == 4, 60)
+        await listener.stop()
 
     asyncio.run(run())
 

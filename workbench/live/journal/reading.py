@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from workbench.core.window import ALWAYS, Window
 from workbench.live.journal import segment as segments
 from workbench.live.journal.entry import Entry, Position
 from workbench.live.journal.frame import Frame, decode, next_mark
-from workbench.live.journal.segment import Segment
+from workbench.live.journal.segment import Segment, Unpacked
+
+log = logging.getLogger(__name__)
 
 _BLOCK = 1 << 20
 
@@ -71,32 +73,43 @@ def read(
 def _entries(segment: Segment, begin: int, window: Window, damage: Damage, *, closed: bool) -> Iterator[Entry]:
     with segment.opened() as file:
         _skip(file, begin)
-        data, at, base = b"", 0, begin  # `data` begins at byte `base` of the segment
-        while True:
-            frame = decode(data, at)
-            if isinstance(frame, Frame):
-                time = np.datetime64(frame.time, "ns")
-                if window.start <= time < window.stop:
-                    here, after = Position(segment.number, base + at), Position(segment.number, base + frame.end)
-                    yield Entry(frame.body, frame.peer, time, here, after)
-                at = frame.end
+        yield from _entries_in(file, segment, begin, window, damage, closed=closed)
+        if isinstance(file, Unpacked) and file.bad:
+            damage.note(Position(segment.number, begin), torn=False)
+            log.warning(
+                "%s went bad on the disk; what can be read of it is read, the rest is passed over", segment.packed
+            )
+
+
+def _entries_in(
+    file: FileIO | Unpacked, segment: Segment, begin: int, window: Window, damage: Damage, *, closed: bool
+) -> Iterator[Entry]:
+    data, at, base = b"", 0, begin  # `data` begins at byte `base` of the segment
+    while True:
+        frame = decode(data, at)
+        if isinstance(frame, Frame):
+            time = np.datetime64(frame.time, "ns")
+            if window.start <= time < window.stop:
+                here, after = Position(segment.number, base + at), Position(segment.number, base + frame.end)
+                yield Entry(frame.body, frame.peer, time, here, after)
+            at = frame.end
+            continue
+        if frame:
+            more = file.read(_BLOCK)
+            data, base, at = data[at:] + more, base + at, 0
+            if more:
                 continue
-            if frame:
-                more = file.read(_BLOCK)
-                data, base, at = data[at:] + more, base + at, 0
-                if more:
-                    continue
-                if not data or not closed:
-                    return
-            beyond = _beyond(file, data, at)
-            if beyond is not None or closed:
-                damage.note(Position(segment.number, base + at), torn=beyond is None)
-            if beyond is None:
+            if not data or not closed:
                 return
-            data, base, at = beyond[0], base + at + beyond[1], 0
+        beyond = _beyond(file, data, at)
+        if beyond is not None or closed:
+            damage.note(Position(segment.number, base + at), torn=beyond is None)
+        if beyond is None:
+            return
+        data, base, at = beyond[0], base + at + beyond[1], 0
 
 
-def _beyond(file: BinaryIO, data: bytes, at: int) -> tuple[bytes, int] | None:
+def _beyond(file: FileIO | Unpacked, data: bytes, at: int) -> tuple[bytes, int] | None:
     """Bytes from the next whole entry on, and how many before it went; None when there is none."""
     data, dropped = data[at:], 0
     search = 1
@@ -118,7 +131,7 @@ def _beyond(file: BinaryIO, data: bytes, at: int) -> tuple[bytes, int] | None:
         search = found + 1
 
 
-def _skip(file: BinaryIO, begin: int) -> None:
+def _skip(file: FileIO | Unpacked, begin: int) -> None:
     """Go to byte `begin`; a packed segment can only be read forward."""
     if isinstance(file, FileIO):
         file.seek(begin)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +22,8 @@ _NAME = re.compile(r"(\d{8,})_(\d{4}-\d\d-\d\dT\d\d)\.journal(?:\.zst)?", re.ASC
 #: Bytes compressed at a time.
 BLOCK = 1 << 22
 _LEVEL = 3
+#: Compressed bytes read at a time: of a piece that went bad, nothing is known.
+_PIECE = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -51,16 +54,52 @@ class Segment:
         return bool(begin - JITTER < stop and start < begin + HOUR)
 
     @contextmanager
-    def opened(self) -> Iterator[BinaryIO]:
+    def opened(self) -> Iterator[FileIO | Unpacked]:
         """Its uncompressed bytes, plain or packed; FileNotFoundError when it is neither."""
         try:
-            file: BinaryIO = self.path.open("rb", buffering=0)
+            file = FileIO(self.path)
         except FileNotFoundError:
-            with self.packed.open("rb") as raw:
-                yield zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+            with FileIO(self.packed) as raw:
+                yield Unpacked(raw)
             return
         with file:
             yield file
+
+
+class Unpacked:
+    """The bytes of a compressed file, read forward, up to where it went bad.
+
+    Attributes
+    ----------
+    bad : bool
+        It ended before its time: what is behind a byte that went bad cannot be told, nor the end of one that was cut.
+    """
+
+    def __init__(self, file: FileIO) -> None:
+        self._file = file
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._ready = bytearray()
+        self.bad = False
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes; none at the end."""
+        while len(self._ready) < size and not self.bad and (packed := self._file.read(_PIECE)):
+            try:
+                self._unpack(packed)
+            except zstandard.ZstdError:
+                self.bad = True
+        if len(self._ready) < size and not self._frame.eof:
+            self.bad = True
+        given = bytes(self._ready[:size])
+        del self._ready[:size]
+        return given
+
+    def _unpack(self, packed: bytes) -> None:
+        while packed:
+            if self._frame.eof:  # a file may have several frames, one behind the other
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+            self._ready += self._frame.decompress(packed)
+            packed = self._frame.unused_data if self._frame.eof else b""
 
 
 def named(folder: Path, number: int, time: np.datetime64) -> Segment:

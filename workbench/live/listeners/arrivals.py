@@ -136,7 +136,7 @@ class Arrivals:
                 found.append(arrival)
             elif (seen.tried or wrong) and not seen.counted and now - seen.since >= PATIENCE:
                 seen.counted = True
-                refused += 1
+                refused += wrong is not None or not self._read_so_far(path, seen)
                 if wrong is not None:
                     log.warning("%s: cannot be taken (%s: %s)", path, type(wrong).__name__, wrong)
         return found, refused
@@ -151,6 +151,10 @@ class Arrivals:
     def restless(self) -> bool:
         """True while a file waits that may be whole at the next look; others are looked at with everything."""
         return any(not (seen.tried or seen.counted) for seen in list(self.waiting.values()))  # a thread adds to it
+
+    def _read_so_far(self, path: str, seen: _Seen) -> bool:
+        """True of a log that stands still, or is empty: all of it that is whole was taken."""
+        return self._appends() and (seen.size == 0 or self.taken.get(path) is not None)
 
     def _appends(self) -> bool:
         return self.reader is not None and self.reader.appends

@@ -147,8 +147,9 @@ class Folder(Listener):
                 again = True
                 try:
                     await self._told_of(pause)
-                except (OSError, RuntimeError) as error:
-                    log.warning("%s: cannot be watched (%s); looked at every %g s", self.root, error, self.rescan)
+                except Exception as error:  # of whatever kind: a name that is no text comes in a group of them
+                    why = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+                    log.warning("%s: cannot be watched (%s); looked at again soon", self.root, why)
             await pause.wait()
 
     async def _told_of(self, pause: Pause) -> None:

@@ -29,6 +29,11 @@ class Arrival:
     mtime_ns: int
     sha256: str
 
+    @property
+    def text(self) -> str:
+        """The path for tables and people: bytes of another encoding, which are no text, are replaced."""
+        return self.path.encode("utf-8", "replace").decode()
+
 
 class Taken:
     """Arrivals by their path. Where no temporary file can be written they stay in memory."""
