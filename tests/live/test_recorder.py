@@ -167,6 +167,26 @@ def test_a_mistake_of_a_reader_costs_its_lines_and_not_the_cruise(place, monkeyp
     np.testing.assert_allclose(rows(recorder)["latitude"], [21 + 1 / 60, 21 + 3 / 60])
 
 
+def test_rows_of_a_journal_that_went_bad_since_stay(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def recorder(journal: Journal, folder: Path) -> Recorder:
+        return Recorder("ship", NmeaLog(), journal, Record(folder), tmp_path / "work", stream=False)
+
+    with Journal(tmp_path / "raw", packed=False) as journal:
+        for i in range(10):
+            journal.append("ship", fix(i), "x", at(i / 10))
+        for i in range(10, 12):
+            journal.append("ship", fix(i), "x", at(3600 + i))
+        assert recorder(journal, tmp_path).step() == 12
+    first = min((tmp_path / "raw/ship").iterdir())
+    whole = first.read_bytes()
+    first.write_bytes(whole.replace(fix(4), fix(4)[:20] + b"?" + fix(4)[21:]))
+    with Journal(tmp_path / "raw", packed=False) as journal:
+        assert recorder(journal, tmp_path).again() == 2  # of the hour that is whole
+        assert rows(recorder(journal, tmp_path)).sizes["time"] == 12
+        assert "went bad; rows recorded from it stay" in caplog.text
+        assert recorder(journal, tmp_path / "new").again() == 11  # where nothing was recorded, what can be read is
+
+
 def test_whatever_goes_wrong_is_told_and_tried_again(place, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder, real = place(), Record.append
     recorder.journal.append("ship", fix(1), "x", at(0))

@@ -123,14 +123,15 @@ class Recorder:
     def again(self, window: Window = ALWAYS) -> int:
         """Read the segments that hold something received in `window` anew, in place of the rows that came from them.
 
-        The rows are put in the place of the old ones segment by segment, so that repeating it changes nothing.
+        The rows are put in the place of the old ones segment by segment, so that repeating it changes nothing. Of a
+        segment whose bytes went bad since it was recorded, the rows stay: fewer would come of it now.
 
         Returns
         -------
         int
             Rows kept.
         """
-        rows = 0
+        rows, recorded = 0, self.record.marks(self.name)
         for number, entries in itertools.groupby(self._window(window), key=lambda entry: entry.at.segment):
             spools, parts, last = self._before(number, "again"), [], Position(number)
             try:
@@ -140,6 +141,9 @@ class Recorder:
                 ds = _together([*parts, self._rows(spools.current(number))])
             finally:
                 spools.close()
+            if number in self.journal.damage.segments and recorded.get(_mark(number), 0) >= last.offset:
+                log.warning("%s: the journal's %s went bad; rows recorded from it stay", self.name, _mark(number))
+                continue
             rows += self.record.replace(self.name, _mark(number), ds, upto=last.offset)
         self.forget()
         return rows

@@ -31,16 +31,20 @@ class Damage:
         Segments that end in half an entry: the one being written when the process was killed. It was not acknowledged.
     bad : int
         Places where bytes went bad, between whole entries.
+    segments : set of int
+        Numbers of the segments in which bytes went bad.
     """
 
     torn: int = 0
     bad: int = 0
     places: list[Position] = field(default_factory=list)
+    segments: set[int] = field(default_factory=set)
 
     def note(self, place: Position, *, torn: bool) -> None:
         """Count one, and remember the first fifty places."""
         self.torn += torn
         self.bad += not torn
+        self.segments |= set() if torn else {place.segment}
         if len(self.places) < 50:
             self.places.append(place)
 
