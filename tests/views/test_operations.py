@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tests.live.standin import SECOND, Item, RowSource, StandInCruise, at, stop_clock
+from workbench.catalog.cruise import open_cruise
 from workbench.catalog.declared import Kpi
 from workbench.core.window import Window
 from workbench.live.feeds import Feeds
@@ -200,6 +203,12 @@ def test_without_sources_a_page_has_nothing() -> None:
     feeds = Feeds(StandInCruise(RowSource("winds", time=[at(0)], speed=np.ones(1)), board=()))
     feeds.poll()
     assert items_of(feeds, "instrument") == items_of(feeds, "science") == ()
+
+
+def test_gates_are_drawn_on_particles_that_are_there(simulated: Path) -> None:
+    feeds = Feeds(open_cruise(simulated))  # no engine wrote those in focus yet
+    feeds.poll()
+    assert [(item.view, item.source) for item in items_of(feeds, "gates")] == [("gate_editor", "seaflow")]
 
 
 def test_the_head_links_the_pages() -> None:
