@@ -38,8 +38,9 @@ export function render({model, view}) {
     cell.dataset.lines = legend.length > 5 ? "8" : legend.length
     return {cell, name, value, when, figure: figures[i], child, legend}
   })
-  const cursor = make("div", "cursor")
-  el.append(cursor, ...cells.map((c) => c.cell))
+  const cursor = make("div", "cursor"), list = make("div", "list")
+  list.append(...cells.map((c) => c.cell))
+  el.append(cursor, list)
   let reread = () => {}
   const stops = [watchTheme(view.model.document, (dark) => { for (const f of figures) repaint(f, dark); reread() })]
   if (!figures[0]?.toolbar.tools.some((t) => t.type === "RangeTool")) stops.push(...cells.map((c) => guard(c.child)))
