@@ -38,9 +38,11 @@ export function render({model, view}) {
     cell.dataset.lines = legend.length > 5 ? "8" : legend.length
     return {cell, name, value, when, figure: figures[i], child, legend}
   })
-  const cursor = make("div", "cursor"), list = make("div", "list")
+  const cursor = make("div", "cursor"), grows = typeof marked === "function"  // marks.js: the card is as high as its panels
+  const list = grows ? el : make("div", "list")
+  if (!grows) el.append(list)
   list.append(...cells.map((c) => c.cell))
-  el.append(cursor, list)
+  el.prepend(cursor)
   let reread = () => {}
   const stops = [watchTheme(view.model.document, (dark) => { for (const f of figures) repaint(f, dark); reread() })]
   if (!figures[0]?.toolbar.tools.some((t) => t.type === "RangeTool")) stops.push(...cells.map((c) => guard(c.child)))
