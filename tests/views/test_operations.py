@@ -199,6 +199,24 @@ def test_pages_have_usual_content_and_what_the_catalog_says() -> None:
     assert items_of(s.feeds, "science") == ()
 
 
+def test_a_card_says_why_nothing_comes() -> None:
+    source = RowSource("pops", time=[at(0), at(180)], event_rate=np.ones(2))
+    source.broken = OSError("the disk is gone")
+    s = Session(Feeds(StandInCruise(source, board=())))
+    view = Operations(s, "pops")
+    view.card()
+    assert view._told([])[0] == "Nothing to draw yet."
+    s.feeds.poll()
+    s.refresh()
+    view._renew()
+    assert view.stage.missing[0].startswith("pops cannot be read: ")
+    assert "the disk is gone" in view.stage.missing[0]
+    source.broken = None
+    s.feeds.poll()
+    view._renew()
+    assert not any("cannot be read" in text for text in view.stage.missing)
+
+
 def test_without_sources_a_page_has_nothing() -> None:
     feeds = Feeds(StandInCruise(RowSource("winds", time=[at(0)], speed=np.ones(1)), board=()))
     feeds.poll()
