@@ -113,6 +113,27 @@ def test_a_time_range_drives_everything(real) -> None:
     page.comes(drawn)
 
 
+def test_back_undoes_every_choice_and_nothing_else(board, open_tab, simulated: Path) -> None:
+    page = Board(open_tab(board(simulated).address), pictures=2)
+    box = page.page.get_by_label("From (UTC)")
+    first = box.input_value()
+
+    def back_where_it_began() -> None:
+        assert box.input_value() == first
+        assert "time=" not in page.page.url
+
+    page.preset("1 h")
+    page.until("location.search.includes('time=now-1h..now')")
+    page.page.wait_for_timeout(1600)
+    page.show("yesterday evening", "2025-01-15 12:00")
+    page.page.wait_for_selector(".control .words:has-text('is not a time')")
+    page.page.go_back()
+    page.comes(back_where_it_began)
+    page.page.go_forward()
+    page.until("location.search.includes('time=now-1h..now')")
+    page.comes(lambda: page.page.wait_for_selector("button[aria-pressed=true]:has-text('1 h')", timeout=500))
+
+
 def test_zoom_pan_and_back(real) -> None:
     page, cruise = real("testcruise", pictures=3)
     stage = page.page.locator(".stage[data-state]").first

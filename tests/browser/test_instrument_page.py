@@ -34,8 +34,8 @@ def real(board, open_tab, root: Path, data: Path, tmp_path: Path):
     return start
 
 
-def click_at(page: Board, chart: str, time: np.datetime64) -> None:
-    """Click on a chart at this time."""
+def place(page: Board, chart: str, time: np.datetime64) -> tuple[float, float]:
+    """Where a chart has this time, on the page."""
     x, y = page.page.evaluate(
         """([name, time]) => {
           const figure = [...Bokeh.documents[0].all_models].find((m) => m.type === "Figure" && m.name === name)
@@ -44,7 +44,12 @@ def click_at(page: Board, chart: str, time: np.datetime64) -> None:
         }""",
         [chart, say.milliseconds(time)],
     )
-    page.page.mouse.click(x, y)
+    return x, y
+
+
+def click_at(page: Board, chart: str, time: np.datetime64) -> None:
+    """Click on a chart at this time."""
+    page.page.mouse.click(*place(page, chart, time))
 
 
 def charts(page: Board) -> dict[str, Any]:
@@ -90,6 +95,46 @@ def every_mark(page: Board, populations: xr.Dataset) -> None:
         "Inlet fault 1", "Pump fault 1", "Syringe pump fault 1", "Not writing files 1", f"File with a flag {len(flagged)}",
         "File that cannot be read 5",
     ]  # fmt: skip
+
+
+def readouts(page: Board) -> list[str]:
+    """The numbers beside the charts."""
+    return [text for text in page.page.locator(".readout, .key-line b").all_inner_texts() if text]
+
+
+def test_readouts_tell_what_is_in_view(real) -> None:
+    page, _ = real("instrument?time=2014-07-04T00:00..2014-07-04T01:33")
+    page.comes(lambda: files_are_there(page))
+    page.comes(lambda: numbers(page))
+    page.show("2014-07-05 00:00", "2014-07-05 01:00")  # a feed that stopped: what it last said is not what is now
+    page.comes(lambda: nothing(page))
+    page.show("2014-07-04 00:00", "2014-07-04 06:00")
+    page.comes(lambda: numbers(page))
+    page.comes(lambda: numbers(page, "no data", at="2014-07-04T04:00"))  # nor what stands under the mouse long after
+    page.comes(lambda: numbers(page, "12.", at="2014-07-04T01:29"))
+
+
+def numbers(page: Board, start: str = "12.", at: str = "") -> None:
+    if at:
+        page.page.mouse.move(*place(page, "chart:stream_pressure", np.datetime64(at)))
+    told = page.page.locator(".panel", has_text="Stream pressure").locator(".readout").inner_text()
+    assert told.startswith(start), told
+
+
+def nothing(page: Board) -> None:
+    told = readouts(page)
+    assert told, "there are charts"
+    assert set(told) == {"no data", "–"}
+
+
+def test_what_has_nothing_to_show_says_so(real) -> None:
+    page, _ = real("science?time=2014-07-05T00:00..2014-07-05T01:00")
+    words = page.page.locator(".cover:visible", has_text="No data in this time range")
+    stacks = page.page.locator(".stack")
+    page.comes(lambda: words.nth(2).wait_for(timeout=500))
+    assert words.count() == stacks.count()
+    page.preset("All")
+    page.comes(lambda: words.first.wait_for(state="detached", timeout=500))
 
 
 def test_a_mark_says_what_it_is(real) -> None:
@@ -184,6 +229,8 @@ def test_only_a_scientist_takes_files_out(real, tmp_path: Path) -> None:
 
 def test_a_phone_never_scrolls_sideways(real) -> None:
     page, _ = real("instrument", phone=True, dark=True)
+    high, room = page.page.locator(".file:has(> .hint)").evaluate("e => [e.scrollHeight, e.clientHeight]")
+    assert high <= room, "the card of the file shows its words whole"
     for name in ("instrument", "science"):
         if name == "science":
             page.page.locator(".pages a", has_text="Science").click()

@@ -86,6 +86,44 @@ def test_nothing_is_cut_or_covered_and_curves_have_room(narrow: Any, size: dict[
         head_of_a_phone(page)
 
 
+@pytest.mark.parametrize("size", [{}, {"phone": True}], ids=["wide", "phone"])
+def test_of_many_curves_each_is_reached(board: Any, open_tab: Any, simulated: Path, size: dict[str, Any]) -> None:
+    names = [
+        "latitude",
+        "longitude",
+        "sea_water_temperature",
+        "salinity",
+        "conductivity",
+        "par",
+        "bulk_red",
+        "stream_pressure",
+        "event_rate",
+    ]
+    asked = (
+        ",".join(f"sfl.{name}" for name in names)
+        + ",underway.latitude,underway.longitude,underway.speed,underway.course"
+    )
+    page = Board(open_tab(f"{board(simulated).address}/?time=all&chart={asked}", **size), pictures=2)
+    panels = page.page.locator(".body:not(.navigator) .panel:not(.many)")
+    assert panels.count() >= 12
+    page.comes(lambda: high_curves(page))
+    card = page.page.locator(".card.series").first
+    card.scroll_into_view_if_needed()
+    panels.last.scroll_into_view_if_needed()
+    page.comes(lambda: within(panels.last.bounding_box(), card.bounding_box()))
+    page.tab.shot(f"many-{'phone' if size else 'wide'}")
+
+
+def high_curves(page: Board) -> None:
+    high = page.page.evaluate(_CURVES.replace("m.inner_width", "m.inner_height"))
+    assert all(height >= 18 for _, height in high), high
+
+
+def within(a: dict[str, float], b: dict[str, float]) -> None:
+    assert b["y"] <= a["y"]
+    assert a["y"] + a["height"] <= b["y"] + b["height"]
+
+
 def head_of_a_phone(page: Board) -> None:
     """Whatever the state says, the time is beside it and not under the sun."""
     said = page.page.locator(".head .state")

@@ -201,6 +201,21 @@ def test_headings_around_north_point_north(newest: int, monkeypatch: pytest.Monk
     assert set(line["heading"].values) <= {1.0, 357.0}
 
 
+def test_a_source_of_broken_files_alone_is_at_fault_until_one_can_be_read(simulated: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "sfl"
+    folder.mkdir()
+    (folder / "a.sfl").write_text("nothing\nof\nthe kind\n")
+    feed = open_feed(Source(reader="seaflow_sfl", url=str(folder)))
+    feed.poll()
+    assert "a.sfl: not an SFL header" in (feed.fault or "")
+    good = next((simulated.parent / "sfl").glob("*.sfl"))
+    (folder / "b.sfl").write_bytes(good.read_bytes())
+    feed.poll()
+    assert feed.fault is None
+    assert feed.rows
+    assert feed.refused
+
+
 def test_a_fault_is_told_in_words_and_goes_by_itself() -> None:
     feed, source = feed_of(3)
     before = feed.revision

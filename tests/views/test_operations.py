@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tests.live.standin import SECOND, Item, RowSource, StandInCruise, at, stop_clock
+from workbench.catalog.cruise import open_cruise
 from workbench.catalog.declared import Kpi
 from workbench.core.window import Window
 from workbench.live.feeds import Feeds
@@ -196,10 +199,34 @@ def test_pages_have_usual_content_and_what_the_catalog_says() -> None:
     assert items_of(s.feeds, "science") == ()
 
 
+def test_a_card_says_why_nothing_comes() -> None:
+    source = RowSource("pops", time=[at(0), at(180)], event_rate=np.ones(2))
+    source.broken = OSError("the disk is gone")
+    s = Session(Feeds(StandInCruise(source, board=())))
+    view = Operations(s, "pops")
+    view.card()
+    assert view._told([])[0] == "Nothing to draw yet."
+    s.feeds.poll()
+    s.refresh()
+    view._renew()
+    assert view.stage.missing[0].startswith("pops cannot be read: ")
+    assert "the disk is gone" in view.stage.missing[0]
+    source.broken = None
+    s.feeds.poll()
+    view._renew()
+    assert not any("cannot be read" in text for text in view.stage.missing)
+
+
 def test_without_sources_a_page_has_nothing() -> None:
     feeds = Feeds(StandInCruise(RowSource("winds", time=[at(0)], speed=np.ones(1)), board=()))
     feeds.poll()
     assert items_of(feeds, "instrument") == items_of(feeds, "science") == ()
+
+
+def test_gates_are_drawn_on_particles_that_are_there(simulated: Path) -> None:
+    feeds = Feeds(open_cruise(simulated))  # no engine wrote those in focus yet
+    feeds.poll()
+    assert [(item.view, item.source) for item in items_of(feeds, "gates")] == [("gate_editor", "seaflow")]
 
 
 def test_the_head_links_the_pages() -> None:

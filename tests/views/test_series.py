@@ -106,6 +106,25 @@ def test_a_range_that_is_none_changes_nothing(ends: list[float]) -> None:
     assert s.time == before
 
 
+@pytest.mark.parametrize("scale", [1e6, 1.0, 3e-5, 2e-12])
+def test_small_values_are_no_flat_line_and_steady_ones_no_noise(scale: float) -> None:
+    times = np.array([at(i) for i in range(50)])
+    moved = scale * (1 + 0.3 * np.sin(np.arange(50)))
+    plot = draw(xr.Dataset({"x": ("time", moved)}, {"time": times}), "x", Window(at(0), at(50)))
+    assert np.ptp(moved) > plot.y_range.min_interval
+    assert plot.y_range.min_interval > 1e-6 * min(scale, 1.0)
+
+
+def test_values_that_become_small_get_their_axis() -> None:
+    s = session()
+    view = Series(s)
+    view.card()
+    assert view._values[0].min_interval == 1e-3
+    view._columns = lambda name: {n: np.full(3, 2e-9) for n in ("time", "mean", "low", "high")}  # type: ignore[method-assign]
+    view._renew()
+    assert view._values[0].min_interval == pytest.approx(1e-12)
+
+
 def test_choosing_variables_makes_panels() -> None:
     s = session()
     view = Series(s)

@@ -155,6 +155,8 @@ class Feed(ABC):
             fault = None
             try:
                 changed = self._pull()
+                if self.refused and not self.rows:  # of nothing but broken files there is nothing to show
+                    fault = self.refused[0]
             except (WorkbenchError, OSError) as error:
                 changed, fault = False, _explain(error)
             except Exception as error:  # a reader's own mistake must not stop the board

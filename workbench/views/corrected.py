@@ -46,7 +46,7 @@ def corrected_of(files: ByFile, quantity: str, population: str, out: Sequence[st
 
 def shown(variables: Sequence[str], quantity: str, wanted: Sequence[str] = ()) -> tuple[str, ...]:
     """The populations that are drawn: those asked for, else all but beads and what is unknown."""
-    there = [name for name in populations_of(variables, quantity) if name != "se"]  # of no population: an error
+    there = populations_of(variables, quantity)
     return tuple(name for name in there if (name in wanted if wanted else name not in HIDDEN))
 
 

@@ -123,9 +123,7 @@ class FilterEditor(PlanEditor):
             self.fault = self.fault or "There are no raw events to draw on: the catalog names no source of them"
             self._nothing("No events here")
             return
-        before, self._look = self._look, self._looked()
-        if before.time != self._look.time and self.hand.follow(self._look.time):
-            self.redraw()
+        self._follow()
         self._count()
         self._tell()
 
@@ -142,7 +140,7 @@ class FilterEditor(PlanEditor):
             return
         state = told_filter(
             self.hand, self.session, self._look, scope=self._scope, newest=self._time is None, quantile=self._quantile,
-            fault=self.fault or self._unread, others=self.presence.others(), now=self.feeds.now(),
+            fault=self._broken, others=self.presence.others(), now=self.feeds.now(),
         )  # fmt: skip
         if state != self.stage.state:
             self.stage.state = state

@@ -27,7 +27,7 @@ def told_filter(
     if held is not None and hand.shown != held.parameters and (begun is None or begun.id != held.id):
         other = held.id
     return {
-        "may": session.may_write and hand.plan is not None, "who": session.who if session.who != "localhost" else "",
+        "may": session.may_write and hand.plan is not None and not hand.fault, "who": session.who if session.who != "localhost" else "",
         "signed": session.may_write and by_token, "token": by_token and not session.may_write, "says": text,
         "kind": kind, "scope": scope, "looked": seen.text, "earlier": seen.earlier is not None,
         "later": seen.later is not None, "newest": newest, "undo": draft is not None and draft.can_undo,

@@ -132,9 +132,7 @@ class GateEditor(PlanEditor):
             return
         if self._among not in ("", *columns_of(self.feed)) or self._counted is not self.feed:
             self._among = self._focus()
-        before, self._look = self._look, self._looked()
-        if before.time != self._look.time and self.drawing.follow(self._look.time):
-            self.redraw()
+        self._follow()
         self._count()
         self._tell()
 
@@ -154,7 +152,7 @@ class GateEditor(PlanEditor):
         if self.session.closed or not hasattr(self, "stage"):
             return
         state = told_state(
-            self.drawing, self.session, self._look, scope=self._scope, newest=self._time is None, fault=self.fault or self._unread,
+            self.drawing, self.session, self._look, scope=self._scope, newest=self._time is None, fault=self._broken,
             others=self.presence.others(), abundances=self._through.abundances(self._among), now=self.feeds.now(),
         )  # fmt: skip
         if state != self.stage.state:

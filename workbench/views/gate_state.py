@@ -62,7 +62,7 @@ def told_state(
     by_token = session.by_token
     draft, what = drawing.draft, "Abundance through the cruise" if abundances else "Particles in each file"
     told: dict[str, Any] = {
-        "may": session.may_write and drawing.gates is not None, "who": session.who if session.who != "localhost" else "",
+        "may": session.may_write and drawing.gates is not None and not drawing.fault, "who": session.who if session.who != "localhost" else "",
         "signed": session.may_write and by_token, "token": by_token and not session.may_write, "says": text,
         "kind": kind, "scope": scope, "looked": seen.text, "view": [say.milliseconds(t) for t in seen.window], "earlier": seen.earlier is not None,
         "later": seen.later is not None, "newest": newest, "undo": draft.can_undo, "redo": draft.can_redo,

@@ -93,6 +93,13 @@ class Marked(View):
         """What is not drawn, and what it would need."""
         return []
 
+    def _told(self, charts: list[Chart]) -> list[str]:
+        """What stands below the charts: why nothing new comes, and what is not drawn."""
+        fault = self.feed.fault if self.source in self.feeds else None
+        if fault:
+            return [f"{self.source} cannot be read: {fault}", *self._missing()]
+        return self._missing() if charts else ["Nothing to draw yet.", *self._missing()]
+
     # what there is
 
     def draw(self, chart: Chart, **options: Any) -> figure:
@@ -168,7 +175,7 @@ class Marked(View):
         self.stage = MarkedStage(sizing_mode="stretch_both", picks=True)
         self.stage.param.watch(lambda event: look(self.session, event.new), "asked")
         self.stage.param.watch(self._clicked, "clicked")
-        self._shape: list[Any] = []
+        self._shape: list[Any] | None = None
         self._figures: list[figure] = []
         self._decided: Any = None
         self._drawn: Any = None
@@ -191,7 +198,7 @@ class Marked(View):
         """Another one whenever the charts would be: other rows, other files taken out, a window moved by a pixel or so."""
         window = self.session.window
         used = {self.source, self.log, split(self.night)[0], *self._used} & set(self.feeds)
-        read = tuple((name, self.feeds[name].seen) for name in sorted(used))
+        read = tuple((name, self.feeds[name].seen, self.feeds[name].fault) for name in sorted(used))
         wide = window.stop - window.start
         moved = int((window.start - _EPOCH) // max(wide // _PIXELS, _EPOCH_TICK))
         return read, id(self.out()), self.files().within(window), wide, moved
@@ -210,6 +217,8 @@ class Marked(View):
         else:
             for chart, plot in zip(charts, self._figures, strict=True):
                 _bring(plot, chart, ends(window))
+        if (told := self._told(charts)) != self.stage.missing:
+            self.stage.missing = told
         renew(self.shared.night, self._nights(), key="left")
         self._mark()
         tell(self.range, *(say.milliseconds(t) for t in window))
@@ -244,7 +253,7 @@ class Marked(View):
         }
         panes = [pn.pane.Bokeh(plot, sizing_mode="stretch_both") for plot in self._figures]
         room = {"--charts": str(len(charts) + sum(len(chart.curves) > 5 for chart in charts) / 3)}
-        self.stage.param.update(names=told, figures=panes, missing=self._missing(), styles=room)
+        self.stage.param.update(names=told, figures=panes, styles=room)
 
     def _clicked(self, event: Any) -> None:
         """A click picks the file there, and the same file again lets it go."""

@@ -14,27 +14,34 @@ export function render({model, view}) {
   }
   const unwatch = watchTheme(view.model.document, () => {})
 
-  // A choice of a moment replaces the last one in the history; a new one can be undone with the browser's Back.
-  let last = 0
-  const write = (query, force) => {
+  // A choice of a moment replaces the last one in the history; a new one can be undone with the browser's Back. Each
+  // entry knows all that it shows, also where its address does not say so.
+  const known = () => history.state?.query
+  const address = (query) => {
     const url = new URL(location.href), params = new URLSearchParams(query)
     for (const [key, value] of url.searchParams) if (/^(zoom\d+|map|catalog|page)$/.test(key)) params.set(key, value)  // the plots', the launcher's
     if (chosen) params.set("theme", chosen)
     url.search = params.toString().replace(/%2C/g, ",").replace(/%3A/g, ":").replace(/%2F/g, "/")
-    if (url.href === location.href) return
-    const now = Date.now()
-    if (!force && last && now - last > 1500) history.pushState({}, "", url)
-    else history.replaceState({}, "", url)
-    last = now
+    return url
   }
-  model.on("query", () => write(model.query))
-  const back = () => { model.asked = {query: location.search, n: Date.now()} }
+  history.replaceState({query: model.query}, "")
+  let last = 0
+  model.on("query", () => {
+    const query = model.query, now = Date.now()
+    if (query === known()) return
+    history[now - last > 1500 ? "pushState" : "replaceState"]({query}, "", address(query))
+    last = now
+  })
+  const back = () => {
+    last = Date.now()
+    model.asked = {query: known() ?? location.search, n: last}
+  }
   addEventListener("popstate", back)
   if (page) {
     page.data.properties.dark_theme.change.connect(() => {
       chosen = page.data.dark_theme ? "dark" : "light"
       keep(chosen)
-      write(model.query || location.search, true)
+      history.replaceState(history.state, "", address(location.search))
     })
   }
   // A wall screen must come back by itself: when the server is gone, say so, and load the page again when it is there.

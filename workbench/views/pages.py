@@ -67,9 +67,10 @@ def _science(feeds: Feeds) -> list[BoardItem]:
 
 
 def _gates(feeds: Feeds) -> list[BoardItem]:
-    """The editor, where there are particles and a plan."""
-    focused = [name for name, feed in reversed(_particles(feeds))]
-    return [BoardItem("gate_editor", focused[0])] if _planned(feeds) and focused else []
+    """The editor, where there are particles and a plan: of those in focus, as soon as some were written."""
+    focused = [name for name, _ in reversed(_particles(feeds))]
+    there = [name for name in focused if feeds[name].span is not None]
+    return [BoardItem("gate_editor", (there or focused)[0])] if _planned(feeds) and focused else []
 
 
 def _filter(feeds: Feeds) -> list[BoardItem]:

@@ -105,6 +105,17 @@ class PlanEditor(View):
         self.stage.told = self.stage.told or {"n": self._n, "state": "empty", "cover": cover, "done": True}
         self._tell()
 
+    @property
+    def _broken(self) -> str:
+        """What keeps this from working, for people."""
+        return str(self.fault or self.hand.fault or self._unread)
+
+    def _follow(self) -> None:
+        """Look again; take up what holds there, or what can be read again, where nothing was changed."""
+        before, self._look = self._look, self._looked()
+        if (before.time != self._look.time or self.hand.fault) and self.hand.follow(self._look.time):
+            self.redraw()
+
     def _others(self) -> None:
         self.session.soon(self._tell)
 
@@ -115,9 +126,9 @@ class PlanEditor(View):
     # what a person does
 
     def _may(self) -> bool:
-        if self.session.may_write and self.hand.plan is not None:
+        if self.session.may_write and self.hand.plan is not None and not self.hand.fault:
             return True
-        self.hand.said = self.session.reason or self.fault or "This board is read-only", "wrong"
+        self.hand.said = self.session.reason or self._broken or "This board is read-only", "wrong"
         self._tell()
         return False
 

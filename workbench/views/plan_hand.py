@@ -18,6 +18,8 @@ from workbench.core.window import moment
 
 #: Seconds after which the plan's file is looked at again.
 _REST = 60.0
+#: The same while it cannot be read.
+_AGAIN = 5.0
 Asked = Mapping[str, Any]
 
 
@@ -49,6 +51,8 @@ class PlanHand:
         What saving would replace: text, and the id to compare with.
     said : tuple of str
         The last thing to tell: text, and kind (``good``, ``wrong`` or "").
+    fault : str
+        Why the plan cannot be read at this moment; nothing is changed then.
     """
 
     #: What is changed, for people.
@@ -63,6 +67,7 @@ class PlanHand:
         self.base_id, self.against, self.saved = "", "before", ""
         self.replaces: dict[str, str] | None = None
         self.said: tuple[str, str] = "", ""
+        self.fault = ""
         self._deeds: dict[str, Callable[[Asked], None]] = {
             "undo": lambda _: self._note(self.draft.undo()), "redo": lambda _: self._note(self.draft.redo()),
             "take": self._take, "save": self._save, "withdraw": self._withdraw,
@@ -94,13 +99,18 @@ class PlanHand:
 
     @property
     def history(self) -> list[Entry[Any]]:
-        """All entries of the plan; read again when somebody changed it, or after a while."""
+        """All entries of the plan; read again when somebody changed it, or after a while; soon where it cannot be read."""
         if self.plan is None:
             return []
-        revision, now = self.plan.revision, monotonic()
-        if self._history is None or self._history[0] != revision or now - self._history[1] > _REST:
-            self._history = revision, now, self.plan.history()
-        return self._history[2]
+        revision, now, known = self.plan.revision, monotonic(), self._history
+        rest = _AGAIN if self.fault else _REST
+        if known is None or known[0] != revision or now - known[1] > rest:
+            try:
+                entries, self.fault = self.plan.history(), ""
+            except WorkbenchError as error:  # of its files; what was read before is kept
+                entries, self.fault = [] if known is None else known[2], str(error)
+            self._history = known = revision, now, entries
+        return known[2]
 
     def holding(self, time: np.datetime64) -> Any:
         """What holds at a time; None before the first."""

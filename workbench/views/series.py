@@ -64,6 +64,13 @@ def time_range(window: Window) -> Range1d:
     )  # fmt: skip
 
 
+def least(columns: Columns) -> float:
+    """The least that a value axis spans, so that a steady value is no noise: a thousandth, of small values in their decade."""
+    values = np.abs([columns["low"], columns["high"]])
+    largest = float(values[np.isfinite(values)].max(initial=0.0))
+    return 1e-3 * 10.0 ** min(0.0, np.floor(np.log10(largest))) if largest > 0 else 1e-3
+
+
 def look(session: Session, ends: Sequence[float]) -> None:
     """Take over a range (Unix ms) that a person drew; whole seconds where it is longer than some minutes."""
     if len(ends) == 2 and ends[1] > ends[0]:
@@ -111,8 +118,9 @@ def draw(
     plot.xaxis[0].visible = last
     plot.min_border_left, plot.min_border_right = 56, 8
     axes.few(plot.yaxis[0], plot)
-    plot.y_range.update(range_padding=0.12, only_visible=True, min_interval=1e-3, name="value")  # type: ignore[attr-defined]
-    source = ColumnDataSource(shown(ds, variable, window), name="series")
+    columns = shown(ds, variable, window)
+    plot.y_range.update(range_padding=0.12, only_visible=True, min_interval=least(columns), name="value")  # type: ignore[attr-defined]
+    source = ColumnDataSource(columns, name="series")
     colour = {key: colours[line % len(colours)] for key, colours in LINES.items()}
     band = plot.varea("time", "low", "high", source=source, fill_alpha=0.28, name="band")
     paint(band.glyph, theme, fill_color=colour)
@@ -201,6 +209,7 @@ class Series(View):
         self.stage.param.watch(self._asked, "asked")
         self._shown: list[str] = []
         self._sources: list[ColumnDataSource] = []
+        self._values: list[Any] = []  # the value axis of each
         self._marks: list[ColumnDataSource] = []
         self._renew()
         self._watchers.append(self.session.param.watch(self._mark, "now"))
@@ -214,8 +223,10 @@ class Series(View):
         if names != self._shown:
             self._rebuild(names)
         else:
-            for name, source in zip(names, self._sources, strict=True):
-                renew(source, self._columns(name))
+            for name, source, values in zip(names, self._sources, self._values, strict=True):
+                columns = self._columns(name)
+                if renew(source, columns) != "same" and values.min_interval != (room := least(columns)):
+                    values.min_interval = room
         self._mark()
         tell(self.range, *(say.milliseconds(t) for t in self.session.window))
 
@@ -237,6 +248,7 @@ class Series(View):
             )  # fmt: skip
             figures[-1].name = f"series:{name}"
         self._sources = [_source(f, "line") for f in figures]
+        self._values = [f.y_range for f in figures]
         self._marks = [_source(f, "marks") for f in figures]
         told = {f"series:{n}": {"label": self._name(n), "unit": self._unit(n)} for n in names}
         panes = [pn.pane.Bokeh(f, sizing_mode="stretch_both") for f in figures]

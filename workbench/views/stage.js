@@ -17,7 +17,7 @@ function keepInUrl(view, key, text) {
   if (text) url.searchParams.set(key, text)
   else url.searchParams.delete(key)
   url.search = url.search.replace(/%2C/g, ",").replace(/%3A/g, ":").replace(/%2F/g, "/")
-  if (url.href !== location.href) history.replaceState({}, "", url)
+  if (url.href !== location.href) history.replaceState(history.state, "", url)
 }
 function fromUrl(view, key) {
   if (!pageOf(view.model.document)) return null

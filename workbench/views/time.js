@@ -12,19 +12,13 @@ function legendOf(figure, head, figures) {
     })
     head.append(item)
     const population = r.name.slice(5)
-    const say = (x, info, nearest, number) => {
-      const time = entry(r.data_source.data, "time"), mean = entry(r.data_source.data, "mean")
-      let i = -1
-      if (time?.length && mean) {
-        if (x != null) i = nearest(time, x)
-        else for (let k = time.length - 1; k >= 0; k--) if (Number.isFinite(mean[k])) { i = k; break }
-      }
+    const say = (x, info, rowAt, number) => {
+      const mean = entry(r.data_source.data, "mean"), i = rowAt(r.data_source.data, x)
       const colour = r.glyph.line_color ?? r.glyph.fill_color
       dot.style.background = (r.glyph.size ? r.glyph.fill_color?.value ?? r.glyph.fill_color : colour?.value ?? colour)
       name.textContent = plain(entry(info.lines ?? {}, population)) ?? population
-      const there = i >= 0 && Number.isFinite(mean[i])
-      value.textContent = there ? number(mean[i]) : "–"
-      return there
+      value.textContent = i >= 0 ? number(mean[i]) : "–"
+      return i >= 0
     }
     return {say, source: r.data_source}
   })
@@ -45,8 +39,11 @@ export function render({model, view}) {
     cell.dataset.lines = legend.length > 5 ? "8" : legend.length
     return {cell, name, value, when, figure: figures[i], child, legend}
   })
-  const cursor = make("div", "cursor")
-  el.append(cursor, ...cells.map((c) => c.cell))
+  const cursor = make("div", "cursor"), grows = typeof marked === "function"  // marks.js: the card is as high as its panels
+  const list = grows ? el : make("div", "list")
+  if (!grows) el.append(list)
+  list.append(...cells.map((c) => c.cell))
+  el.prepend(cursor)
   let reread = () => {}
   const stops = [watchTheme(view.model.document, (dark) => { for (const f of figures) repaint(f, dark); reread() })]
   if (!figures[0]?.toolbar.tools.some((t) => t.type === "RangeTool")) stops.push(...cells.map((c) => guard(c.child)))
@@ -77,29 +74,35 @@ export function render({model, view}) {
     }
   }
   const sourceOf = (figure) => figure.renderers.find((r) => r.name === "line" || r.name === "navigator")?.data_source
-  const nearest = (time, x) => {
+  // The row that is told: the newest in view, or the one under the mouse, as far as a line or a dot is there; else -1.
+  const rowAt = (data, x) => {
+    const time = entry(data, "time") ?? [], mean = entry(data, "mean") ?? []
+    const seen = figures[0].x_range, there = (k) => Number.isFinite(mean[k])
+    if (x == null) {
+      for (let k = time.length - 1; k >= 0 && time[k] >= seen.start; k--) if (time[k] <= seen.end && there(k)) return k
+      return -1
+    }
     let lo = 0, hi = time.length - 1
     while (hi - lo > 1) { const m = (lo + hi) >> 1; if (time[m] < x) lo = m; else hi = m }
-    return x - time[lo] < time[hi] - x ? lo : hi
+    const [near, far] = x - time[lo] < time[hi] - x ? [lo, hi] : [hi, lo]
+    const drawn = (time[near] - x) * (time[far] - x) <= 0 && there(far)
+    return there(near) && (drawn || Math.abs(time[near] - x) < (seen.end - seen.start) / 150) ? near : -1
   }
   const number = (v) => {
     const a = Math.abs(v)
     const t = a >= 1e7 || (a > 0 && a < 1e-3) ? v.toExponential(2) : v.toFixed(a >= 1000 ? 0 : a >= 100 ? 1 : a >= 10 ? 2 : 3)
     return t.replace(/\B(?=(\d{3})+(?!\d))/, "\u2009").replace("-", "\u2212")
   }
-  const read = (x) => {
+  let under = null                                             // the time under the mouse, kept while rows come and time goes on
+  const read = (x = under) => {
+    under = x
     cursor.textContent = x == null ? "" : `${stamp(x)} UTC`
     for (const c of cells) {
-      const data = sourceOf(c.figure)?.data, time = entry(data, "time"), mean = entry(data, "mean")
+      const data = sourceOf(c.figure)?.data, mean = entry(data, "mean"), i = rowAt(data, x)
       const info = plain(entry(model.names, c.figure.name)) ?? {}
       c.name.textContent = info.label ?? ""
-      let i = -1
-      if (time?.length && mean) {
-        if (x != null) i = nearest(time, x)
-        else for (let k = time.length - 1; k >= 0; k--) if (Number.isFinite(mean[k])) { i = k; break }
-      }
       if (c.legend.length) {
-        const there = c.legend.filter((item) => item.say(x, info, nearest, number))
+        const there = c.legend.filter((item) => item.say(x, info, rowAt, number))
         const more = x == null && !there.length ? " · no data" : info.unit ? ` [${info.unit}]` : ""
         c.name.textContent = (info.label ?? "") + more
         c.value.textContent = c.when.textContent = ""
@@ -108,7 +111,7 @@ export function render({model, view}) {
       if (hair) hair.setv({visible: x != null, location: x ?? 0}, {sync: false})
       if (c.legend.length) continue
       c.when.textContent = ""
-      if (i < 0 || !Number.isFinite(mean[i])) { c.value.textContent = mean ? "no data" : ""; continue }
+      if (i < 0) { c.value.textContent = mean ? "no data" : ""; continue }
       c.value.textContent = `${number(mean[i])}${info.unit ? " " + info.unit : ""}`
       const low = entry(data, "low")[i], high = entry(data, "high")[i]
       if (x != null && high - low > Math.abs(mean[i]) * 1e-6) c.when.textContent = `${number(low)} to ${number(high)}`
@@ -121,7 +124,7 @@ export function render({model, view}) {
       }
     }
   }
-  reread = () => read(null)
+  reread = () => read()
   if (typeof marked === "function") stops.push(...marked({model, el, cells, range, watch}))  // marks.js, where it is there
   for (const c of cells) {
     c.child.addEventListener("mousemove", (event) => {
@@ -132,9 +135,14 @@ export function render({model, view}) {
     })
     c.child.addEventListener("mouseleave", () => read(null))
     for (const source of [sourceOf(c.figure), ...c.legend.map((item) => item.source)])
-    if (source) { watch(source.properties.data.change, () => read(null)); watch(source.streaming, () => read(null)) }
+    if (source) { watch(source.properties.data.change, reread); watch(source.streaming, reread) }
   }
-  model.on("names", () => read(null))
+  if (figures.length) {
+    const later = debounce(100, reread)
+    for (const p of ["start", "end"]) watch(figures[0].x_range.properties[p].change, later)
+    stops.push(later.stop)
+  }
+  model.on("names", reread)
   read(null)
   model.on("remove", () => { for (const stop of stops) stop() })
   return el

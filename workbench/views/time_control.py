@@ -59,7 +59,7 @@ class TimeControl(Component):
 class Tab(Component):
     """The tab's URL and theme: every choice stands in the URL, and a URL opened brings it back."""
 
-    query = param.String(default="", doc="Query of the URL, without the question mark.")
+    query = param.String(default="", doc="All that was chosen, as the query of a URL without the question mark.")
     clock = param.Dict(default={}, doc="Cruise time (Unix ms) at the moment it is told, and warp.")
     health = param.String(default="healthz", doc="What to ask whether the server is back, relative to the page.")
     asked = param.Dict(default={}, doc="{query: text} when a person went back or forward.")
@@ -69,9 +69,11 @@ class Tab(Component):
 
     def __init__(self, session: Session, **params: Any) -> None:
         self._session = session
-        super().__init__(width=0, height=0, margin=0, **{"clock": told_clock(session), **params})
+        told = {"query": session.to_query(), "clock": told_clock(session)}
+        super().__init__(width=0, height=0, margin=0, **{**told, **params})
         self._told_at = 0.0
-        session.param.watch(self._led, ["time", "planes", "colour", "charts", "file", "turn"])
+        chosen = ["time", "planes", "colour", "charts", "file", "turn"]
+        session.param.watch(self._led, chosen, precedence=2)  # after a time that is none was taken back
         session.param.watch(self._tick, "now")
 
     def _tick(self, *_: Any) -> None:
