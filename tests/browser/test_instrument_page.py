@@ -274,16 +274,17 @@ def test_the_scientists_page_splits_where_the_ship_turned(real) -> None:
     box.fill("2014-07-04 01:00")
     box.press("Enter")
     page.page.wait_for_function("() => location.search.includes('turn=2014-07-04T01:00')")
-    page.until(
-        """(() => { const found = [...Bokeh.documents[0].all_models].filter((m) => m.type === "Figure" && m.name === "against")
-          .map((f) => f.renderers.filter((r) => r.name === "cloud").length)
-          return found.length > 2 && found.every((n) => n === 2) })()"""
-    )
     page.comes(lambda: both_ways(page))
     page.tab.shot("science")
 
 
 def both_ways(page: Board) -> None:
+    clouds = page.page.evaluate(
+        """() => [...Bokeh.documents[0].all_models].filter((m) => m.type === "Figure" && m.name === "against")
+          .map((f) => f.renderers.filter((r) => r.name === "cloud").length)"""
+    )
+    assert len(clouds) > 2
+    assert set(clouds) == {2}
     names = page.page.evaluate(
         """() => [...Bokeh.documents[0].all_models].filter((m) => m.type === "LegendItem").map((m) => m.label.value)"""
     )
