@@ -152,7 +152,7 @@ def down(found: dict[str, Any]) -> list[str]:
         wrong.append("the board is not running; workbench up starts it again")
     wrong += [f"the board with pid {board['pid']} does not answer" for board in found["boards"] if not board["up"]]
     wrong += [f"{feed['name']}: {feed['fault']}" for feed in found["feeds"] if feed.get("fault")]
-    wrong += [each for each in (_disk_fault(found["disk"]),) if each]
+    wrong += filter(None, [_disk_fault(found["disk"])])
     wrong += found.get("mistakes", ())
     return wrong
 

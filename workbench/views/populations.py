@@ -35,9 +35,7 @@ def populations_of(variables: Sequence[str], quantity: str) -> tuple[str, ...]:
     """The populations for which there is a ``<quantity>_<population>``, the known ones first."""
     found = {name.removeprefix(f"{quantity}_") for name in variables if name.startswith(f"{quantity}_")}
     known = [name for name in POPULATIONS if name in found]
-    others = sorted(
-        name for name in found - set(known) if "_" not in name and name != "se"
-    )  # the standard error is none
+    others = sorted(name for name in found - {*known, "se"} if "_" not in name)  # the standard error is none
     return (*known, *others)
 
 
