@@ -140,6 +140,13 @@ def _launch(lab: Lab, open_tab: Callable[..., Tab]) -> Tab:
     return made
 
 
+def _all_told(tab: Tab) -> None:
+    """No tile is without a number for long: those of populations come a moment after the page."""
+    words = [tile.inner_text() for tile in tab.page.locator(".tile").all()]
+    assert words
+    assert not [text for text in words if "no data" in text]
+
+
 def test_the_card_lets_choose_and_opens_the_board(lab: Lab, open_tab: Callable[..., Tab]) -> None:
     tab = _launch(lab, open_tab)
     tab.page.wait_for_selector("h1:has-text('Cruise boards')", timeout=90_000)
@@ -149,6 +156,7 @@ def test_the_card_lets_choose_and_opens_the_board(lab: Lab, open_tab: Callable[.
     tab.shot("lab-chooser")
     tab.page.click("li a:has-text('ours.yaml')")
     board = Board(tab, pictures=2)
+    tab.comes(lambda: _all_told(tab))
     tab.shot("lab-board")
     assert urlsplit(tab.page.url).path == f"{HUB}cruise-board/board"
     raw = board.read()["pictures"][:2]  # the third is of particles in focus, and no engine ever ran
