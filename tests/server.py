@@ -58,7 +58,9 @@ class Server:
         self.log = log
         self.forgiven: list[str] = []
         self._wait = wait
-        environment: dict[str, str | None] = {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}
+        environment: dict[str, str | None] = {
+            **os.environ, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1", **(env or {}),
+        }  # fmt: skip
         with log.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "workbench", *map(os.fspath, args)],
@@ -99,6 +101,13 @@ class Server:
         """Lines of the log that no healthy server writes (`forgiven` patterns left out)."""
         lines = [line for line in self.text().splitlines() if TROUBLE.search(line)]
         return [line for line in lines if not any(re.search(pattern, line) for pattern in self.forgiven)]
+
+    def stood(self, wait: float = 15) -> str:
+        """Its log, and where each of its threads stood. It ends by this."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait(wait)
+        return self.text()
 
     def stop(self, wait: float = 15) -> int:
         """End it as a person would (SIGTERM); the exit status. Killed, and negative, when it does not listen."""

@@ -1,4 +1,4 @@
-"""What a tick of an open page changes reaches it as one message, however many pictures changed."""
+"""What a tick of an open page changes reaches it as one message, however many pictures changed; and from the first moment."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class Reader(Viewer):
     def __init__(self) -> None:
         super().__init__()
         self.changes: list[int] = []
+        self.changed = set[str]()
 
     async def _follow(self, socket: Any) -> None:
         while True:
@@ -33,10 +34,22 @@ class Reader(Viewer):
             for _ in range(2 * header.get("num_buffers", 0)):
                 await self._read(socket)
             if header["msgtype"] == "PATCH-DOC":
-                self.changes.append(len(json.loads(content)["events"]))
+                events = json.loads(content)["events"]
+                self.changes.append(len(events))
+                self.changed |= {event.get("attr", "") for event in events}
 
 
-def test_a_tick_is_one_message(simulated: Path, tmp_path: Path) -> None:
+class Undrawn(Reader):
+    """One whose page is not drawn yet, or whose browser never says so."""
+
+    async def _say(self, socket: Any, kind: str, content: dict[str, Any]) -> None:
+        if kind != "PATCH-DOC":
+            await super()._say(socket, kind, content)
+
+
+@pytest.fixture
+def moving(simulated: Path, tmp_path: Path) -> Path:
+    """The catalog of a cruise whose data are those of files, and whose clock goes on."""
     cruise = tmp_path / "cruise"
     shutil.copytree(simulated.parent, cruise)
     catalog = cruise / "catalog.yaml"
@@ -44,7 +57,10 @@ def test_a_tick_is_one_message(simulated: Path, tmp_path: Path) -> None:
         catalog.read_text().replace('listen: "folder:{{ CATALOG_DIR }}/evt"', 'url: "{{ CATALOG_DIR }}/evt"')
     )
     Clock(np.datetime64("2025-01-14T22:00:00", "ns"), 120.0, time.time()).save(cruise / "SIM25.cruise")
+    return catalog
 
+
+def test_a_tick_is_one_message(moving: Path, tmp_path: Path) -> None:
     async def look(address: str) -> list[int]:
         viewer = Reader()
         await viewer.open(address, None, True, "time=now-60min..now")
@@ -56,7 +72,22 @@ def test_a_tick_is_one_message(simulated: Path, tmp_path: Path) -> None:
         await viewer.close()
         return viewer.changes
 
-    with Server("board", catalog, "--port", "0", log=tmp_path / "log") as server:
+    with Server("board", moving, "--port", "0", log=tmp_path / "log") as server:
         changes = asyncio.run(look(server.address))
     # A tick may have only numbers that moved; one of them has new pictures, and brings all that moved with them.
     assert max(changes) > 5, f"one by one they would come as messages of one change: {changes}"
+
+
+def test_a_page_that_is_not_drawn_misses_nothing(moving: Path, tmp_path: Path) -> None:
+    async def look(address: str) -> set[str]:
+        viewer = Undrawn()
+        await viewer.open(address, None, True, "time=now-60min..now")
+        until = time.monotonic() + 30
+        while not {"data", "window"} <= viewer.changed and time.monotonic() < until:
+            await asyncio.sleep(0.2)
+        await viewer.close()
+        return viewer.changed
+
+    with Server("board", moving, "--port", "0", log=tmp_path / "log") as server:
+        # Of a curve, and of the time control: pictures of Bokeh, and what is ours.
+        assert {"data", "window"} <= asyncio.run(look(server.address))

@@ -26,7 +26,7 @@ from __future__ import annotations
 import http.server
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -82,8 +82,18 @@ def open_tab(chromium: Chromium) -> Iterator[Callable[..., Tab]]:
     assert not errors, "errors in the browser:\n" + "\n".join(errors)
 
 
+_failed = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    item.stash[_failed] = item.stash.get(_failed, False) or report.failed
+    return report
+
+
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+def serve(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Server]]:
     started: list[Server] = []
     with ExitStack() as stack:
 
@@ -93,6 +103,9 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
             return stack.enter_context(server)
 
         yield start
+        if request.node.stash.get(_failed, False):
+            for server in started:
+                print(f"{server.address}\n{server.stood()}")
     trouble = [line for server in started for line in server.trouble()]
     assert not trouble, "errors in the server's log:\n" + "\n".join(trouble)
 

@@ -198,9 +198,21 @@ def page_for(
 
     pn.state.on_session_destroyed(gone)
     around = pages.links(links if isinstance(links, str) else "") if links else ()
-    return page(
+    made = page(
         session, route=route, read_only=desk.access.read_only, health=health, name=name, items=items, links=around
     )  # fmt: skip
+    told_from_now_on(document)
+    return made
+
+
+def told_from_now_on(document: Any) -> None:
+    """Send a page that was made all that changes, also what comes before its browser has drawn it: Panel would drop that,
+    and a card which nothing changes later would stand still with what it had."""
+    import panel as pn
+
+    connected = getattr(pn.state, "_connected", None)
+    if connected is not None:
+        connected[document] = True
 
 
 def _query() -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any, ClassVar
 
+import panel as pn
 import param
+from bokeh.events import DocumentReady
 
 from workbench.live.session import Session
 from workbench.views import say
@@ -63,6 +65,7 @@ class Tab(Component):
     clock = param.Dict(default={}, doc="Cruise time (Unix ms) at the moment it is told, and warp.")
     health = param.String(default="healthz", doc="What to ask whether the server is back, relative to the page.")
     asked = param.Dict(default={}, doc="{query: text} when a person went back or forward.")
+    drawn = param.Boolean(default=False, doc="The page is there, whether or not each of its pictures said so.")
 
     _esm: ClassVar[str] = script("page.js")
     _stylesheets: ClassVar[list[str]] = [style("control.css")]
@@ -86,6 +89,12 @@ class Tab(Component):
 
     def _led(self, *_: Any) -> None:
         self.query = self._session.to_query()
+
+    @param.depends("drawn", watch=True)
+    def _on_drawn(self) -> None:
+        document = pn.state.curdoc
+        if document is not None and not pn.state.loaded:
+            document.callbacks.trigger_event(DocumentReady())  # what the browser did not say
 
     @param.depends("asked", watch=True)
     def _on_asked(self) -> None:
