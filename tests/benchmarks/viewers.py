@@ -6,8 +6,8 @@ Run beside a benchmark (`tests.benchmarks.beside`), so that what they cost is no
     {"watch": SECONDS}     what came in that time
     {"close": true}
 
-A session says that its page is ready, as a browser does: before that, servers send nothing. What comes is counted,
-not decoded.
+A session says that its page is drawn, as a browser does: before that, a board sends no further cards, and Panel little.
+What comes is counted, not decoded.
 """
 
 from __future__ import annotations
