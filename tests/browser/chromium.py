@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,8 +81,16 @@ class Tab:
                 return
             except NOT_YET:
                 if last:
+                    self._say_how_far()
                     raise
             self.page.wait_for_timeout(100)
+
+    def _say_how_far(self) -> None:
+        """Print, for who reads of a failure, whether the page was drawn at all."""
+        with suppress(Error):
+            drawn = self.page.evaluate("() => globalThis.Bokeh && Bokeh.documents.map((each) => each.is_idle)")
+            print(f"{self.page.url}: drawn {drawn}, errors {self.errors}")
+            self.shot(f"failed-{time.strftime('%H%M%S')}")
 
     def trouble(self) -> list[str]:
         """Errors that nobody forgave."""
