@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import faulthandler
 import json
 import logging
 import os
@@ -43,6 +44,8 @@ log = logging.getLogger(__name__)
 LAST = 20.0
 #: Seconds between two looks whether the cruise folder is still there.
 STANDS = 2.0
+#: Seconds without a turn of the event loop after which it hangs: where is said, and the engine ends, to be started again.
+HANGS = 300.0
 #: Seconds that a body, or the next request, may take: a sender whose cable was cut is not waited for any longer.
 HALF = 600.0
 #: Connections at once. Each is an open file, and the journal needs some, too.
@@ -146,10 +149,13 @@ async def _run(
         say(f"engine of {cruise.id}: {len(engine.listeners)} feeds, {cruise.folder}, API at {host}:{port}")
         try:
             while lock.stands() and not stop.is_set():
+                with suppress(RuntimeError, OSError):  # where nothing stands for the standard error
+                    faulthandler.dump_traceback_later(HANGS, exit=True)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(STANDS):
                         await stop.wait()
         finally:
+            faulthandler.cancel_dump_traceback_later()
             server.stop()
             try:
                 async with asyncio.timeout(LAST):
