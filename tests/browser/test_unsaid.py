@@ -1,7 +1,7 @@
 """A browser that never says that its page is drawn: the page is whole and live all the same.
 
-Bokeh says it once the last picture has said so itself, and a picture may forget to where the machine is slow. Here the
-message is taken out of the socket.
+Bokeh says it once the last picture has said so itself, which one that cannot be drawn never does. Here the message is
+taken out of the socket.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from workbench.apps import routes
 from workbench.apps.asking import asker_of
 from workbench.apps.desk import Desk
 from workbench.apps.glances import glance, session_for
+from workbench.apps.hop import onto
 from workbench.apps.house import House
 from workbench.apps.indexing import building
 from workbench.apps.settled import SETTLED
@@ -180,16 +181,14 @@ def page_for(
     if not desk.access.knows(host):
         return pn.pane.Str(f"This board does not know the name '{host}'. Start it with --allow-origin.")
 
-    def hop(call: Callable[[], None]) -> None:
-        try:
-            document.add_next_tick_callback(lambda: PACE.run(call, unlocked))  # a tick is one message, not one a change
-        except AttributeError:  # of a document that is gone: the tab was closed while the feeds told it something
-            if not session.closed:
-                raise
+    hop = onto(document, lambda: session.closed)
+
+    def tick(call: Callable[[], None]) -> None:
+        hop(lambda: PACE.run(call, unlocked))  # one message, not one a change
 
     rights = desk.access.rights(asker_of(document.session_context.request))
     items = pages.items_of(desk.feeds, name) if name else None
-    session = session_for(desk, _query(), schedule=hop, rights=rights, board=items, pace=PACE)
+    session = session_for(desk, _query(), schedule=tick, rights=rights, board=items, pace=PACE)
     SETTLED.opened(document)
 
     def gone(_: object) -> None:

@@ -67,8 +67,8 @@ export function render({model, view}) {
   const tick = () => setClock(model.clock)
   model.on("clock", tick)
   tick()
-  // Python learns from Bokeh that the page is drawn, once the last of all pictures says so: one that never does, as
-  // happens where the machine is slow, must not keep the other cards waiting for ever.
+  // Python learns from Bokeh that the page is drawn, once the last of all pictures says so: one that cannot be drawn must
+  // not keep the other cards waiting for ever.
   const drawn = setTimeout(() => { model.drawn = true }, 5000)
   model.on("remove", () => { clearTimeout(drawn); unwatch(); removeEventListener("popstate", back) })
   return el
