@@ -48,7 +48,7 @@ def start(folder: Path, how: str) -> subprocess.Popen[str]:
 def test_one_that_hangs_says_where_and_ends(tmp_path: Path) -> None:
     engine = start(tmp_path, "hangs")
     _, said = engine.communicate(timeout=60)
-    assert engine.returncode == 1, "the end of an engine that is started again"
+    assert engine.returncode != 0, "who ends well might be meant to"
     assert "Timeout" in said and "this_never_ends" in said
     with EngineLock(tmp_path / "F.cruise"):
         pass  # the next one may begin at once
