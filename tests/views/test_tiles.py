@@ -172,8 +172,12 @@ def test_only_the_tile_that_changed_is_sent_and_none_is_rebuilt() -> None:
     strip.param.watch(lambda event: sent.append(event.new), ["tiles", "changed"])
     b.add(at(20), speed=7.0)
     feeds.poll()
-    assert [list(one) for one in sent] == [["1"]]
-    assert strip.shown == [before[0], sent[0]["1"]] != before
+    assert sent == [strip.shown] == [strip.tiles], "a browser that has not drawn them would miss a change"
+    strip.drawn = True
+    b.add(at(30), speed=8.0)
+    feeds.poll()
+    assert [list(one) for one in sent[1:]] == [["1"]]
+    assert strip.shown == [before[0], sent[1]["1"]] != strip.tiles != before
 
 
 def test_a_source_that_cannot_be_read_says_so() -> None:

@@ -1,4 +1,5 @@
-// Tiles side by side, each a piece of HTML from the server. What comes later are those that changed, by their place.
+// Tiles side by side, each a piece of HTML from the server: all of them until they are drawn here, then those that
+// changed, by their place. What came stays in `tiles`, from which all is drawn anew.
 export function render({model, view}) {
   const el = make("div", "tiles"), cells = model.tiles.map(() => make("div", "cell"))
   el.style.setProperty("--tiles", Math.max(1, cells.length))
@@ -8,7 +9,13 @@ export function render({model, view}) {
     for (const [place, html] of tiles) if (cells[place]) cells[place].innerHTML = html
     tick()
   }
-  model.on("changed", () => show(Object.entries(plain(model.changed))))
+  model.on("tiles", () => show(model.tiles.entries()))
+  model.on("changed", () => {
+    const changed = plain(model.changed)
+    Object.assign(model.tiles, changed)
+    show(Object.entries(changed))
+  })
   show(model.tiles.entries())
+  model.drawn = true
   return el
 }

@@ -14,10 +14,15 @@ from workbench.views.view import View, told_clock
 
 
 class Strip(Component):
-    """Tiles side by side in one component; what is sent are those that changed."""
+    """Tiles side by side in one component; what is sent are those that changed.
 
-    tiles = param.List(default=[], doc="Trusted HTML of each, as the page was made.")
+    A browser that has not drawn them yet hears of no change: until it says that it has, all are sent. One that changes
+    only once, in that moment, would else stand still with what it had.
+    """
+
+    tiles = param.List(default=[], doc="Trusted HTML of each, until they are drawn.")
     changed = param.Dict(default={}, doc="Place and HTML of those that are another since the last time.")
+    drawn = param.Boolean(default=False, doc="The browser has drawn them, and hears of changes.")
     clock = param.Dict(default={"now": 0, "warp": 1.0}, doc="Cruise time (Unix ms) at the moment it is told, and warp.")
 
     _esm: ClassVar[str] = script("ages.js", "strip.js")
@@ -34,8 +39,10 @@ class Strip(Component):
             str(i): new for i, (old, new) in enumerate(zip(self.shown, tiles, strict=True)) if old != new
         }  # fmt: skip
         self.shown = list(tiles)
-        if changed:
+        if changed and self.drawn:
             self.changed = changed
+        elif changed:
+            self.tiles = list(tiles)
 
 
 class Tiles(View):

@@ -1,0 +1,77 @@
+"""What changes while a browser still loads the page's scripts, and never again, is on the page all the same."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.board_page import Board
+from tests.browser.chromium import Tab
+
+pytestmark = pytest.mark.timeout(300)
+
+#: Seconds for which the scripts are held back: the server looks for new data and tells its pages several times.
+HELD = 4.0
+_DRAW_ANEW = """() => Bokeh.index.find_one([...Bokeh.documents[0].all_models].find((m) => m.class_name === "Strip")).render_esm()"""
+
+
+@pytest.fixture
+def cruise(simulated: Path, tmp_path: Path) -> Path:
+    """A cruise whose engineering lines have yet to come; its catalog."""
+    folder = tmp_path / "cruise"
+    shutil.copytree(simulated.parent, folder)
+    (folder / "sfl" / "SIM25.sfl").unlink()
+    return folder / "catalog.yaml"
+
+
+def test_what_comes_once_before_the_page_is_drawn(
+    board: Any, open_tab: Callable[..., Tab], cruise: Path, simulated: Path
+) -> None:
+    lines = (simulated.parent / "sfl" / "SIM25.sfl").read_text()
+    server, tab, held = board(cruise), open_tab("about:blank"), list[str]()
+
+    def hold(route: Any) -> None:
+        if not held:
+            held.append(route.request.url)
+            come(cruise, lines.rpartition("\n2025")[0] + "\n")
+            time.sleep(HELD)
+        route.continue_()
+
+    tab.page.route("**/*.js*", hold)
+    tab.page.goto(server.address)
+    Board(tab, pictures=2)
+    assert held
+    tab.comes(lambda: told(tab))
+    before = numbers(tab)
+    tab.shot("late")
+
+    come(cruise, lines.replace("\t12.", "\t13."))
+    tab.comes(lambda: others(tab, before))
+    after = numbers(tab)
+    tab.page.evaluate(_DRAW_ANEW)
+    assert numbers(tab) == after, "drawn anew, it shows what was true when the page was made"
+
+
+def come(cruise: Path, lines: str) -> None:
+    (cruise.parent / "sfl" / "SIM25.sfl").write_text(lines)
+
+
+def numbers(tab: Tab) -> dict[str, str]:
+    """What stands on each tile."""
+    tiles = tab.page.locator(".strip .tile").all()
+    return {tile.get_attribute("data-kpi") or "": tile.locator(".value").inner_text() for tile in tiles}
+
+
+def told(tab: Tab) -> None:
+    words = numbers(tab)
+    assert words
+    assert "–" not in "".join(words.values()), words
+
+
+def others(tab: Tab, before: dict[str, str]) -> None:
+    assert numbers(tab)["stream_pressure"] != before["stream_pressure"]
