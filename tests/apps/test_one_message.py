@@ -29,11 +29,8 @@ class Reader(Viewer):
 
     async def _follow(self, socket: Any) -> None:
         while True:
-            header = json.loads(await self._read(socket))
-            _, content = [await self._read(socket) for _ in range(2)]
-            for _ in range(2 * header.get("num_buffers", 0)):
-                await self._read(socket)
-            if header["msgtype"] == "PATCH-DOC":
+            kind, (_, content, *_) = await self._message(socket)
+            if kind == "PATCH-DOC":
                 events = json.loads(content)["events"]
                 self.changes.append(len(events))
                 self.changed |= {event.get("attr", "") for event in events}
@@ -61,7 +58,7 @@ def moving(simulated: Path, tmp_path: Path) -> Path:
 
 
 def test_a_tick_is_one_message(moving: Path, tmp_path: Path) -> None:
-    async def look(address: str) -> list[int]:
+    async def look(address: str) -> Reader:
         viewer = Reader()
         await viewer.open(address, None, True, "time=now-60min..now")
         await asyncio.sleep(1)
@@ -70,12 +67,13 @@ def test_a_tick_is_one_message(moving: Path, tmp_path: Path) -> None:
         while (len(viewer.changes) < 4 or max(viewer.changes) <= 5) and time.monotonic() < until:
             await asyncio.sleep(0.2)
         await viewer.close()
-        return viewer.changes
+        return viewer
 
     with Server("board", moving, "--port", "0", log=tmp_path / "log") as server:
-        changes = asyncio.run(look(server.address))
+        viewer = asyncio.run(look(server.address))
     # A tick may have only numbers that moved; one of them has new pictures, and brings all that moved with them.
-    assert max(changes) > 5, f"one by one they would come as messages of one change: {changes}"
+    assert max(viewer.changes) > 5, f"one by one they would come as messages of one change: {viewer.changes}"
+    assert "changed" in viewer.changed, "tiles that moved, and not all of them"
 
 
 def test_a_page_that_is_not_drawn_misses_nothing(moving: Path, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ Run beside a benchmark (`tests.benchmarks.beside`), so that what they cost is no
     {"watch": SECONDS}     what came in that time
     {"close": true}
 
-A session says that its page is drawn, as a browser does: before that, a board sends no further cards, and Panel little.
-What comes is counted, not decoded.
+A session says that its page and its tiles are drawn, as a browser does: before that, a board sends no further cards, Panel
+little, and of tiles all instead of those that changed. What comes is counted, not decoded.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from tests.benchmarks.beside import say
 _TOKEN = re.compile(r'"token":\s*"([^"]+)"')
 _READY = {"kind": "MessageSent", "msg_type": "bokeh_event",
           "msg_data": {"type": "event", "name": "document_ready", "values": {"type": "map", "entries": []}}}  # fmt: skip
+_TILES = re.compile(r'"name":"Strip\d+","id":"(p\d+)"')
 #: Pages opened at the same time.
 TOGETHER = 4
 
@@ -60,22 +61,22 @@ class Viewer:
         request = HTTPRequest(f"{address}/ws", connect_timeout=300, request_timeout=300)
         socket = await websocket_connect(request, subprotocols=["bokeh", token])
         self._sockets.append(socket)
-        await self._fragment(socket)  # the server's ACK
+        await self._message(socket)  # the server's ACK
         await self._say(socket, "PULL-DOC-REQ", {})
-        await self._fragment(socket)
-        await self._say(socket, "PATCH-DOC", {"events": [_READY]})
+        _, (_, page, *_) = await self._message(socket)
+        tiles = _TILES.findall(str(page))
+        drawn = [{"kind": "ModelChanged", "model": {"id": one}, "attr": "drawn", "new": True} for one in tiles]
+        await self._say(socket, "PATCH-DOC", {"events": [*drawn, _READY]})
         self._tasks.append(asyncio.ensure_future(self._follow(socket)))
 
     async def _say(self, socket: WebSocketClientConnection, kind: str, content: dict[str, Any]) -> None:
         for part in ({"msgid": f"{id(self)}{time.monotonic_ns()}", "msgtype": kind}, {}, content):
             await socket.write_message(json.dumps(part))
 
-    async def _fragment(self, socket: WebSocketClientConnection) -> tuple[str, int]:
-        """One message of Bokeh's protocol: its kind and its bytes."""
+    async def _message(self, socket: WebSocketClientConnection) -> tuple[str, list[str | bytes]]:
+        """One message of Bokeh's protocol: its kind, and its parts after the header (what is known of it, itself, buffers)."""
         header = json.loads(await self._read(socket))
-        parts = [await self._read(socket) for _ in range(2)]
-        parts += [await self._read(socket) for _ in range(2 * header.get("num_buffers", 0))]
-        return header["msgtype"], sum(map(len, parts))
+        return header["msgtype"], [await self._read(socket) for _ in range(2 + 2 * header.get("num_buffers", 0))]
 
     async def _read(self, socket: WebSocketClientConnection) -> str | bytes:
         message = await socket.read_message()
@@ -85,10 +86,10 @@ class Viewer:
 
     async def _follow(self, socket: WebSocketClientConnection) -> None:
         while True:
-            kind, size = await self._fragment(socket)
+            kind, parts = await self._message(socket)
             if kind == "PATCH-DOC":
                 self.patches.append(time.monotonic())
-                self.patched += size
+                self.patched += sum(map(len, parts))
 
     async def _open_pictures(self, address: str, question: dict[str, Any]) -> None:
         socket = await websocket_connect(HTTPRequest(f"{address}/live/ws", connect_timeout=300, request_timeout=300))
