@@ -101,7 +101,9 @@ def test_without_latitude_there_are_no_legs_and_without_rows_there_is_a_card() -
     view.card()
     assert [len(source.data["x"]) for source in clouds(view._figures[0])] == [2]
     for kind in (TS, ByLatitude):
-        assert kind(Session(feeds), "none").card() is not None
+        empty = kind(Session(feeds), "none")
+        assert empty.card() is not None
+        assert empty.stage.empty == "No data in this time range"
 
 
 MOMENTS = st.lists(st.integers(0, 2000), min_size=1, max_size=12, unique=True).map(sorted)

@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 from tests.live.standin import Item, RowSource, StandInCruise, at, stop_clock
+from workbench.core.errors import WorkbenchError
 from workbench.core.window import Window
 from workbench.live.feeds import Feeds
 from workbench.live.session import Session
@@ -89,6 +90,22 @@ def test_without_populations_there_is_still_a_card() -> None:
     view = Populations(session(temperature=np.ones(960)), "pops")
     assert view.quantities == ()
     assert view.card() is not None
+    assert view.stage.empty == "No populations yet"
+
+
+def test_where_they_cannot_be_worked_out_the_card_says_why() -> None:
+    stop_clock(at(100))
+    source = RowSource("pops", time=[at(0)], temperature=[12.0])
+    source.broken = WorkbenchError("the plan is empty: there are no filter parameters in it yet")
+    feeds = Feeds(StandInCruise(source))
+    feeds.poll()
+    view = Populations(Session(feeds), "pops")
+    view.card()
+    assert view.stage.empty == "The plan is empty: there are no filter parameters in it yet."
+    source.broken = None
+    source.add(at(10), abundance_synecho=7.0)
+    feeds.poll()
+    assert view.stage.empty == ""
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -5,10 +5,11 @@ export function render({model, view}) {
   for (const child of children) { const cell = make("div", "cell"); cell.append(child); el.append(cell) }
   const stops = [watchTheme(view.model.document, (dark) => { for (const f of figures) repaint(f, dark) }), ...children.map(guard)]
   const sources = figures.flatMap((f) => f.renderers.filter((r) => r.name === "cloud").map((r) => r.data_source))
-  const cover = make("div", "cover", "No data in this time range")
-  const look = () => { cover.hidden = sources.some((source) => entry(source.data, "time")?.length) }
+  const cover = make("div", "cover")
+  const look = () => { cover.textContent = model.empty; cover.hidden = sources.some((source) => entry(source.data, "time")?.length) }
   const watch = (signal) => { signal.connect(look); stops.push(() => signal.disconnect(look)) }
   for (const source of sources) { watch(source.properties.data.change); watch(source.streaming) }
+  model.on("empty", look)
   look()
   const page = make("div")
   page.append(el, cover)

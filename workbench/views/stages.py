@@ -41,6 +41,7 @@ class TimeStage(Component):
     figures = Children(doc="Bokeh figures with one x-range.")
     asked = param.List(default=[], doc="The range that a person chose by dragging or zooming, Unix milliseconds.")
     names = param.Dict(default={}, doc="Figure name to {label, unit}.")
+    empty = param.String(default="", doc="What stands here while there is no figure.")
 
     _esm: ClassVar[str] = script("stage.js", "time.js")
     _stylesheets: ClassVar[list[str]] = [style("stage.css")]
@@ -62,6 +63,7 @@ class AgainstStage(Component):
     """Figures of one quantity against another, one above the other."""
 
     figures = Children(doc="Bokeh figures.")
+    empty = param.String(default="No data in this time range", doc="What stands here while nothing is drawn.")
 
     _esm: ClassVar[str] = script("stage.js", "against.js")
     _stylesheets: ClassVar[list[str]] = [style("stage.css")]

@@ -44,6 +44,10 @@ export function render({model, view}) {
   if (!grows) el.append(list)
   list.append(...cells.map((c) => c.cell))
   el.prepend(cursor)
+  const cover = make("div", "cover"), empty = () => { cover.textContent = model.empty; cover.hidden = !model.empty }
+  el.append(cover)
+  model.on("empty", empty)
+  empty()
   let reread = () => {}
   const stops = [watchTheme(view.model.document, (dark) => { for (const f of figures) repaint(f, dark); reread() })]
   if (!figures[0]?.toolbar.tools.some((t) => t.type === "RangeTool")) stops.push(...cells.map((c) => guard(c.child)))
@@ -93,6 +97,11 @@ export function render({model, view}) {
     const t = a >= 1e7 || (a > 0 && a < 1e-3) ? v.toExponential(2) : v.toFixed(a >= 1000 ? 0 : a >= 100 ? 1 : a >= 10 ? 2 : 3)
     return t.replace(/\B(?=(\d{3})+(?!\d))/, "\u2009").replace("-", "\u2212")
   }
+  // Numbers beside a panel without any value would be those of an axis that had to begin somewhere.
+  const numbered = (c, there) => {
+    const axis = c.figure.left[0], alpha = there || c.figure.renderers.some((r) => r.name === "limit") ? 1 : 0
+    if (axis && axis.major_label_text_alpha !== alpha) axis.setv({major_label_text_alpha: alpha}, {sync: false})
+  }
   let under = null                                             // the time under the mouse, kept while rows come and time goes on
   const read = (x = under) => {
     under = x
@@ -103,6 +112,7 @@ export function render({model, view}) {
       c.name.textContent = info.label ?? ""
       if (c.legend.length) {
         const there = c.legend.filter((item) => item.say(x, info, rowAt, number))
+        if (x == null) numbered(c, there.length)
         const more = x == null && !there.length ? " · no data" : info.unit ? ` [${info.unit}]` : ""
         c.name.textContent = (info.label ?? "") + more
         c.value.textContent = c.when.textContent = ""
@@ -110,6 +120,7 @@ export function render({model, view}) {
       const hair = c.figure.center.concat(c.figure.renderers).find((m) => m.name === "hair")
       if (hair) hair.setv({visible: x != null, location: x ?? 0}, {sync: false})
       if (c.legend.length) continue
+      if (x == null) numbered(c, i >= 0)
       c.when.textContent = ""
       if (i < 0) { c.value.textContent = mean ? "no data" : ""; continue }
       c.value.textContent = `${number(mean[i])}${info.unit ? " " + info.unit : ""}`

@@ -13,11 +13,12 @@ from panel.viewable import Viewable, Viewer
 from workbench.catalog.cruise import Cruise
 from workbench.live.feed import Feed
 from workbench.live.feeds import Feeds
-from workbench.live.session import Session
+from workbench.live.session import Session, sentence
 from workbench.views.choose import CardHead, Choice
 from workbench.views.component import style
 from workbench.views.head import told_clock
 from workbench.views.names import label_of, labels, split, unit_of
+from workbench.views.numbers import why
 from workbench.views.once import once, slowly, stepped
 
 __all__ = ["View", "once", "session_of", "slowly", "split", "stepped", "told_clock"]
@@ -161,6 +162,11 @@ class View(Viewer):
         for watcher in self._watchers:
             self.session.param.unwatch(watcher)
         self._watchers = []
+
+    def _nothing(self, words: str) -> str:
+        """What stands on a card that has nothing to draw: why the source cannot be read, else `words`."""
+        fault = self.feed.fault if self.source in self.feeds else None
+        return sentence(why(fault)) if fault else words
 
     # names and units
 

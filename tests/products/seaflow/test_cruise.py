@@ -11,6 +11,7 @@ import xarray as xr
 from workbench.core.codes import linear
 from workbench.core.errors import WorkbenchError
 from workbench.core.gates import Plan
+from workbench.core.parameters import Parameters
 from workbench.core.plan_dataset import plan_dataset
 from workbench.products.seaflow.background import background
 from workbench.products.seaflow.cruise import seaflow
@@ -200,5 +201,7 @@ def test_an_input_of_another_kind_is_refused_rather_than_counted(evt, plans, sfl
     ):
         with pytest.raises(WorkbenchError, match=said):
             seaflow(*given)
+    with pytest.raises(WorkbenchError, match="the plan is empty: there are no filter parameters in it yet"):
+        seaflow(evt, plan_dataset(Parameters(Plan((), {}))), sfl)
     with pytest.raises(WorkbenchError, match="no variable 'row_size'"):
         bead_drift(sfl, plans["plan"])
