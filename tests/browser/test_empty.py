@@ -33,9 +33,9 @@ def cruise(simulated: Path, tmp_path: Path) -> Path:
 def test_an_empty_cruise(board: Any, open_tab: Callable[..., Tab], cruise: Path, simulated: Path) -> None:
     tab = open_tab(board(cruise).address)
     Board(tab, 0)
-    for card in ("Populations", "By latitude"):
-        why = "The plan is empty: there are no filter parameters in it yet."
-        tab.comes(lambda card=card, why=why: says(tab, card, why))
+    why = "The plan is empty: there are no filter parameters in it yet."
+    tab.comes(lambda: says(tab, "Populations", why))
+    tab.comes(lambda: says(tab, "By latitude", why))
     tab.comes(lambda: says(tab, "T-S diagram", "No data in this time range"))
     tab.comes(lambda: numbered(tab, 0))
     tab.shot("empty")
@@ -57,3 +57,15 @@ def numbered(tab: Tab, wanted: int) -> None:
     told = tab.page.evaluate(_LABELS)
     assert told
     assert set(told) == {wanted}
+
+
+def test_the_science_page_of_one_says_why_once(board: Any, open_tab: Callable[..., Tab], cruise: Path) -> None:
+    tab = open_tab(f"{board(cruise).address}/science")
+    Board(tab, 0)
+    why = "populations cannot be read: the plan is empty: there are no filter parameters in it yet"
+    missing = tab.page.locator(".card:has(h2:text-is('Abundance by time')) .missing p")
+    tab.comes(lambda: only(missing.all_inner_texts(), why))
+
+
+def only(told: list[str], words: str) -> None:
+    assert told == [words]

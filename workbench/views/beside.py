@@ -164,7 +164,7 @@ class Beside(View):
 
     def _renew(self) -> None:
         charts = self._made()
-        self.stage.empty = self._nothing("No data in this time range")
+        self.stage.empty = self._why_not("No data in this time range")
         shape = [(chart.about.x, chart.about.y, tuple(cloud.name for cloud in chart.clouds)) for chart in charts]
         if shape != self._shown:
             self._shown, shared = shape, None

@@ -80,7 +80,8 @@ class Corrected(Marked):
         return [self._chart(quantity, name) for quantity, names in asked for name in names]
 
     def _missing(self) -> list[str]:
-        return [] if self._charts() else ["No populations yet: they need a source with product: seaflow."]
+        unread = self.source in self.feeds and self.feed.fault
+        return [] if unread or self._charts() else ["No populations yet: they need a source with product: seaflow."]
 
     def _chart(self, quantity: str, population: str) -> Chart:
         files, window, out = self.files(), self.session.window, tuple(self.out())

@@ -199,7 +199,7 @@ class Populations(View):
                 renew(_source(plot, "paper"), paper(columns.values(), window))
                 for population, each in columns.items():
                     renew(_source(plot, f"line:{population}"), each)
-        self.stage.empty = "" if asked else self._nothing("No populations yet")
+        self.stage.empty = "" if asked else self._why_not("No populations yet")
         tell(self.range, *(say.milliseconds(t) for t in window))
 
     def _rebuild(self, asked: list[tuple[str, tuple[str, ...]]]) -> None:

@@ -163,7 +163,7 @@ class View(Viewer):
             self.session.param.unwatch(watcher)
         self._watchers = []
 
-    def _nothing(self, words: str) -> str:
+    def _why_not(self, words: str) -> str:
         """What stands on a card that has nothing to draw: why the source cannot be read, else `words`."""
         fault = self.feed.fault if self.source in self.feeds else None
         return sentence(why(fault)) if fault else words
