@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from workbench.raster.coastline import middle, unwrap
 from workbench.views.cruise_map import draw, land_columns, limits
-from workbench.views.track import Voyage, along, bounds, columns, line, segments
+from workbench.views.track import Voyage, along, bounds, coloured, columns, line, segments
 
 T0 = np.datetime64("2024-01-01T00:00:00", "ns")
 
@@ -75,6 +75,26 @@ def rows_of(seconds: list[float], values: list[float]) -> xr.Dataset:
 def test_along_is_linear_between_rows() -> None:
     got = along(track([0, 1, 2, 3]), rows_of([0, 180], [10.0, 13.0]), "t")
     assert got.tolist() == [10.0, 11.0, 12.0, 13.0]
+
+
+def test_a_heading_turns_the_short_way_round() -> None:
+    rows = rows_of([0, 120, 240], [350.0, 10.0, 10.0])
+    rows["t"].attrs.update(standard_name="platform_orientation", units="degree")
+    ds = coloured(track([0, 1, 2, 3]), rows, "t")
+    assert ds["t"].values.tolist() == pytest.approx([350.0, 0.0, 10.0, 10.0])
+    assert segments(ds, "t", 0.0)["value"].tolist() == pytest.approx([355.0, 5.0, 10.0])
+
+
+@given(st.lists(st.floats(0, 359.9), min_size=2, max_size=20))
+def test_between_two_headings_no_other_way_is_pointed(values: list[float]) -> None:
+    rows = rows_of([120.0 * k for k in range(len(values))], values)
+    rows["t"].attrs.update(standard_name="platform_orientation", units="degree")
+    ds = coloured(track([0.0] * (2 * len(values) - 1)), rows, "t")
+    got = ds["t"].values
+    assert np.all((got >= 0) & (got < 360 + 1e-9))
+    off = np.abs((got[1::2] - np.array(values[:-1]) + 180) % 360 - 180)
+    apart = np.abs((np.diff(values) + 180) % 360 - 180)
+    assert np.all(off <= apart / 2 + 1e-6)
 
 
 def test_along_does_not_carry_values_over_a_gap() -> None:

@@ -26,7 +26,7 @@ from workbench.views import cruise_map, say, series
 from workbench.views import populations as by_population
 from workbench.views.curves import Columns
 from workbench.views.paint import paint
-from workbench.views.track import Voyage, along, bounds
+from workbench.views.track import Voyage, bounds, coloured
 
 #: Points of a curve and of a track.
 POINTS = 1500
@@ -100,7 +100,7 @@ def chart(content: Content, source: str) -> Picture:
     label, variable = "", None
     if found is not None and track.sizes["time"]:
         ds, variable = found
-        track = track.assign({variable: ("time", along(track, series_of(ds, variable), variable))})
+        track = coloured(track, series_of(ds, variable), variable)
         name, unit = name_of(content, colour)
         label = f"{name} [{unit}]" if unit else name
     good = np.flatnonzero(np.isfinite(track["latitude"].values))

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from workbench.core.angles import is_angle, turned
 from workbench.core.window import ALWAYS, Window
 from workbench.live.row_feed import RowFeed
 from workbench.live.session import Session
@@ -72,13 +73,16 @@ def line(track: xr.Dataset, lon0: float) -> Columns:
 def segments(track: xr.Dataset, colour: str | None, lon0: float) -> Columns:
     """Columns x0, y0, x1, y1, value, time: one row for each step between two positions.
 
-    ``value`` is the mean of the variable at both ends (the one that is there, where one is missing), ``time`` that
-    of the later end (Unix ms).
+    ``value`` is the mean of the variable at both ends (the one that is there, where one is missing; of angles the
+    short way round), ``time`` that of the later end (Unix ms).
     """
     x, y, ms = positions(track, lon0)
-    value = track[colour].values.astype(float) if colour and colour in track else np.full(x.shape, np.nan)
+    value, angles = np.full(x.shape, np.nan), False
+    if colour and colour in track:
+        value, angles = track[colour].values.astype(float), is_angle(colour, track[colour].attrs)
     a, b = value[:-1], value[1:]
-    mean = np.where(np.isfinite(a) & np.isfinite(b), (a + b) / 2, np.where(np.isfinite(a), a, b))
+    middle = turned(a + ((b - a + 180) % 360 - 180) / 2, value) if angles else (a + b) / 2
+    mean = np.where(np.isfinite(a) & np.isfinite(b), middle, np.where(np.isfinite(a), a, b))
     sailed = np.isfinite(x[:-1] + x[1:] + y[:-1] + y[1:])
     rows = {"x0": x[:-1], "y0": y[:-1], "x1": x[1:], "y1": y[1:], "value": mean, "time": ms[1:]}
     return {name: column[sailed] for name, column in rows.items()}
@@ -112,7 +116,8 @@ def bounds(track: xr.Dataset, lon0: float) -> tuple[float, float, float, float]:
 
 
 def along(track: xr.Dataset, series: xr.Dataset, variable: str, gap: np.timedelta64 = GAP) -> Floats:
-    """A variable at the times of a track: linear between its rows, NaN where these are too far away.
+    """A variable at the times of a track: linear between its rows (angles the short way round), NaN where these are too
+    far away.
 
     Parameters
     ----------
@@ -142,8 +147,16 @@ def along(track: xr.Dataset, series: xr.Dataset, variable: str, gap: np.timedelt
     joined = (when >= at[0]) & (when <= at[-1]) & (at[right] - at[left] <= limit)
     near = np.minimum(np.abs(when - at[left]), np.abs(at[right] - when)) <= limit / 2
     told = joined | near
-    out[told] = np.interp(when, at, value)[told]
+    angles = is_angle(variable, series[variable].attrs)
+    found = np.interp(when, at, np.unwrap(value, period=360) if angles else value)
+    out[told] = (turned(found, value) if angles else found)[told]
     return out
+
+
+def coloured(track: xr.Dataset, series: xr.Dataset, variable: str) -> xr.Dataset:
+    """The track with a variable `along` it."""
+    attrs = series[variable].attrs if variable in series else {}
+    return track.assign({variable: ("time", along(track, series, variable), attrs)})
 
 
 def limits(value: Floats) -> tuple[float, float]:
@@ -181,7 +194,7 @@ def voyage_of(session: Session, source: str) -> Voyage:
 
 def _coloured(track: xr.Dataset, window: Window, other: RowFeed, variable: str) -> xr.Dataset:
     series = once(other, ("colour", variable, window), lambda: other.series(variable, window, POINTS, wait=False))
-    return track.assign({variable: ("time", along(track, series, variable))})
+    return coloured(track, series, variable)
 
 
 def _newest(feed: Any) -> tuple[tuple[float, float] | None, np.datetime64]:
