@@ -66,7 +66,7 @@ class Supervisor:
             if self._stopping.is_set():
                 return None
             stdin, first = (subprocess.PIPE, None) if self._piped else (subprocess.DEVNULL, _end_with_parent)
-            told = {**as_environment(), **os.environ}
+            told = {**as_environment(), "PYTHONFAULTHANDLER": "1", **os.environ}  # SIGABRT: it says where it stood
             self._child = subprocess.Popen(self._command, stdin=stdin, preexec_fn=first, env=told, process_group=0)
             return self._child
 
