@@ -33,7 +33,7 @@ def cruise(simulated: Path, tmp_path: Path) -> Path:
 def test_an_empty_cruise(board: Any, open_tab: Callable[..., Tab], cruise: Path, simulated: Path) -> None:
     tab = open_tab(board(cruise).address)
     Board(tab, 0)
-    why = "The plan is empty: there are no filter parameters in it yet."
+    why = "Cannot read populations: there are no filter parameters in the plan yet."
     tab.comes(lambda: says(tab, "Populations", why))
     tab.comes(lambda: says(tab, "By latitude", why))
     tab.comes(lambda: says(tab, "T-S diagram", "No data in this time range"))
@@ -62,7 +62,7 @@ def numbered(tab: Tab, wanted: int) -> None:
 def test_the_science_page_of_one_says_why_once(board: Any, open_tab: Callable[..., Tab], cruise: Path) -> None:
     tab = open_tab(f"{board(cruise).address}/science")
     Board(tab, 0)
-    why = "populations cannot be read: the plan is empty: there are no filter parameters in it yet"
+    why = "populations cannot be read: there are no filter parameters in the plan yet"
     missing = tab.page.locator(".card:has(h2:text-is('Abundance by time')) .missing p")
     tab.comes(lambda: only(missing.all_inner_texts(), why))
 

@@ -454,3 +454,26 @@ def test_equal_questions_of_nearby_ranges_are_one() -> None:
     room = Room()
     assert room.question(range=[1000, 60000, 3, 65000.5]) == room.question(range=[1010, 60010, 0, 65536])
     room.gallery.close()
+
+
+def test_a_file_that_cannot_be_read_for_a_moment_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture_module, "AGAIN", 0.3)
+
+    async def act(room: Room) -> None:
+        room.source.unreadable.add("f001")
+        question = room.question()
+        first = await room.gallery.ask(question)
+        assert first.header["unread"] == 1
+        waiting = asyncio.ensure_future(room.gallery.ask(question, first.revision))
+        await asyncio.sleep(0.8)
+        assert not waiting.done(), "it is still the same"
+        reads = room.source.reads["f001"]
+        assert 2 <= reads <= 4
+        room.source.unreadable.clear()
+        made = await asyncio.wait_for(waiting, 10)
+        assert "unread" not in made.header
+        check(room, question, made)
+        again = await room.gallery.ask(question)
+        assert again is made
+
+    run(act)

@@ -42,7 +42,7 @@ def test_it_is_what_the_page_shows(feeds: Feeds, told: dict) -> None:
     views = views_of(session, route="live/ws", marks=lambda: ())
     tiles = next(view for view in views if isinstance(view, Tiles))
     tiles.bare()
-    assert told["tiles"] == tiles.strip.shown
+    assert told["tiles"] == tiles.strip.tiles
     upper = sorted((v for v in views if v.kind in ("map", "cytogram")), key=lambda v: v.kind != "map")[: glance.UPPER]
     assert [(card["kind"], card["title"]) for card in told["cards"]] == [(view.kind, view.title) for view in upper]
     for card, view in zip(told["cards"], upper, strict=True):

@@ -95,13 +95,16 @@ def test_without_populations_there_is_still_a_card() -> None:
 
 def test_where_they_cannot_be_worked_out_the_card_says_why() -> None:
     stop_clock(at(100))
-    source = RowSource("pops", time=[at(0)], temperature=[12.0])
-    source.broken = WorkbenchError("the plan is empty: there are no filter parameters in it yet")
+    source = RowSource("pops")
+    source.broken = WorkbenchError("there are no filter parameters in the plan yet")
     feeds = Feeds(StandInCruise(source))
     feeds.poll()
     view = Populations(Session(feeds), "pops")
     view.card()
-    assert view.stage.empty == "The plan is empty: there are no filter parameters in it yet."
+    assert view.stage.empty == "Cannot read pops: there are no filter parameters in the plan yet."
+    assert Populations(Session(feeds))._why_not("No populations yet") == "No populations yet", (
+        "it is not known to be one"
+    )
     source.broken = None
     source.add(at(10), abundance_synecho=7.0)
     feeds.poll()

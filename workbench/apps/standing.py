@@ -94,6 +94,12 @@ def boards(folder: str | os.PathLike[str]) -> list[dict[str, Any]]:
     return [{**about, "up": _answers(about)} for about in found]
 
 
+def silent(folder: str | os.PathLike[str], pid: int | None) -> bool:
+    """Whether the board with this pid, on this machine, says that it is there and does not answer."""
+    about = held(os.path.join(folder, BOARDS, f"{socket.gethostname()}-{pid}.json"))
+    return about is not None and not _answers({**NOBODY, **about})
+
+
 def up(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
     """The `workbench up` that keeps engine and board of a cruise running; None when none does."""
     about = held(os.path.join(folder, UP))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -12,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
-from workbench.apps.standing import UP, Standing, boards
+from workbench.apps.standing import UP, Standing, silent
 from workbench.apps.supervisor import Supervisor
 from workbench.core.said import say
 
@@ -72,12 +71,11 @@ class Silence:
         if time.monotonic() < self._next:
             return
         pid = self._board.pid
-        mine = {"pid": pid, "host": socket.gethostname()}
-        known = next((one for one in boards(self._folder) if mine.items() <= one.items()), {"up": True})
-        self._silent = 0 if known["up"] or pid != self._pid else self._silent + 1
+        self._silent = self._silent + 1 if pid == self._pid and silent(self._folder, pid) else 0
         self._pid, self._next = pid, time.monotonic() + ASKED
         if pid is None or self._silent < SILENT:
             return
-        say(f"workbench: the board has not answered for {SILENT * ASKED / 60:.0f} minutes; ended", sys.stderr)
+        if self._silent == SILENT:
+            say(f"workbench: the board has not answered for {SILENT * ASKED / 60:.0f} minutes; ended", sys.stderr)
         with suppress(ProcessLookupError):  # it ended just now
             os.kill(pid, signal.SIGABRT if self._silent == SILENT else signal.SIGKILL)

@@ -108,6 +108,11 @@ class Feed(ABC):
         """Rows (or particles) taken in so far."""
 
     @property
+    def rewritten(self) -> tuple[int, int]:
+        """Another one whenever there are other rows before the newest."""
+        return 0, 0
+
+    @property
     @abstractmethod
     def span(self) -> Window | None:
         """First to last time, or None when nothing came yet."""

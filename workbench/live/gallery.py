@@ -102,7 +102,7 @@ class Gallery:
         easel.askers += 1
         try:
             frame = easel.picture.frame
-            if frame is None or frame.revision != self._wanted(easel.picture).revision:
+            if frame is None or not easel.picture.shows(self._wanted(easel.picture).revision):
                 frame = await self._next(easel)
             while frame.revision == have:
                 frame = await self._next(easel)
@@ -168,10 +168,9 @@ class Gallery:
             self._rest()
 
     def _look_at(self, easel: _Easel) -> None:
-        frame = easel.picture.frame
         if not easel.picture.feed.polled:
             return  # nobody knows yet what there is
-        if easel.drawing is None and (frame is None or frame.revision != self._wanted(easel.picture).revision):
+        if easel.drawing is None and not easel.picture.shows(self._wanted(easel.picture).revision):
             easel.drawing = asyncio.get_running_loop().create_task(self._draw(easel))
 
     def _wanted(self, picture: Picture) -> _Wanted:

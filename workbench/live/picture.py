@@ -6,11 +6,14 @@ Where more than a million particles would have to be counted and the source has 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import math
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +37,8 @@ log = logging.getLogger(__name__)
 Indices = npt.NDArray[np.int64]
 #: Particles from which two threads count faster than one, and from which columns are not kept (they would not fit).
 MANY, TOO_MANY = 4_000_000, 8_000_000
+#: Seconds after which files that could not be read are tried again.
+AGAIN = 10.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class Picture:
     def __init__(self, question: Question, feed: ParticleFeed) -> None:
         self.question, self.feed = question, feed
         self.frame: Frame | None = None
+        self._of = ""  # the revision that the frame was made for
+        self._again = math.inf  # when to try again what could not be read (time.monotonic)
         self._counts: Counts | None = None
         self._held = np.empty(0, np.int64)  # serials of the files counted
 
@@ -75,7 +82,12 @@ class Picture:
     def fail(self, revision: str, fault: str) -> Frame:
         """A frame that says why there is no picture."""
         self.frame = Frame(revision, {"revision": revision, "fault": fault}, b"")
+        self._of, self._again = revision, math.inf
         return self.frame
+
+    def shows(self, revision: str) -> bool:
+        """Whether its frame is of this revision, and not one to be tried again by now."""
+        return self.frame is not None and self._of == revision and time.monotonic() < self._again
 
     def draw(
         self, table: FileTable, part: slice, revision: str, pool: Executor, unwanted: Callable[[], bool]
@@ -108,7 +120,8 @@ class Picture:
         held = np.isin(table.serials[part], self._held)
         if int(held.sum()) + len(faults) < len(held):
             return None
-        self.frame = self._framed(table, part, revision, faults)
+        self._of, self._again = revision, time.monotonic() + AGAIN if faults else math.inf
+        self.frame = self._framed(table, part, _named(revision, faults), faults)
         return self.frame
 
     def _missing(self, table: FileTable, part: slice) -> Indices:
@@ -230,6 +243,11 @@ def warm() -> None:
     codes = np.zeros(2, np.uint16)
     pack(levels(count_codes(codes, codes, Viewport(0, 1 << 16, 0, 1 << 16, 64, 64))))
     tiles.warm()
+
+
+def _named(revision: str, faults: Sequence[str]) -> str:
+    """The revision of a picture without what could not be read."""
+    return f"{revision}-{crc32(' '.join(sorted(faults)).encode()):08x}" if faults else revision
 
 
 def _ends(times: npt.NDArray[np.int64]) -> list[str] | None:

@@ -74,6 +74,10 @@ class RowFeed(Feed):
         return self._kept.outside
 
     @property
+    def rewritten(self) -> tuple[int, int]:
+        return self._generation, self._kept.late
+
+    @property
     def span(self) -> Window | None:
         return self._kept.span
 

@@ -21,6 +21,8 @@
     session.sign_in(token)                           show the token of a scientist; sign_out() forgets it
 
     session.to_query(), session.from_query(text)     all of it, for the URL
+    session.tick        grows about once a second, also where `now` stands still: notes, and what else is no data
+    session.again()                                  have everything drawn again, with the next tick
     session.close()                                  when the tab closes; nothing is left behind
 
 Everything is a param, to be watched or bound; nothing here knows Panel. Changes by the clock and the data arrive
@@ -83,6 +85,7 @@ class Session(param.Parameterized):
     turn = param.String(default="", doc="When the ship turned around; empty for the proposal.")
     revision = param.Integer(default=0, doc="Grows with the data and the window.")
     now = param.Parameter(doc="The cruise's now.")
+    tick = param.Integer(default=0, doc="Grows about once a second.")
     message = param.String(default="", doc="What could not be understood.")
     who = param.String(default="", doc="In whose name this person changes things.")
     may_write = param.Boolean(default=False, doc="Whether this person may change anything.")
@@ -174,13 +177,17 @@ class Session(param.Parameterized):
         moment = self._feeds.moment(0.0 if self._pace is None else self._pace.patience)
         now, seen = moment.now, moment.revision
         window = timespan.resolve(self.time, now, moment.span) if self.follow else self.window
-        changed: dict[str, Any] = {"now": now} if now != self.now else {}
+        changed: dict[str, Any] = {"tick": self.tick + 1, **({"now": now} if now != self.now else {})}
         if window != self.window:
             changed["window"] = window
         if window != self.window or seen != self._seen:
             changed["revision"] = self.revision + 1
         self._seen = seen
         self.param.update(**changed)
+
+    def again(self) -> None:
+        """Have everything drawn again, with the next tick."""
+        self._seen = -1
 
     def _time_written(self, event: Any) -> None:
         if self._feeds is None:

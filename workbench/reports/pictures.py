@@ -26,7 +26,7 @@ from workbench.views import cruise_map, say, series
 from workbench.views import populations as by_population
 from workbench.views.curves import Columns
 from workbench.views.paint import paint
-from workbench.views.track import Voyage, bounds, coloured
+from workbench.views.track import Voyage, along_name, bounds, coloured
 
 #: Points of a curve and of a track.
 POINTS = 1500
@@ -111,7 +111,7 @@ def chart(content: Content, source: str) -> Picture:
     west, south, east, north = bounds(track, lon0)
     near = (west - _NEAR, max(-90.0, south - _NEAR), east + _NEAR, min(90.0, north + _NEAR))
     plot = cruise_map.draw(
-        Voyage(track[["latitude", "longitude"]], track, variable, newest, when), lon0=lon0, label=label,
+        Voyage(track[["latitude", "longitude"]], track, along_name(variable) if variable else None, newest, when), lon0=lon0, label=label,
         land=rings(lon0 - 180, lon0 + 180, -90, 90, lon0, "110m"), fine=rings(near[0], near[2], near[1], near[3], lon0, "50m"),
     )  # fmt: skip
     ends = (

@@ -13,6 +13,6 @@ export function render({model, view}) {
   look()
   const page = make("div")
   page.append(el, cover)
-  model.on("remove", () => { for (const stop of stops) stop() })
+  atEnd({model, view}, "own", () => { for (const stop of stops) stop() })
   return page
 }

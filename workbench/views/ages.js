@@ -16,6 +16,6 @@ function ticking(el, model, view) {
   }
   model.on("clock", () => { now = clockOf(model.clock); tick() })
   const unwatch = watchTheme(view.model.document, () => {}), timer = setInterval(tick, 1000)
-  model.on("remove", () => { clearInterval(timer); unwatch() })
+  atEnd({model, view}, "ages", () => { clearInterval(timer); unwatch() })
   return tick
 }

@@ -76,6 +76,6 @@ export function render({model, view}) {
   }
   model.on(["options", "values"], show)
   show()
-  model.on("remove", () => { for (const s of stops) s() })
+  atEnd({model, view}, "own", () => { for (const s of stops) s() })
   return el
 }

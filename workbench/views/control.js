@@ -75,7 +75,7 @@ export function render({model, view}) {
     applied = ""
   }
   model.on(["window", "time", "follow", "message", "finished"], show)
-  model.on("remove", stop)
+  atEnd({model, view}, "own", stop)
   show()
   return el
 }

@@ -80,8 +80,11 @@ class Corrected(Marked):
         return [self._chart(quantity, name) for quantity, names in asked for name in names]
 
     def _missing(self) -> list[str]:
-        unread = self.source in self.feeds and self.feed.fault
-        return [] if unread or self._charts() else ["No populations yet: they need a source with product: seaflow."]
+        feed = self.feeds.get(self.source)
+        if self._charts() or (feed is not None and feed.fault):
+            return []
+        made = feed is not None and getattr(feed.source, "product", None) is not None
+        return [f"No populations yet{'' if made else ': they need a source with product: seaflow'}."]
 
     def _chart(self, quantity: str, population: str) -> Chart:
         files, window, out = self.files(), self.session.window, tuple(self.out())

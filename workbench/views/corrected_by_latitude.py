@@ -18,6 +18,7 @@ from workbench.views.marked import rows_of
 from workbench.views.paint import NAMES
 from workbench.views.populations import LOGARITHMIC, populations_of
 from workbench.views.turn import turn_of
+from workbench.views.view import split
 
 #: What is drawn unless told.
 QUANTITIES = ("abundance", "diameter")
@@ -62,7 +63,9 @@ class CorrectedByLatitude(Beside):
         if feed is not None:
             turn = turn_of(self.session, self.latitude)
             inside, out = rows_of(feed).within(self.session.window), id(excluded(self.feeds.cruise))
-            state = feed.revision, feed.detail, inside, out, self._which, str(turn.time), turn.north_first
+            other = self.feeds.get(split(self.latitude)[0])
+            read = feed.seen, feed.fault, self.latitude, None if other is None else other.seen
+            state = read, inside, out, self._which, str(turn.time), turn.north_first
             if state == self._drawn:
                 return
             self._drawn = state

@@ -59,7 +59,7 @@ export function render({model, view}) {
     said.textContent = model.said || (picked && !model.may_write ? model.why_not : "")
   }
   model.on(["told", "may_write", "why_not", "said"], show)
-  model.on("remove", stop)
+  atEnd({model, view}, "own", stop)
   show()
   return el
 }

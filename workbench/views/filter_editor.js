@@ -193,6 +193,6 @@ export function render({model, view}) {
   }))
   pictured()
   stops.push(askUntil(() => told.n != null, () => { model.asked = {do: "hello", n: ++mine.n} }))
-  model.on("remove", () => { later.stop(); for (const stop of stops) stop() })
+  atEnd({model, view}, "own", () => { later.stop(); for (const stop of stops) stop() })
   return el
 }

@@ -18,5 +18,5 @@ function caption(h) {
   const [a, b] = (h.time ?? []).map((t) => (t ? stamp(Date.parse(/Z$/.test(t) ? t : t + "Z"), false) : null))
   const period = a && b ? `${a} – ${a.slice(0, 10) === b.slice(0, 10) ? b.slice(11) : a.slice(0, 4) === b.slice(0, 4) ? b.slice(5) : b} UTC` : ""
   const shown = h.shown != null && h.shown !== h.particles ? `${many(h.shown)} of ${many(h.particles)}` : many(h.particles ?? 0)
-  return [`${shown} particles`, h.files != null ? `${many(h.files)} file${h.files === 1 ? "" : "s"}` : "", period].filter(Boolean)
+  return [`${shown} particles`, h.files != null ? `${many(h.files)} file${h.files === 1 ? "" : "s"}` : "", h.unread ? `${many(h.unread)} cannot be read` : "", period].filter(Boolean)
 }

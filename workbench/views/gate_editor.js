@@ -267,6 +267,6 @@ export function render({model, view}) {
   frame()
   lines()
   stops.push(askUntil(() => told.done, () => { model.asked = {do: "hello", n: ++mine.n} }))
-  model.on("remove", () => { later.stop(); for (const stop of stops) stop() })
+  atEnd({model, view}, "own", () => { later.stop(); for (const stop of stops) stop() })
   return el
 }

@@ -182,11 +182,11 @@ class Marked(View):
         self._marked: Any = None
         self._going_on = False
         self._renew()
-        self._watchers.append(self.session.param.watch(self._tick, "now"))
+        self._watchers.append(self.session.param.watch(self._tick, "tick"))
         return self.stage
 
     def _tick(self, *_: Any) -> None:
-        """Notes and files taken out are no rows of a source: they are looked for with every tick of the clock."""
+        """Notes and files taken out are no rows of a source: they are looked for with every tick."""
         if self.session.closed:
             return
         if self.out() is not self._decided:

@@ -100,9 +100,9 @@ class Navigator(View):
 
     def _data(self) -> xr.Dataset:
         source, _, variable = self.variable.partition(".")
-        if not variable:
+        feed: Any = self.feeds.get(source)
+        if not variable or variable not in getattr(feed, "variables", ()):
             return xr.Dataset(coords={"time": np.empty(0, "M8[ns]")})
-        feed: Any = self.feeds[source]
         return slowly(feed, variable, lambda: feed.series(variable, self._span(), 600, wait=False))
 
     def _build(self) -> pn.viewable.Viewable:

@@ -66,7 +66,7 @@ export function render({model, view}) {
     open.lastChild.textContent = model.notes.length ? `Notes (${model.notes.length}${model.notes.length >= 8 ? "+" : ""})` : "Notes"
   }
   model.on(["notes", "read_only"], show)
-  model.on("remove", () => { stop(); document.removeEventListener("pointerdown", outside) })
+  atEnd({model, view}, "own", () => { stop(); document.removeEventListener("pointerdown", outside) })
   show()
   return el
 }

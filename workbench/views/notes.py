@@ -62,7 +62,7 @@ class Notes(Component):
     def __init__(self, state: State, session: Session, **params: Any) -> None:
         self._state, self._session = state, session
         super().__init__(margin=0, css_classes=["notes"], **{"notes": self._told(), **params})
-        session.param.watch(self._led, ["revision", "now"])
+        session.param.watch(self._led, ["revision", "tick"])
 
     def _told(self) -> list[list[str]]:
         last = marks_of(self._state)[-_SHOWN:][::-1]

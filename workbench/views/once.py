@@ -30,9 +30,9 @@ def once(feed: Feed, key: Hashable, make: Callable[[], T]) -> T:
 
 
 def slowly(feed: Feed, key: Hashable, make: Callable[[], T]) -> T:
-    """The same for pictures of the whole cruise: made anew when it has grown by what a screen can show."""
+    """The same for pictures of the whole cruise: made anew when it has grown by what a screen can show, or older rows came."""
     span = feed.span
-    grown = None if span is None else (span.start, stepped(span))
+    grown = None if span is None else (span.start, stepped(span), feed.rewritten)
     return _held(feed, ("slowly", key, grown, feed.seen[1]), make)
 
 

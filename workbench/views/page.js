@@ -70,6 +70,6 @@ export function render({model, view}) {
   // Python learns from Bokeh that the page is drawn, once the last of all pictures says so: one that cannot be drawn must
   // not keep the other cards waiting for ever.
   const drawn = setTimeout(() => { model.drawn = true }, 5000)
-  model.on("remove", () => { clearTimeout(drawn); unwatch(); removeEventListener("popstate", back) })
+  atEnd({model, view}, "own", () => { clearTimeout(drawn); unwatch(); removeEventListener("popstate", back) })
   return el
 }

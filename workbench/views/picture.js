@@ -43,7 +43,6 @@ export function render({model, view}) {
     return at < 0 ? null : Uint8Array.from(atob(frames.splice(at, 1)[0].frame), (c) => c.charCodeAt(0))
   }
   const send = (fresh) => {
-    clearTimeout(timer)
     if (gone || document.visibilityState === "hidden") return
     if (!(frameOf(figure)[0] > 10)) return                         // not laid out yet: how fine it should be is not known
     const q = question()
@@ -133,7 +132,7 @@ export function render({model, view}) {
   watch(mapper.properties.palette.change, colour)
   key.hidden = Boolean(plain(model.question).by)
   colour()
-  model.on("remove", () => {
+  atEnd({model, view}, "own", () => {
     gone = true
     later.stop(); settle.stop(); clearTimeout(timer)
     document.removeEventListener("visibilitychange", wake)

@@ -212,7 +212,7 @@ class Series(View):
         self._values: list[Any] = []  # the value axis of each
         self._marks: list[ColumnDataSource] = []
         self._renew()
-        self._watchers.append(self.session.param.watch(self._mark, "now"))
+        self._watchers.append(self.session.param.watch(self._mark, "tick"))
         return self.stage
 
     def _asked(self, event: Any) -> None:
@@ -231,7 +231,7 @@ class Series(View):
         tell(self.range, *(say.milliseconds(t) for t in self.session.window))
 
     def _mark(self, *_: Any) -> None:
-        """Notes are no rows of a source, so they are looked for with every tick of the clock."""
+        """Notes are no rows of a source, so they are looked for with every tick."""
         if self._marks and not self.session.closed:
             told = marks_columns(self.marks())
             for source in self._marks:

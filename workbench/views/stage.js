@@ -5,7 +5,7 @@ function stageOf({model, view}, child = "figure") {
   el.append(model.get_child(child))
   const figure = view.model.data[child]
   const stops = [watchTheme(view.model.document, (dark) => repaint(figure, dark)), guard(el.firstChild)]
-  model.on("remove", () => { for (const stop of stops) stop() })
+  atEnd({model, view}, "stage", () => { for (const stop of stops) stop() })
   const watch = (signal, call) => { signal.connect(call); stops.push(() => signal.disconnect(call)) }
   return {el, figure, stops, watch}
 }

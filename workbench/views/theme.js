@@ -40,6 +40,16 @@ function watchTheme(doc, paint) {
   return () => observer.disconnect()
 }
 
+// What to stop when a component goes, or is drawn anew: Panel then forgets its handlers without calling them.
+const ENDS = new WeakMap()
+function atEnd({model, view}, what, stop) {
+  const ends = ENDS.get(view) ?? new Map()
+  ENDS.set(view, ends)
+  ends.get(what)?.()
+  ends.set(what, stop)
+  model.on("remove", () => { if (ends.get(what) === stop) ends.delete(what); stop() })
+}
+
 const entry = (map, key) => (map instanceof Map ? map.get(key) : map?.[key])
 const plain = (map) => (map instanceof Map ? Object.fromEntries(map) : map)
 

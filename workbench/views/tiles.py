@@ -20,7 +20,7 @@ class Strip(Component):
     only once, in that moment, would else stand still with what it had.
     """
 
-    tiles = param.List(default=[], doc="Trusted HTML of each, until they are drawn.")
+    tiles = param.List(default=[], doc="Trusted HTML of each; sent until they are drawn.")
     changed = param.Dict(default={}, doc="Place and HTML of those that are another since the last time.")
     drawn = param.Boolean(default=False, doc="The browser has drawn them, and hears of changes.")
     clock = param.Dict(default={"now": 0, "warp": 1.0}, doc="Cruise time (Unix ms) at the moment it is told, and warp.")
@@ -30,16 +30,15 @@ class Strip(Component):
 
     def __init__(self, tiles: Sequence[str] = (), **params: Any) -> None:
         super().__init__(tiles=list(tiles), **params)
-        #: As they are shown now.
-        self.shown = list(tiles)
 
     def say(self, tiles: Sequence[str]) -> None:
         """Show these; equal ones send nothing."""
         changed = {
-            str(i): new for i, (old, new) in enumerate(zip(self.shown, tiles, strict=True)) if old != new
+            str(i): new for i, (old, new) in enumerate(zip(self.tiles, tiles, strict=True)) if old != new
         }  # fmt: skip
-        self.shown = list(tiles)
         if changed and self.drawn:
+            with param.parameterized.discard_events(self):  # what the next page begins with, in a notebook
+                self.tiles = list(tiles)
             self.changed = changed
         elif changed:
             self.tiles = list(tiles)

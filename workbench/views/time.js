@@ -97,10 +97,13 @@ export function render({model, view}) {
     const t = a >= 1e7 || (a > 0 && a < 1e-3) ? v.toExponential(2) : v.toFixed(a >= 1000 ? 0 : a >= 100 ? 1 : a >= 10 ? 2 : 3)
     return t.replace(/\B(?=(\d{3})+(?!\d))/, "\u2009").replace("-", "\u2212")
   }
-  // Numbers beside a panel without any value would be those of an axis that had to begin somewhere.
-  const numbered = (c, there) => {
-    const axis = c.figure.left[0], alpha = there || c.figure.renderers.some((r) => r.name === "limit") ? 1 : 0
-    if (axis && axis.major_label_text_alpha !== alpha) axis.setv({major_label_text_alpha: alpha}, {sync: false})
+  // Numbers beside a panel without anything to see would be those of an axis that had to begin somewhere.
+  const holds = (r) => r.visible && /^(line|hollow|limit)/.test(r.name ?? "") && [...(entry(r.data_source.data, "mean") ?? entry(r.data_source.data, "value") ?? [])].some(Number.isFinite)
+  const number_axes = () => {
+    for (const {figure} of cells) {
+      const axis = figure.left[0], alpha = figure.renderers.some(holds) ? 1 : 0
+      if (axis && axis.major_label_text_alpha !== alpha) axis.setv({major_label_text_alpha: alpha}, {sync: false})
+    }
   }
   let under = null                                             // the time under the mouse, kept while rows come and time goes on
   const read = (x = under) => {
@@ -112,7 +115,6 @@ export function render({model, view}) {
       c.name.textContent = info.label ?? ""
       if (c.legend.length) {
         const there = c.legend.filter((item) => item.say(x, info, rowAt, number))
-        if (x == null) numbered(c, there.length)
         const more = x == null && !there.length ? " · no data" : info.unit ? ` [${info.unit}]` : ""
         c.name.textContent = (info.label ?? "") + more
         c.value.textContent = c.when.textContent = ""
@@ -120,7 +122,6 @@ export function render({model, view}) {
       const hair = c.figure.center.concat(c.figure.renderers).find((m) => m.name === "hair")
       if (hair) hair.setv({visible: x != null, location: x ?? 0}, {sync: false})
       if (c.legend.length) continue
-      if (x == null) numbered(c, i >= 0)
       c.when.textContent = ""
       if (i < 0) { c.value.textContent = mean ? "no data" : ""; continue }
       c.value.textContent = `${number(mean[i])}${info.unit ? " " + info.unit : ""}`
@@ -135,7 +136,8 @@ export function render({model, view}) {
       }
     }
   }
-  reread = () => read()
+  reread = () => { read(); number_axes() }
+  el.addEventListener("click", number_axes)                    // a line was hidden, or is shown again
   if (typeof marked === "function") stops.push(...marked({model, el, cells, range, watch}))  // marks.js, where it is there
   for (const c of cells) {
     c.child.addEventListener("mousemove", (event) => {
@@ -154,7 +156,7 @@ export function render({model, view}) {
     stops.push(later.stop)
   }
   model.on("names", reread)
-  read(null)
-  model.on("remove", () => { for (const stop of stops) stop() })
+  reread()
+  atEnd({model, view}, "own", () => { for (const stop of stops) stop() })
   return el
 }

@@ -44,7 +44,7 @@ class Voyage:
     track : xarray.Dataset
         The selected range, with the colouring variable if there is one.
     colour : str or None
-        Name of that variable in `track`.
+        Name of that variable in `track` (`along_name`).
     newest : tuple of float, float, or None
         Longitude and latitude of the newest position.
     newest_time : numpy.datetime64[ns]
@@ -153,10 +153,15 @@ def along(track: xr.Dataset, series: xr.Dataset, variable: str, gap: np.timedelt
     return out
 
 
+def along_name(variable: str) -> str:
+    """What a variable that colours a track is called there: beside its own positions, which may be of another source."""
+    return f"{variable}_along" if variable in ("latitude", "longitude") else variable
+
+
 def coloured(track: xr.Dataset, series: xr.Dataset, variable: str) -> xr.Dataset:
-    """The track with a variable `along` it."""
+    """The track with a variable `along` it, named `along_name`."""
     attrs = series[variable].attrs if variable in series else {}
-    return track.assign({variable: ("time", along(track, series, variable), attrs)})
+    return track.assign({along_name(variable): ("time", along(track, series, variable), attrs)})
 
 
 def limits(value: Floats) -> tuple[float, float]:
@@ -189,10 +194,12 @@ def voyage_of(session: Session, source: str) -> Voyage:
             lambda: _coloured(track, window, cast(RowFeed, session.feeds[other]), variable),
         )
     newest, time = once(feed, "newest", lambda: _newest(feed))
-    return Voyage(whole, track, split(colour)[1] or None, newest, time)
+    return Voyage(whole, track, along_name(split(colour)[1]) or None, newest, time)
 
 
 def _coloured(track: xr.Dataset, window: Window, other: RowFeed, variable: str) -> xr.Dataset:
+    if variable not in other.variables:  # promised by its reader, and not in what came
+        return track
     series = once(other, ("colour", variable, window), lambda: other.series(variable, window, POINTS, wait=False))
     return coloured(track, series, variable)
 

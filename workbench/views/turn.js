@@ -25,7 +25,7 @@ export function render({model, view}) {
     note.dataset.bad = String(Boolean(model.message))
   }
   model.on(["turn", "proposal", "message"], show)
-  model.on("remove", stop)
+  atEnd({model, view}, "own", stop)
   show()
   return el
 }

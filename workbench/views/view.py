@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -37,7 +38,9 @@ def session_of(data: Session | Feeds | Cruise) -> Session:
     raise TypeError(f"a view shows a Session, Feeds or a Cruise (workbench.open_cruise), not {type(data).__name__}")
 
 
-#: Seconds between two looks whether new data brought other names to choose from.
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks whether new data brought something else to choose from; other names are seen at once.
 _AGAIN = 5.0
 
 
@@ -72,12 +75,15 @@ class View(Viewer):
     def __init__(self, data: Session | Feeds | Cruise, source: str | None = None, *, title: str | None = None) -> None:
         super().__init__()
         self.session = session_of(data)
+        self._given = bool(source)
         self.source = source or self._first()
         self.title = title or self.headline
         self._card: Viewable | None = None
         self._frame: pn.Column | None = None
         self._head: CardHead | None = None
-        self._again = 0.0  # when to look again for other names to choose from
+        self._again = 0.0  # when to look again for something else to choose from
+        self._names: tuple[str, ...] = ()  # of the curves there were then
+        self._failed = ""  # why it could not be brought up to date the last time
         self._watchers = [self.session.param.watch(self._on_change, list(self.follows))]
         self.param.watch(self._on_change, "source")
 
@@ -118,12 +124,28 @@ class View(Viewer):
         return next(iter(self.feeds), "")
 
     def _on_change(self, *events: Any) -> None:
-        if self._card is not None and not self.session.closed:
-            if self._head is not None and (time.monotonic() > self._again or any(e.name != "revision" for e in events)):
-                self._again = time.monotonic() + _AGAIN
-                self._head.renew()
-            self._renew()
-            pn.io.push_notebook(self._card)  # figures changed by hand; a server sends such changes by itself
+        if self._card is None or self.session.closed:
+            return
+        try:
+            self._bring(any(event.name != "revision" for event in events))
+            self._failed = ""
+        except Exception as error:  # one view that cannot be drawn keeps no other from it, and is drawn once it can be
+            if self._failed != (said := f"{type(error).__name__}: {error}"):
+                log.exception("%s of %s cannot be drawn", type(self).__name__, self.source)
+            self._failed = said
+            self.session.again()
+
+    def _bring(self, chosen: bool) -> None:
+        """Up to date, as the session is now; `chosen` where a person changed something."""
+        assert self._card is not None
+        if not self._given and self.source in self.feeds and not self._fits(self.feed):
+            self.source = self._first()  # one that fits has come
+        names = self.feeds.names()
+        if self._head is not None and (chosen or time.monotonic() > self._again or names != self._names):
+            self._again, self._names = time.monotonic() + _AGAIN, names
+            self._head.renew()
+        self._renew()
+        pn.io.push_notebook(self._card)  # figures changed by hand; a server sends such changes by itself
 
     def __panel__(self) -> Viewable:
         return self.card(alone=True)
@@ -164,9 +186,11 @@ class View(Viewer):
         self._watchers = []
 
     def _why_not(self, words: str) -> str:
-        """What stands on a card that has nothing to draw: why the source cannot be read, else `words`."""
-        fault = self.feed.fault if self.source in self.feeds else None
-        return sentence(why(fault)) if fault else words
+        """What stands on a card that has nothing to draw: why nothing was ever read of the source, else `words`."""
+        feed = self.feeds.get(self.source)
+        if feed is None or not feed.fault or feed.rows or not (self._given or self._fits(feed)):
+            return words
+        return sentence(f"Cannot read {self.source}: {why(feed.fault)}")
 
     # names and units
 

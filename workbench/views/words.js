@@ -25,6 +25,6 @@ export function render({model, view}) {
   sizes.observe(el)
   model.on("html", show)
   show()
-  model.on("remove", () => { sizes.disconnect(); document.removeEventListener("pointerdown", outside) })
+  atEnd({model, view}, "own", () => { sizes.disconnect(); document.removeEventListener("pointerdown", outside) })
   return el
 }

@@ -133,7 +133,7 @@ def seaflow(
     parameters, table = _decided(plan, kept)
     serial = instrument or parameters.instrument
     if sfl is not None and not serial and not parameters.filters.sets:
-        raise WorkbenchError("the plan is empty: there are no filter parameters in it yet")
+        raise WorkbenchError("there are no filter parameters in the plan yet")
     if sfl is not None and not serial:
         raise WorkbenchError("the plan does not say which instrument this is. Name it: instrument: '740'")
     populations = _populations(parameters)
