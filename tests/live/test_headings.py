@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from workbench.core.variables import VARIABLES
@@ -78,6 +78,8 @@ def compared(found: xr.Dataset, wanted: xr.Dataset) -> None:
     said_again=st.sets(st.integers(0, ROWS - 1), max_size=3),
     forgotten=st.booleans(),
 )  # fmt: skip
+@example(Tsdata, False, [40], [1], 1, [True], 1, set(), False)  # the header itself goes over an hour
+@example(Tsdata, False, [40], [1], 5, [False], 1, set(), True)
 def test_rows_over_the_hours_are_those_of_one_file(
     tmp_path_factory: pytest.TempPathFactory, reader: type[Reader], stream: bool, sizes: list[int], hours: list[int],
     apart: int, restarts: list[bool], steps: int, said_again: set[int], forgotten: bool,

@@ -233,7 +233,7 @@ class Recorder:
     def _before(self, number: int, *below: str) -> Spools:
         """Spools that know what went before segment `number`: a header, lines begun, what may come again."""
         last = (self._stream or not self.reader.stamped) and number > 0
-        spools = self._new_spools(self._heads.before(number - 1 if last else number), *below)
+        spools = self._new_spools(self._heads.before(number), *below)
         for entry in self.journal.read(self.name, Position(number - 1)) if last else ():
             if entry.at.segment >= number:
                 break
