@@ -255,3 +255,38 @@ def silent(page: Board) -> None:
     assert "stale" in page.tile("stream_pressure")
     assert page.page.locator("[data-kpi=stream_pressure] .badge.stale svg").is_visible()
     assert "silent" in page.page.locator(".head .state").inner_text().lower()
+
+
+#: Every cytogram is moved a little, again and again.
+_MOVED = """() => {
+  const figures = [...Bokeh.documents[0].all_models].filter((m) => m.class_name === "LivePicture").map((m) => m.data.figure)
+  let n = 0
+  const timer = setInterval(() => { for (const f of figures) f.x_range.start += 40; if (++n > 9) clearInterval(timer) }, 200)
+}"""
+
+
+def test_a_picture_connects_again_also_when_it_is_zoomed_meanwhile(board, open_tab, simulated: Path) -> None:
+    server, tab, sockets = board(simulated), open_tab("about:blank"), []
+
+    def between(socket) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    tab.page.route_web_socket("**/live/ws", between)
+    tab.page.goto(server.address)
+    Board(tab, pictures=2)
+    before = len(sockets)
+    tab.page.evaluate(_MOVED)
+    sockets[0].close()
+    note = tab.page.locator(".note:visible", has_text="Trying again")
+    tab.comes(lambda: seen(note, 1))
+    tab.comes(lambda: again(len(sockets), before))
+    tab.comes(lambda: seen(note, 0))
+
+
+def seen(note, wanted: int) -> None:
+    assert note.count() == wanted
+
+
+def again(now: int, before: int) -> None:
+    assert now > before

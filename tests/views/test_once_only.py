@@ -145,3 +145,15 @@ def test_a_view_without_a_source_takes_the_one_that_comes() -> None:
     assert view.source == "populations"
     assert view.quantities == ("abundance",)
     assert view.stage.empty == ""
+
+
+def test_one_that_had_no_source_at_all_takes_it_too() -> None:
+    populations = RowSource("populations")
+    s = session(RowSource("sfl", time=[at(0)], latitude=[1.0]), populations)
+    view = CorrectedByLatitude(s)
+    view.card()
+    assert view.source == ""
+    populations.add(at(10), abundance_synecho=7.0)
+    s.feeds.poll()
+    assert view.source == "populations"
+    assert len(view._figures) == 1

@@ -73,6 +73,7 @@ class Feeds(Mapping[str, Feed]):
         self._changed, self._stopped = Event(), Event()
         self._threads: list[Thread] = []
         self._key = 0
+        self._names: tuple[int, tuple[str, ...]] | None = None  # at which revision, and what
         self._moment: tuple[float, Moment] | None = None  # until when it is given, and what
         folder = getattr(cruise, "folder", None)
         for name, feed in self._feeds.items():
@@ -133,8 +134,11 @@ class Feeds(Mapping[str, Feed]):
 
     def names(self) -> tuple[str, ...]:
         """``SOURCE.VARIABLE`` of everything that can be drawn as a curve or colour the track."""
-        rows = [(name, feed) for name, feed in self._feeds.items() if isinstance(feed, RowFeed)]
-        return tuple(f"{name}.{variable}" for name, feed in rows for variable in feed.variables)
+        revision = self.revision
+        if self._names is None or self._names[0] != revision:  # asked by every view of every tab
+            rows = [(name, feed) for name, feed in self._feeds.items() if isinstance(feed, RowFeed)]
+            self._names = revision, tuple(f"{name}.{variable}" for name, feed in rows for variable in feed.variables)
+        return self._names[1]
 
     def patience(self, name: str) -> np.timedelta64 | None:
         """The age from which a feed is stale; None in a finished cruise, where nothing is."""

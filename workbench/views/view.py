@@ -138,8 +138,8 @@ class View(Viewer):
     def _bring(self, chosen: bool) -> None:
         """Up to date, as the session is now; `chosen` where a person changed something."""
         assert self._card is not None
-        if not self._given and self.source in self.feeds and not self._fits(self.feed):
-            self.source = self._first()  # one that fits has come
+        if not self._given and not (self.source in self.feeds and self._fits(self.feed)):
+            self.source = self._first()  # perhaps one that fits has come
         names = self.feeds.names()
         if self._head is not None and (chosen or time.monotonic() > self._again or names != self._names):
             self._again, self._names = time.monotonic() + _AGAIN, names
