@@ -157,3 +157,12 @@ def test_one_that_had_no_source_at_all_takes_it_too() -> None:
     s.feeds.poll()
     assert view.source == "populations"
     assert len(view._figures) == 1
+
+
+def test_a_source_that_a_person_set_stays() -> None:
+    s = session(RowSource("sfl", time=[at(0)], par=[1.0]), RowSource("populations"))
+    view = Populations(s)
+    view.card()
+    view.source = "populations"  # of which nothing has come yet
+    s.refresh()
+    assert view.source == "populations"

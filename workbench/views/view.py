@@ -81,7 +81,7 @@ class View(Viewer):
         self._card: Viewable | None = None
         self._frame: pn.Column | None = None
         self._head: CardHead | None = None
-        self._again = 0.0  # when to look again for something else to choose from
+        self._due = 0.0  # when to look again for something else to choose from
         self._names: tuple[str, ...] = ()  # of the curves there were then
         self._failed = ""  # why it could not be brought up to date the last time
         self._watchers = [self.session.param.watch(self._on_change, list(self.follows))]
@@ -124,6 +124,7 @@ class View(Viewer):
         return next(iter(self.feeds), "")
 
     def _on_change(self, *events: Any) -> None:
+        self._given |= any(event.name == "source" for event in events)
         if self._card is None or self.session.closed:
             return
         try:
@@ -141,8 +142,8 @@ class View(Viewer):
         if not self._given and not (self.source in self.feeds and self._fits(self.feed)):
             self.source = self._first()  # perhaps one that fits has come
         names = self.feeds.names()
-        if self._head is not None and (chosen or time.monotonic() > self._again or names != self._names):
-            self._again, self._names = time.monotonic() + _AGAIN, names
+        if self._head is not None and (chosen or time.monotonic() > self._due or names != self._names):
+            self._due, self._names = time.monotonic() + _AGAIN, names
             self._head.renew()
         self._renew()
         pn.io.push_notebook(self._card)  # figures changed by hand; a server sends such changes by itself
